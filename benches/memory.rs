@@ -1,10 +1,11 @@
-//! Measures the peak memory of the process that runs the Worker, during an upload of 1 GiB and during a cut of a file
-//! of 1 GiB. Also measures the size of the Worker's wasm memory.
+//! Measures the peak memory of the process that runs the Worker: during an upload of 1 GiB, and during cuts of files of
+//! 10 MiB, 100 MiB and 1 GiB. Also measures the size of the Worker's wasm memory after each of these cuts, and while
+//! many cuts wait for their clients.
 //!
-//! The local object store also takes memory for a put. So an upload is compared with a bare `put` of the same body, and
-//! a cut with an idle process. Each measurement uses a process that was started for it and warmed up by one small
-//! request. Uploads alternate with bare puts; the report takes the smallest value of each. Wasm memory never shrinks,
-//! so its size is its peak.
+//! The local object store runs in the same process and takes memory for a put. So an upload is compared with a bare
+//! `put` of the same body, and a cut with an idle process. Each measurement uses a process that was started for it and
+//! warmed up by one small request. Uploads alternate with bare puts. The report shows the smallest value of the uploads
+//! and the smallest value of the bare puts. Wasm memory never shrinks, so its size is its peak.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,7 +1,9 @@
 //! Measures downloads, cuts, pages of rows and uploads of the product under `wrangler dev`. For comparison, it measures
-//! bare paths and JavaScript engines in the same process and on the same objects.
+//! bare routes, which use the object store without the product's code, and JavaScript engines. All of them run in the
+//! same process and on the same objects.
 //!
-//! The runs alternate. The measured CPU time is that of the process that runs the Worker and the local object store.
+//! The requests take turns, in an order that changes from run to run. The measured CPU time is that of the process that
+//! runs the Worker and the local object store.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -93,7 +95,8 @@ impl Bench {
             ours("cut", format!("cut?{}", data.query(10))),
             ours("cut of 1 %", format!("cut?{}", data.query(1))),
         ];
-        // The splitter reads quoted cells wrongly. One JavaScript engine is enough, except for the file `plain`.
+        // Papaparse does not cut the file `dense`, because one JavaScript engine is enough there. The splitter does not
+        // cut the file `quoted`, because it reads quoted cells wrongly.
         if data.kind != "dense" {
             steps.push(script("papaparse"));
         }

@@ -1,5 +1,5 @@
-//! Measures, on one core, the time to count the rows of a file, the time to profile the file, and the difference of the
-//! two.
+//! Measures, on one core, the time to count the rows of a file, the time to profile the file, and the difference
+//! between these two times.
 //!
 //! `cargo bench --bench profile [-- FILE.csv …]` measures generated files, and then the given files. The generated
 //! files come from a seed, and no byte range in them repeats. Times are CPU time on Linux and wall time elsewhere. Each
@@ -11,7 +11,7 @@ use cutty::csv::profile::{DIGEST_BLOCK_BYTES, Profile, ProfiledBytes, Profiler};
 use cutty::csv::{CsvOpener, InputOptions, OpeningStatus, PageRequest, RowPager};
 use std::time::Instant;
 
-#[allow(dead_code)] // only the rivals use the rest
+#[allow(dead_code)] // only the rivals use the other items of this module
 #[path = "rivals/src/generate.rs"]
 mod generate;
 
@@ -61,8 +61,8 @@ fn measure(name: &str, file: &[u8]) {
     );
 }
 
-/// Compares each block with its digest. As in a cut, the block is first copied into a piece, so that it is in the
-/// processor's cache.
+/// Compares each block with its digest. As in a cut, the block is first copied into a piece, so that its bytes are in
+/// the processor's cache.
 fn compare(file: &[u8], profile: &Profile) {
     let digests = profile.digests.as_ref().unwrap();
     let mut piece = Vec::with_capacity(DIGEST_BLOCK_BYTES);

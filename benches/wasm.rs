@@ -1,5 +1,5 @@
-//! Measures the CPU time of engines in wasm and in JavaScript. They run in one workerd process, on the same bytes in
-//! memory. For comparison, our engine runs natively, with vectors as wide as those of wasm.
+//! Measures the CPU time of CSV engines in wasm and in JavaScript. The engines run in one workerd process, on the same
+//! bytes in memory. For comparison, our engine also runs natively, with vectors as wide as those of wasm.
 //!
 //! The whole file is in memory, so that only the cut is measured. The benchmark `product` measures whole requests.
 
@@ -20,7 +20,7 @@ use support::server::{Entry, Server, root};
 const WASM_ENGINES: [&str; 4] = ["cutty", "simd-csv", "csv", "csv-core"];
 const JS_ENGINES: [&str; 3] = ["splitter", "papaparse", "csv-parse"];
 
-/// Number of cuts per request. One request makes several, so that the cost of the request does not matter.
+/// Number of cuts per request. One request makes several cuts, so that the cost of the request does not matter.
 const WASM_TIMES: u64 = 8;
 
 fn main() {
@@ -68,7 +68,7 @@ fn cut(server: &Server, client: &Client, data: &Data, engine: &str, times: u64) 
     line
 }
 
-/// A process of `rivals serve`.
+/// A process that runs `rivals serve`, with our native engine.
 struct Native {
     process: Child,
     responses: BufReader<ChildStdout>,

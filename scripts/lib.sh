@@ -118,8 +118,9 @@ wasm_rust_ready() {
   esac
 }
 
-# Puts the cargo and rustc that build the wasm first on PATH. Removes variables of the caller: RUSTFLAGS would replace
-# the flags of .cargo/config.toml, and `cargo test` sets the paths of its own toolchain for our tests.
+# Puts the cargo and rustc that build the wasm first on PATH, and unsets variables that the caller may have set.
+# RUSTFLAGS would replace the flags of .cargo/config.toml. If a test calls this script, `cargo test` has set RUSTC and
+# others to the paths of another toolchain.
 use_wasm_rust() {
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
   unset RUSTC RUSTDOC RUSTC_WRAPPER CARGO LD_LIBRARY_PATH
@@ -133,7 +134,8 @@ use_wasm_rust() {
 
 # --- Tools ----------------------------------------------------------------------------------------------------------
 
-# The compiled scripts/bindgen. The folder's name has a hash of its sources, so that each version has its own folder.
+# The compiled scripts/bindgen. The name of its folder contains a hash of the sources in scripts/bindgen, so that each
+# version has its own folder.
 BINDGEN="$TOOLS/bindgen-$(cat scripts/bindgen/{Cargo.toml,Cargo.lock,src/main.rs} | sha256sum | cut -c 1-16)/bin/bindgen"
 # Checks the licences and sources of dependencies (deny.toml).
 CARGO_DENY_VERSION=0.20.2

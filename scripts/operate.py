@@ -3,8 +3,8 @@
     operate.py fsck URL [--deep]     prints each violation with its repair; exits with 1 if there is a violation
     operate.py sweep URL             prints a line for each sweep; exits with 1 if anything failed
 
-The token is OPERATOR_TOKEN from the environment, or otherwise from .dev.vars in the current folder. Exits with 2 if there
-is no result, for example because the server cannot be reached.
+The token is OPERATOR_TOKEN from the environment. If the environment has no OPERATOR_TOKEN, the token is read from
+.dev.vars in the current folder. Exits with 2 if there is no result, for example because the server cannot be reached.
 """
 
 import json

@@ -4,11 +4,11 @@
  * `build/index.js`.
  *
  * A panic leaves the module's memory in an unknown state, so no code may use it again. The bindings record the panic as
- * `criticalError`. The next request then resets the module, and each earlier object is constructed again with its first
- * arguments.
+ * `criticalError`. The next request then resets the module. An object from before the panic is constructed again, with
+ * the arguments of its first construction, when it is used next.
  *
- * This is the shim that worker-build 0.8.7 generates (github.com/cloudflare/workers-rs, Apache-2.0), but it lists our
- * exports by name. Compare the two when the crate `worker` gets a new version.
+ * This is the shim that worker-build 0.8.7 generates (github.com/cloudflare/workers-rs, Apache-2.0), but this file
+ * lists our exports by name. When the crate `worker` gets a new version, compare this file with the generated shim.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as exports from "./index.js";
@@ -38,7 +38,7 @@ function handleMaybeCritical(e) {
 
 class Entrypoint extends WorkerEntrypoint {}
 
-/** The events that src/lib.rs handles. scripts/build-wasm fails if one is missing here. */
+/** The events that src/lib.rs handles. scripts/build-wasm fails if this list lacks an event. */
 for (const event of ["fetch", "queue", "scheduled"]) {
   Entrypoint.prototype[event] = function (argument) {
     return exports[event].call(this, argument, this.env, this.ctx);

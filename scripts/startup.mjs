@@ -1,8 +1,8 @@
 /**
- * Measures the start-up cost of the Worker: V8 compiles the module, the bundle is evaluated and instantiates it, and
- * the first request gets its response (`GET /health`, which calls no binding). The cost is the CPU time of all threads
- * in a new Node process. The smallest value of several runs counts, because other work on the machine only increases
- * it.
+ * Measures the start-up cost of the Worker: V8 compiles the wasm module, Node evaluates the bundle, the bundle
+ * instantiates the module, and the first request gets its response. This request is `GET /health`, which calls no
+ * binding. The cost is the CPU time of all threads in a new Node process. The smallest cost of several runs counts,
+ * because other work on the machine can only increase the cost.
  *
  * usage: node startup.mjs FOLDER MAX_MS
  *
@@ -26,7 +26,7 @@ const RUNTIME_SOURCE = `
   }
 `;
 
-/** In workerd an import of a wasm file gives the compiled module. */
+/** Returns the source of a module that exports the compiled wasm of `file`, as an import of `file` does in workerd. */
 const compiledModule = (file) => `
   import { readFileSync } from "node:fs";
   export default new WebAssembly.Module(readFileSync(new URL(${JSON.stringify(file)})));

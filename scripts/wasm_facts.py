@@ -21,7 +21,7 @@ VECTOR_PREFIX = 0xFD
 
 
 class Reader:
-    """A cursor over the module's bytes."""
+    """Reads the module's bytes in order, from the position `at` on."""
 
     def __init__(self, data: bytes, at: int = 0):
         self.data = data

@@ -24,9 +24,9 @@ pub struct Config {
     pub max_file_size_bytes: u64,
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
-    /// `MAX_CHUNK_SIZE`: minimum size of the parts in which a file that is uploaded in several requests is stored.
-    /// Default 5 MiB, the minimum of R2. Parts are larger if 10,000 parts of this size could not hold the file. In a
-    /// resumable upload, a part may be up to twice as long, so that each chunk has a whole number of parts.
+    /// `MAX_CHUNK_SIZE`: minimum size of a part, for files that are uploaded in several requests. Default 5 MiB, the
+    /// minimum of R2. Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, a
+    /// part may be up to twice as long (at most 32 MiB), if the first chunk is then a whole number of parts.
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -62,8 +62,8 @@ pub struct Config {
     pub personal_data_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
-    /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB; with 288 runs a
-    /// day, this is 9 TB in 30 days. 0 turns the scrub off.
+    /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB: in 288 runs a
+    /// day, the scrub can read 9 TB in 30 days. 0 turns the scrub off.
     pub scrub_bytes_per_run: u64,
     /// `CACHE_TTL`: seconds for which FileCache keeps an entry. Default 3,600; 0 turns the cache off.
     pub cache_ttl_s: u32,
@@ -75,7 +75,7 @@ pub struct Config {
     pub provision_users: bool,
     /// `OPERATOR_TOKEN` (secret, optional): gives access to `/api/admin` without an account; at least 32 bytes.
     pub operator_token: Option<Secret>,
-    /// `JWT_SECRET` (secret): signs tokens; at least 32 bytes, used without decoding.
+    /// `JWT_SECRET` (secret): signs tokens; at least 32 bytes. The text itself is the key: it is not decoded.
     pub jwt_secret: Secret,
     /// `JWT_KEY_ID`: the `kid` of `JWT_SECRET`. Default `main`.
     pub jwt_key_id: String,

@@ -159,8 +159,8 @@ impl Problem {
         )
     }
 
-    /// Creates the problem for a request whose idempotency key another request has claimed. The other request may
-    /// finish within `wait_s` seconds.
+    /// Creates the problem for a request whose idempotency key another request has claimed. The client should retry
+    /// after `wait_s` seconds.
     pub fn in_progress(wait_s: i64) -> Self {
         let detail = "The first request with this Idempotency-Key is not finished. Repeat the request later.";
         Self::new(Code::InProgress, detail).retry_after(u32::try_from(wait_s).unwrap_or(1))

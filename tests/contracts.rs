@@ -1,4 +1,5 @@
-//! Contracts with other systems and other versions: the CORS configuration of the bucket, and stored forms.
+//! Contracts with other systems and other versions: the CORS configuration of the bucket, and the JSON forms of stored
+//! data and of messages.
 
 #![allow(clippy::unwrap_used)]
 
@@ -141,7 +142,7 @@ fn the_form_of_commands_and_progress_of_uploads_does_not_change() {
 }
 
 #[test]
-fn the_stored_form_of_an_upload_part_by_part_does_not_change() {
+fn the_stored_form_of_a_multipart_upload_does_not_change() {
     let open = &plan()["open"];
     let mut data = json!({
         "by": "parts", "r2_upload": "u", "declared_type": "text/csv", "content_type": "text/csv", "encoding": "UTF-8",

@@ -1,4 +1,4 @@
-//! A cut makes no allocation per row, per field or per piece after its buffers have grown.
+//! After the buffers of a cut have grown, no row, field or piece causes an allocation.
 #![allow(clippy::unwrap_used)]
 
 use cutty::csv::{
@@ -50,7 +50,8 @@ fn rows() -> Vec<u8> {
     rows
 }
 
-/// Cuts a file of many equal groups of rows. Returns the number of allocations for the second half of the file.
+/// Cuts a file in which the same rows are repeated many times. Returns the number of allocations for the second half of
+/// the file.
 fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(&[u8]) -> Vec<u8>) -> u64 {
     let mut opening = CsvOpener::new(input, 1 << 20).unwrap();
     let block = encode(&rows());
@@ -92,7 +93,7 @@ fn no_row_allocates_in_any_format() {
 }
 
 #[test]
-fn no_piece_allocates_in_another_encoding() {
+fn no_piece_in_utf_16_allocates() {
     let utf16: fn(&[u8]) -> Vec<u8> =
         |text| String::from_utf8_lossy(text).encode_utf16().flat_map(u16::to_le_bytes).collect();
     let input = InputOptions { encoding: Some(encoding_rs::UTF_16LE), ..Default::default() };

@@ -40,12 +40,12 @@ struct Stream {
 const DIGITS: usize = 12;
 
 impl Stream {
-    /// Creates the file. `row` must start with `DIGITS` characters, which the number replaces.
+    /// Creates the file. `row` must start with `DIGITS` characters. The number of each row replaces these characters.
     fn new(header: &str, row: &str) -> Self {
         Self { row: format!("{row}\n").into(), number: 0, pending: format!("{header}\n").into() }
     }
 
-    /// Appends rows until a piece is full and returns the length of the piece in bytes.
+    /// Fills `piece` with the next rows of the file. Returns the length of the piece in bytes.
     fn fill(&mut self, piece: &mut Vec<u8>) -> u64 {
         piece.clear();
         piece.append(&mut self.pending);

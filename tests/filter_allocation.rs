@@ -86,7 +86,7 @@ fn no_filter_operator_allocates() {
 }
 
 #[test]
-fn no_form_of_operand_allocates() {
+fn no_kind_of_operand_allocates() {
     for (operator, value) in [
         ("ncontains", "ß"),
         ("gte", "0.000000000000000000000001"),

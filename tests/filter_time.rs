@@ -1,4 +1,4 @@
-//! No filter is slow on a long cell: the cost per character of the cell does not grow with the length of the pattern.
+//! No filter is slow on a long cell: no operator takes one step for each pair of cell character and pattern character.
 
 #![allow(clippy::unwrap_used)]
 

@@ -11,7 +11,7 @@ use source::{Source, files_below, rust_below};
 /// The crate of the platform.
 const PLATFORM: [&str; 1] = ["worker"];
 
-/// Names of asynchronous code, clocks and randomness. A pure module must not contain them.
+/// Names that asynchronous code, clocks and randomness use. A pure module must not contain these names.
 const IMPURE: [&str; 13] = [
     "async",
     "await",
@@ -58,7 +58,8 @@ fn is_sql(text: &str) -> bool {
         })
 }
 
-/// The files that may bind values to SQL by position: they define the typed statements and pass them to the platform.
+/// The files that may bind values to SQL by position. These files define the typed statements, and pass them to the
+/// platform.
 const BINDERS: [&str; 3] = ["src/sql/statement.rs", "src/ports/database.rs", "src/cloudflare/d1.rs"];
 
 /// Whether code binds values to SQL by position.
@@ -110,7 +111,7 @@ fn sql_occurs_only_in_src_sql() {
     }
 }
 
-/// The folders whose code reads files as CSV, and the only file there that reads bytes of the object store in wasm.
+/// The folders whose code reads files as CSV, and the only file in these folders that may read stored bytes into wasm.
 const READERS: [&str; 2] = ["src/cuts/", "src/routes/cuts/"];
 const COMPARES_BYTES: &str = "src/cuts/verified.rs";
 

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 /// Statements that may scan a table, each with the reason why the scan is harmless.
 const MAY_SCAN: &[(&str, &str)] = &[];
 
-/// The SHA-256 of each migration. Databases have applied the released migrations, so these are never edited: a new
-/// migration corrects a mistake.
+/// The SHA-256 of each migration. Databases have applied the released migrations, so a released migration is never
+/// edited. A new migration corrects its mistakes.
 const CHECKSUMS: &[(&str, &str)] = &[
     ("0001_users.sql", "ab8b4de98fa41cacc1ba9b89fb3c85d470cb93397d79a8a6ccbeb10bea5de134"),
     ("0002_file_relatives.sql", "17c2b46c1d67a5824a1c3afab2732cf1213aa817f6d263282c2f73f52366cac6"),
@@ -57,7 +57,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 /// Returns the tables, or their aliases, that a plan scans, directly or through an index.
 ///
 /// Constant rows, table-valued functions and intermediate results (subqueries, common table expressions, views) do not
-/// count. The plan has separate lines for the tables they read.
+/// count. The plan has separate lines for the tables that an intermediate result reads.
 fn scanned(plan: &[String]) -> Vec<String> {
     let first_word = |text: &str| text.split_whitespace().next().unwrap_or_default().to_owned();
     let made: BTreeSet<String> = plan
@@ -124,8 +124,8 @@ fn no_released_migration_was_edited() {
     assert_eq!(found.len(), known.len(), "a released migration is missing");
 }
 
-/// Returns the new columns of old tables that need a value. After such a migration, old code that still runs cannot
-/// insert rows.
+/// Returns the columns that a migration adds to an existing table and that need a value (NOT NULL without a default).
+/// Code that was deployed before this migration cannot insert rows into the table any more.
 fn columns_that_break_running_code(migrations: &[(String, String)]) -> Vec<String> {
     let connection = Connection::open_in_memory().unwrap();
     let mut found = Vec::new();

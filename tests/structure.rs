@@ -28,7 +28,7 @@ const MAY_IMPORT_ROUTES: [&str; 2] = ["routes", "cloudflare"];
 /// A path such as `crate::storage::file::FileRow`, split into its segments.
 type Path = Vec<String>;
 
-/// The imports of one file, without those of its tests.
+/// The imports of one file, without the imports of its tests.
 #[derive(Debug, Default)]
 struct Imports {
     /// Imported paths from the crate root.
@@ -52,7 +52,7 @@ impl Tree {
         Self(files.iter().map(read).collect())
     }
 
-    /// Returns the module that defines a path, with re-exports resolved.
+    /// Returns the module that defines the item at a path. Follows re-exports.
     fn resolve(&self, path: &[String]) -> Option<Path> {
         let module =
             (1..=path.len()).rev().map(|length| &path[..length]).find(|m| self.0.contains_key(*m))?;
@@ -66,7 +66,7 @@ impl Tree {
         }
     }
 
-    /// Returns the modules that a module imports from.
+    /// Returns the modules from which a module imports.
     fn imported_by(&self, module: &[String]) -> BTreeSet<Path> {
         let found = self.0[module].used.iter().filter_map(|path| self.resolve(path));
         found.filter(|other| other != module).collect()
@@ -314,7 +314,8 @@ fn every_file_is_part_of_the_crate() {
     assert!(orphans.is_empty(), "no `mod` names these files: {orphans:?}");
 }
 
-/// The macro `statements!` declares the types of SQL statements. They do not count: their modules distinguish them.
+/// This test ignores the types that the macro `statements!` declares, because code writes their module before their
+/// name (`sql::gc::DropKey`).
 #[test]
 fn no_two_types_have_the_same_name() {
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

@@ -120,7 +120,7 @@ fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
     }
 }
 
-/// The JSON bodies of a megabyte that need the most memory for their length.
+/// Returns JSON bodies of at most 1 MiB that need much memory for their length, each with a name.
 fn costly_bodies() -> Vec<(&'static str, String)> {
     let list = |item: &str| {
         let items = vec![item; ((1 << 20) - 200) / (item.len() + 1)];
@@ -168,7 +168,7 @@ fn a_json_body_takes_a_bounded_multiple_of_its_length() {
         let call = post(&path).header("content-type", "application/json").bytes(body).bearer(&token);
         let (held, response) = peak_held_by(|| run(app.send(call)));
         println!("{name}: {bytes} bytes take {} times as much, {}", held / bytes, response.status);
-        // The factor of `routes/layers/memory.rs`.
+        // Both numbers are constants of `routes/layers/memory.rs`.
         assert!(held <= 40 * bytes.max(64 << 10), "{name}: {bytes} bytes take {held}");
     }
 }

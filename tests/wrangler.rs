@@ -1,5 +1,5 @@
-//! Checks that each environment in `wrangler.toml` repeats all bindings and variables, because environments do not
-//! inherit them, and that the values agree with the code.
+//! Checks that each environment in `wrangler.toml` repeats all bindings and variables. An environment does not inherit
+//! them. Also checks that their values agree with the code.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -10,7 +10,7 @@ use cutty::config::Config;
 use cutty::ports::{ObjectClass, RateLimit};
 use toml::{Table, Value};
 
-/// Keys that an environment inherits from the top level and so must not repeat.
+/// Keys that an environment inherits from the top level, so that it need not repeat them.
 const INHERITED: [&str; 8] =
     ["name", "main", "compatibility_date", "build", "triggers", "limits", "observability", "env"];
 
@@ -81,7 +81,7 @@ fn every_environment_repeats_what_it_does_not_inherit() {
         assert_eq!(
             differences(&top, environment),
             Vec::<String>::new(),
-            "[env.{name}] must repeat these keys of the top level, because it inherits none"
+            "[env.{name}] must repeat these keys of the top level, because it does not inherit them"
         );
     }
 }
@@ -102,7 +102,7 @@ fn an_incomplete_environment_is_found() {
     assert_eq!(differences(&top, &other), ["queues", "vars"]);
 }
 
-/// Resources that belong to one environment: the key in the file, and the kind of resource that it names.
+/// Keys of `wrangler.toml` whose values name a resource of one environment, each with the kind of that resource.
 const RESOURCES: [(&str, &str); 6] = [
     ("bucket_name", "bucket"),
     ("database_name", "database"),
@@ -201,9 +201,10 @@ fn a_resource_of_another_environment_is_found() {
     assert_eq!(wrong_bindings(planted.as_table().unwrap()).len(), 3);
 }
 
-/// Lower limits, in seconds: for the time between two tries of a message, and for the time from the first try to the
-/// last.
+/// Minimum time between two tries of a message, in seconds.
 const LEAST_RETRY_DELAY_S: i64 = 60;
+
+/// Minimum time from the first try of a message to its last try, in seconds.
 const LEAST_TIME_OF_RETRIES_S: i64 = 6 * 60 * 60;
 
 #[test]
@@ -241,7 +242,8 @@ const NOT_IN_FILE: [&str; 5] =
 /// Variables that the code does not read yet.
 const NOT_READ: [&str; 1] = ["SIGNED_URL_EXPIRY"];
 
-/// Returns the names that the configuration reads if `text` supplies the values, and the configuration.
+/// Parses a configuration whose values `text` supplies. Returns the names of the variables that the parser reads, and
+/// the configuration.
 fn asked_for(text: impl Fn(&str) -> Option<String>) -> (BTreeSet<String>, Config) {
     let asked = RefCell::new(BTreeSet::new());
     let config = Config::parse(&|name: &str| {

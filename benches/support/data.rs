@@ -40,12 +40,13 @@ impl Data {
         File::open(folder().join(format!("{}.csv", self.kind))).unwrap()
     }
 
-    /// Returns the bound that the filter column reaches or exceeds in `percent` percent of the rows.
+    /// Returns the minimum to filter by: in `percent` percent of the rows, the value of `column` is at least this
+    /// minimum.
     pub fn minimum_of_share(&self, percent: u64) -> u64 {
         self.bound * (100 - percent) / 100
     }
 
-    /// Returns the cut as a query of the JavaScript engines' routes.
+    /// Returns the query string of the cut for the benchmark routes whose CSV engine is written in JavaScript.
     pub fn job(&self) -> String {
         let selected: Vec<String> = self.selected.iter().map(u64::to_string).collect();
         format!(
@@ -56,13 +57,14 @@ impl Data {
         )
     }
 
-    /// Returns the cut as a query of the product: `percent` percent of the rows, three columns.
+    /// Returns the query string of the cut for Cutty's own routes. The cut keeps `percent` percent of the rows, and
+    /// three columns.
     pub fn query(&self, percent: u64) -> String {
         format!("{}&c{}__gte={}", self.columns_query(), self.column, self.minimum_of_share(percent))
     }
 
-    /// Returns a query for 1 % of the rows, from the middle of the file. The query selects a range of the first column,
-    /// whose values ascend by 7 per row.
+    /// Returns the query string of a cut that keeps 1 % of the rows, from the middle of the file. The filter is a range
+    /// of the first column, whose values ascend by 7 per row.
     pub fn sorted_query(&self) -> String {
         let (from, to) = (self.rows * 7 / 2, self.rows * 7 / 2 + self.rows * 7 / 100);
         format!("{}&c0__gte={from}&c0__lt={to}", self.columns_query())

@@ -53,7 +53,8 @@ fn exchange(server: &Server, client: &Client, head: &str, file: Option<&mut File
     }
     let mut exchange = read_response(&mut stream, body);
     exchange.wall_s = started.elapsed().as_secs_f64();
-    // The work after the response (closing streams, recording the end) belongs to the measured request.
+    // After the response, the Worker still closes streams and records the end of the request. The pause lets it finish,
+    // because this work belongs to the measured request.
     std::thread::sleep(Duration::from_millis(50));
     exchange.cpu_s = Cpu::read(pid).since(&cpu_before);
     assert!(exchange.head.starts_with("HTTP/1.1 2"), "{head}: {}", exchange.head);
@@ -98,7 +99,7 @@ impl Exchange {
         lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
-    /// Returns the decoded body. Panics if it was not kept or is incomplete.
+    /// Returns the decoded body. Panics if the body was not kept or is incomplete.
     pub fn body(&self) -> Vec<u8> {
         if self.header("transfer-encoding") != Some("chunked") {
             if let Some(length) = self.header("content-length") {
@@ -154,8 +155,8 @@ impl Cpu {
         Self { threads: threads.collect(), ticks: fields.filter_map(|field| field.parse::<u64>().ok()).sum() }
     }
 
-    /// Returns the CPU time since `before`, in seconds. If a thread has ended in between, only the count in hundredths
-    /// of a second includes that thread, so this count is returned.
+    /// Returns the CPU time since `before`, in seconds. If a thread has ended since `before`, its nanoseconds are lost.
+    /// In this case, the function returns the time that is counted in hundredths of a second for all threads.
     fn since(&self, before: &Self) -> f64 {
         let ended = before.threads.iter().any(|(id, _)| !self.threads.iter().any(|(other, _)| other == id));
         if ended {

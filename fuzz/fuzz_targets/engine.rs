@@ -14,7 +14,8 @@ use libfuzzer_sys::fuzz_target;
 
 const CHOICES: usize = 4;
 const MAX_RECORD_BYTES: usize = 1 << 16;
-/// The operands. A condition uses the first operands of the list, as many as its operator needs.
+/// The operands. The input rotates this list. A condition then takes as many operands from the start of the list as its
+/// operator needs.
 const VALUES: [&str; 4] = ["3", "10.25", "%a_", "-1.5"];
 
 fuzz_target!(|data: &[u8]| {
@@ -67,7 +68,8 @@ impl Choice {
         }
     }
 
-    /// Returns a condition with any operator on column 2, or no filter.
+    /// Returns one condition on column 2, with the operator that the input chooses; `None` if the input chooses no
+    /// filter.
     fn filter(self) -> Option<Filter> {
         let choice = usize::from(self.format >> 2).checked_sub(1)?;
         let operator = Operator::ALL[choice % Operator::ALL.len()];

@@ -12,7 +12,7 @@ use crate::error::{Problem, stored_detail};
 use crate::ports::Statement;
 use crate::sql::audit::{Insert, InsertWhen};
 
-/// The action of an entry. The names are a stored contract: they are in rows, messages and logs.
+/// The action of an entry. The name of an action must never change, because rows, queue messages and logs contain it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -74,12 +74,12 @@ impl Action {
 /// An audit entry. Its JSON is part of queue messages, which outlive a deploy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Unique id. Writing an entry with the same id again changes nothing.
+    /// Unique id. If a row with this id exists, writing the entry changes nothing.
     pub id: EventId,
     /// When the entry was created.
     pub timestamp: Timestamp,
-    /// The principal of the request; `None` for a failed login. Queue messages of older versions have no principal:
-    /// the request was the owner's.
+    /// The principal of the request; `None` for a failed login or registration. An entry in a queue message of an older
+    /// version has no principal. The owner made the request of such an entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// The owner of the account or files.

@@ -1,8 +1,8 @@
-//! AuditLog: a record of every action, as rows of `file_access_logs` and as log lines.
+//! AuditLog: an entry for every action, as a row of `file_access_logs` and as a log line.
 //!
 //! The row of a change is part of the batch that makes the change. The row of a read is written by the consumer of the
-//! queue, so that a read never waits for a write to the database. Logins, refusals and operators' actions are only log
-//! lines.
+//! queue, so that a read never waits for a write to the database. Sign-ins, refusals and operators' actions have log
+//! lines only, and no rows.
 
 pub mod entry;
 

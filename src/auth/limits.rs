@@ -1,10 +1,11 @@
 //! Limits on sign-in attempts. The limits slow down password guessing. The service checks them before it reads a row or
 //! hashes a password.
 //!
-//! Successful attempts count too. Attempts are counted by account and by address; `wrangler.toml` holds
-//! the numbers. Signed-in users are not affected: the exchange of a refresh token is not counted. The username and
-//! the email of one account are counted separately, because only the database knows that they belong together. If a
-//! counter fails, the service admits the attempt, so that users can sign in without the counter.
+//! Successful attempts count too. One limit counts the attempts for an account, and another limit counts the attempts
+//! from an address; `wrangler.toml` sets both limits. Signed-in users are not affected, because the exchange of a
+//! refresh token is not counted. The username and the email of one account are counted separately, because only the
+//! database knows that they belong together. If a counter fails, the service admits the attempt, so that users can sign
+//! in without the counter.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -23,9 +24,10 @@ impl App {
         self.admit_account(login).await
     }
 
-    /// Counts a login attempt for an account. The caller's address must have been counted before.
+    /// Counts a login attempt for an account. Call [`App::admit_address`] before this function.
     pub async fn admit_account(&self, login: &str) -> Result<()> {
-        // The hash gives all keys one length and hides names and email addresses from the counter.
+        // The hash gives all keys of the counter the same length, and hides usernames and email addresses from the
+        // counter.
         let account = hex::encode(Sha256::digest(login.trim().to_ascii_lowercase()));
         self.admit(RateLimit::LoginsOfAccount, &account).await
     }

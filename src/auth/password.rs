@@ -57,10 +57,11 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
 
 /// Compares a password with a stored hash, argon2id or Django's PBKDF2.
 ///
-/// A wrong password always costs the same work: argon2id once, and `django_iterations` of PBKDF2. `django_iterations`
-/// is the greatest number of iterations of any stored Django hash, or 0 if there is no Django hash. The response time
-/// therefore shows neither whether an account exists nor which kind of hash it has. There is one exception: if the
-/// parameters of an argon2id hash differ from those of [`hash`], the time depends on the parameters of the stored hash.
+/// A wrong password always costs the same work: one run of argon2id, and `django_iterations` iterations of PBKDF2.
+/// `django_iterations` is the greatest number of iterations of any stored Django hash, or 0 if there is no Django hash.
+/// The response time therefore shows neither whether an account exists nor which kind of hash it has. There is one
+/// exception: if the parameters of an argon2id hash differ from those of [`hash`], the time depends on the parameters
+/// of the stored hash.
 ///
 /// # Errors
 /// `internal` if there is not enough memory.

@@ -24,9 +24,9 @@ use crate::ports::{Row, Statement, from_row};
 use crate::sql::accounts as sql;
 use crate::sql::quotas::Get as Quota;
 
-/// Seconds during which a spent refresh token can be exchanged for its successor again, counted from its first use. Two
-/// tabs that refresh at the same time therefore keep their session, and so does a client that lost the response. A
-/// later use means that the token was copied.
+/// Seconds during which a spent refresh token can be exchanged for its successor again. They are counted from the first
+/// use of the token. So two tabs that refresh at the same time keep their session, and a client that lost the response
+/// keeps its session too. A later use of the token means that the token was copied.
 const GRACE_S: i64 = 30;
 
 /// Greatest number of expired tokens that one call of [`AuthService::forget_expired_tokens`] deletes.
@@ -98,7 +98,7 @@ impl App {
 }
 
 impl AuthService<'_> {
-    /// Creates an account with the role `user`, and a session of its user.
+    /// Creates an account with the role `user`, and the first session of this account.
     ///
     /// # Errors
     /// `bad_request` for an invalid name or email, `weak_password`, `user_exists`.
@@ -171,8 +171,9 @@ impl AuthService<'_> {
 
     /// Exchanges a refresh token for a new pair of tokens.
     ///
-    /// If the token was already exchanged within the last 30 s, the new pair has the same refresh token as before. If
-    /// the token was exchanged earlier, it was copied: its whole family is revoked.
+    /// If the token was already exchanged within the last 30 s, the new pair has the same refresh token as the previous
+    /// pair. If the token was exchanged more than 30 s ago, the token must have been copied. Then its whole family is
+    /// revoked.
     ///
     /// # Errors
     /// `token_expired`; `unauthenticated` for any other token that cannot be exchanged.
@@ -265,8 +266,8 @@ impl AuthService<'_> {
         }
     }
 
-    /// Deletes at most 500 expired tokens and returns the number of deleted tokens. If it is 500, the caller should
-    /// continue.
+    /// Deletes at most 500 expired tokens and returns the number of deleted tokens. If this number is 500, more expired
+    /// tokens may be left, and the caller should call this method again.
     ///
     /// # Errors
     /// `unavailable` if the database failed.

@@ -60,7 +60,7 @@ pub struct Claims {
 /// Why a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenError {
-    /// The token is not valid for this purpose. The reason is for the log.
+    /// The token is not valid, or not for this purpose. The reason is for the log.
     Invalid(&'static str),
     /// The token was valid and has expired. Holds the claims of the token.
     Expired(Box<Claims>),
@@ -185,7 +185,8 @@ fn encode(value: &impl Serialize) -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).map_err(Problem::internal)?))
 }
 
-/// Decodes base64url without padding (RFC 7515 §2), then JSON. A repeated claim is refused.
+/// Decodes base64url without padding (RFC 7515 §2), then JSON. `None` if the part is malformed or names a field of `T`
+/// twice.
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }

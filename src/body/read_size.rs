@@ -18,7 +18,8 @@ pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 /// Length of one step in a short read of a request body, in bytes.
 const STEP_BYTES: usize = PIECE_BYTES / 4;
 
-/// Like [`STEP_BYTES`], but while other requests wait for memory. A client that sends 8 KiB in a second is not stalled.
+/// Like [`STEP_BYTES`], but while other requests wait for memory. A step may then take 2 s
+/// ([`crate::memory::MAX_STALL_IN_CONTENTION`]), so a client that sends 8 KiB per second does not stall.
 const SHORT_STEP_BYTES: usize = PIECE_BYTES / 16;
 
 /// Minimum speed of a fast read: 4 MB/s. At this speed a long read takes half a second.
@@ -38,8 +39,9 @@ pub fn was_fast(bytes: u64, took_ms: f64) -> bool {
     bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
 }
 
-/// Returns the length of one step in a read of `read_bytes` bytes. A transfer stalls if a step takes longer than
-/// [`crate::memory::MAX_STALL`]. A long read is one step.
+/// Returns the length of one step in a read of `read_bytes` bytes. A long read is one step. `is_contended` says whether
+/// other requests wait for memory. A transfer stalls if a step takes longer than [`crate::memory::MAX_STALL`], or,
+/// while other requests wait, longer than [`crate::memory::MAX_STALL_IN_CONTENTION`].
 pub fn step_bytes(read_bytes: usize, is_contended: bool) -> usize {
     match is_contended {
         _ if read_bytes > PIECE_BYTES => read_bytes,

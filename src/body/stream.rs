@@ -11,9 +11,9 @@ use crate::error::Result;
 /// the calls does not matter, and small enough that one isolate can serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Capacity of a buffer for a piece of a cut's output. Such a piece ends after the row with which it reaches half of
-/// [`PIECE_BYTES`], so it can be longer than half. The steps of a cut use the same buffers again and again. If a buffer
-/// had to grow, its capacity would double and stay doubled.
+/// Capacity of a buffer for a piece of a cut's output. A piece of output ends after the row that makes the piece at
+/// least half of [`PIECE_BYTES`] long, so the piece can be longer than half. The steps of a cut use the same buffers
+/// again and again. If a buffer had to grow, its capacity would double and stay doubled.
 pub const OUTGOING_BYTES: usize = PIECE_BYTES / 2 + 64 * 1024;
 
 /// A stream of bytes that is read piece by piece into the caller's buffer.
@@ -36,7 +36,8 @@ pub trait ByteSource: Send {
 
 /// A stream that lives outside wasm: a request body, or the bytes of an object.
 ///
-/// The body can be read, or an adapter can pass it on without reading it (`into_any` returns the adapter's type).
+/// A caller can read the body. An adapter can instead pass the body on without reading it. For this, the adapter gets
+/// its own type from `into_any`.
 #[async_trait]
 pub trait NativeBody: Send {
     /// Returns the first piece (at most [`PIECE_BYTES`]) without removing it from the stream. Empty if the body is

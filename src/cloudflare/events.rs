@@ -123,7 +123,7 @@ pub async fn queue(batch: MessageBatch<Value>, env: Env, _: Context) -> worker::
     Ok(())
 }
 
-/// Returns a message's body; null if it is not JSON. No job accepts null.
+/// Returns the body of a message; null if the body is not JSON. No job accepts null.
 fn json_of(body: &JsValue) -> Value {
     // For `undefined`, `stringify` returns `undefined` and not a text.
     let text = js_sys::JSON::stringify(body).ok().and_then(|text| text.as_string());

@@ -1,5 +1,6 @@
-//! The adapters to the platform. Only this folder and `src/lib.rs` use the platform's API. Each file implements a port
-//! or moves bytes.
+//! The adapters to the platform. Only this folder and `src/lib.rs` use the platform's API. The files implement ports,
+//! move bytes (`bytes`, `respond`), handle the events of the Worker (`events`) and connect the ports to the bindings
+//! (`wiring`).
 //!
 //! The types here wrap JavaScript objects, which are not `Send`. The wrappers of [`worker::send`] make them `Send`.
 //! This is safe, because a Worker has one thread.

@@ -1,7 +1,8 @@
 //! Calls named objects, which are Durable Objects.
 //!
-//! A command is sent as JSON in a header, in base64 because header values cannot contain Unicode. If the command has a
-//! body, it is the body of the request: the client's stream, unchanged.
+//! A header of the request contains the command as JSON, encoded in base64 because header values cannot contain
+//! Unicode. If the command has a body, this body is the client's stream. It is sent unchanged as the body of the
+//! request.
 
 use async_trait::async_trait;
 use base64::Engine;

@@ -1,4 +1,5 @@
-//! The part that all Durable Objects share: the shell, which passes events to a named object, and the object's rows.
+//! The code that all Durable Objects share: the shell, which passes events to a named object, and the rows of this
+//! object.
 //!
 //! **Atomicity.** An object runs on one thread and writes its rows with synchronous calls. All writes between two
 //! awaits become durable together, and the runtime sends no response before they are durable. While one request of an
@@ -48,7 +49,7 @@ impl Shell {
         Response::from_json(&self.execute(request).await)
     }
 
-    /// Runs the alarm. If this returns an error, the runtime calls the alarm again.
+    /// Runs the alarm. If this function returns an error, the runtime calls the alarm again.
     pub async fn alarm(&self) -> worker::Result<Response> {
         let outcome = match self.object() {
             Ok(object) => object.alarm().await,

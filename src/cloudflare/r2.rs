@@ -93,7 +93,7 @@ impl R2Store {
     }
 }
 
-/// Stores a part of `length_bytes` bytes. `pump` writes them.
+/// Stores a part of `length_bytes` bytes. `pump` gets a stream and must write the bytes of the part to it.
 async fn stream_part(
     upload: &R2Upload,
     number: u16,
@@ -115,7 +115,8 @@ async fn stream_part(
     Ok(part.map_err(|error| put_failed(&error))?.unchecked_into::<R2Object>().etag())
 }
 
-/// Writes a stream to `target`. The runtime pipes the stream if nothing was read from it and no hash is expected.
+/// Writes a stream to `target`. If nothing was read from the stream and no hash is expected, the runtime pipes the
+/// stream. Otherwise this function writes it piece by piece.
 async fn pump_part(
     stream: NativeStream,
     target: WritableStream,
@@ -192,8 +193,9 @@ fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
         .ok_or_else(|| StoreError::from_message("the buffer is not a buffer of the runtime".to_owned()))
 }
 
-/// Writes the bytes of each read to the put and to the hash. Both use the same buffer; then the reader uses the buffer
-/// again. The observer receives copies in wasm, piece by piece, while the put consumes the buffer.
+/// Writes the bytes of each read to the put and to the hash. Put and hash use the same buffer. When both are done with
+/// the buffer, the reader uses it again. While the put consumes the buffer, the observer gets the bytes piece by piece,
+/// as copies in wasm.
 async fn pump(
     reader: &mut PieceReader,
     writer: &WritableStreamDefaultWriter,

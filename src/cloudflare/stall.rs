@@ -31,8 +31,8 @@ impl StallWatch {
 
     /// Waits for a step. Returns `None` if the transfer stalls.
     ///
-    /// The watch counts how often a timer of one second fires before the step ends. It does not use the clock: while
-    /// other requests compute, time passes and no step can end.
+    /// The watch counts how often a timer of one second fires before the step ends. It does not read the clock, because
+    /// time also passes while other requests compute, and no step can end then.
     pub async fn watch<T>(&mut self, mut step: Pin<Box<impl Future<Output = T>>>) -> Option<T> {
         let mut seconds = 0;
         loop {

@@ -21,7 +21,7 @@ use crate::config::Config;
 /// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
 
-/// Creates the application from the environment's bindings. It is cheap enough to run for each event.
+/// Creates the application from the environment's bindings. This function is cheap enough to run for each event.
 ///
 /// # Errors
 /// A text for the operator that names the missing or invalid setting or binding.

@@ -8,9 +8,9 @@ pub trait Cells {
     /// the record has too few fields.
     fn cell(&self, column: usize) -> &[u8];
 
-    /// Returns the same cell as a [`ShortCell`]; `None` if it is empty or longer than [`ShortCell::MAX_BYTES`]. The
-    /// result may include the quotes around the field in the file. An implementation may return `None` for any
-    /// cell, to save time.
+    /// Returns the cell in `column` as a [`ShortCell`]. `None` if the cell is empty or longer than
+    /// [`ShortCell::MAX_BYTES`]. If the field is quoted in the file, the short cell may be the field with its quotes.
+    /// An implementation may return `None` for any cell, to save time.
     fn short_cell(&self, column: usize) -> Option<ShortCell> {
         let cell = self.cell(column);
         let mut at_start = [0; 8];

@@ -28,8 +28,8 @@ pub(super) struct Seal {
 }
 
 const CHECKSUM_BYTES: usize = 8;
-/// Bytes that hold the length of a section. Their number is fixed, because the length is filled in after the section
-/// has been written.
+/// Number of bytes that hold the length of a section. It is the same for all lengths, because the length is filled in
+/// after the section has been written.
 const LENGTH_BYTES: usize = 8;
 
 impl Seal {
@@ -83,12 +83,13 @@ impl StateWriter {
         self.bytes
     }
 
-    /// Number of bytes written so far.
+    /// Returns the number of bytes written so far.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Writes a section: its tag, its version, its length and its bytes. With the length, a reader can skip it.
+    /// Writes a section: its tag, its version, its length and its bytes. A reader that knows the length can skip the
+    /// section.
     pub(super) fn section(&mut self, section: Section, write: impl FnOnce(&mut Self)) {
         self.number(section.tag);
         self.number(section.version);
@@ -99,7 +100,7 @@ impl StateWriter {
         self.bytes[at..at + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Reserves memory for `bytes` more bytes. Without this, the buffer grows step by step. Each step copies the
+    /// Reserves memory for `bytes` more bytes. A buffer without a reservation grows step by step. Each step copies the
     /// content, and both copies take memory until the step ends.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve_exact(bytes);
@@ -303,7 +304,7 @@ impl<'a> StateReader<'a> {
         Encoding::for_label_no_replacement(self.text()?.as_bytes()).ok_or(StateError::Damaged)
     }
 
-    /// Reads a delimiter and refuses a byte that cannot be one.
+    /// Reads a delimiter. Refuses a byte that cannot be a delimiter.
     pub(super) fn delimiter(&mut self) -> Result<u8, StateError> {
         self.byte().and_then(|byte| if is_delimiter(byte) { Ok(byte) } else { Err(StateError::Damaged) })
     }

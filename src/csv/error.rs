@@ -1,4 +1,4 @@
-//! Errors that end a cut. An error in the file has its position in the file.
+//! Errors that end a cut. If a record of the file causes an error, the error contains the position of the record.
 
 use serde::{Serialize, Serializer};
 
@@ -26,8 +26,8 @@ pub struct MalformedCsv {
     pub record: u64,
     /// Line on which the record starts, from 1. CRLF, LF and CR each end a line, even inside quotes.
     pub line: u64,
-    /// Start of the record, in bytes from the start of the file. If the file is not UTF-8, bytes of its text in UTF-8
-    /// are counted.
+    /// Start of the record, in bytes from the start of the file. If the file has another encoding than UTF-8, its text
+    /// is converted to UTF-8, and the bytes of the converted text are counted.
     pub byte: u64,
     /// The defect. JSON shows its error message.
     #[serde(serialize_with = "as_message")]

@@ -17,8 +17,8 @@ impl ShortCell {
     /// Maximum number of bytes that a short cell has.
     pub const MAX_BYTES: usize = 8;
 
-    /// Creates a cell from the lowest bytes of the word `at_start`. `bytes` is their number, 1 to 8. The other bytes of
-    /// the word may have any value.
+    /// Creates a cell of `bytes` bytes (1 to 8) from the lowest bytes of the word `at_start`. The other bytes of the
+    /// word may have any value.
     #[inline(always)]
     pub fn new(at_start: u64, bytes: u32) -> Self {
         debug_assert!((1..=8).contains(&bytes));
@@ -47,14 +47,14 @@ impl ShortCell {
         }
     }
 
-    /// Parses the cell as a number. `None` if it has anything but digits.
+    /// Parses the cell as a whole number without a sign. `None` if a byte of the cell is not a digit.
     #[inline(always)]
     pub(in crate::csv) fn whole(self) -> Option<u64> {
         parse_digit_values(self.digits()).map(i64::cast_unsigned)
     }
 
-    /// Returns the bytes as digit values: a digit becomes its value, any other byte a value above 9. The unused lower
-    /// bytes are zero.
+    /// Returns the bytes as digit values: a digit becomes its value, and any other byte becomes a value above 9. The
+    /// unused lower bytes are zero.
     #[inline(always)]
     pub(in crate::csv) fn digits(self) -> u64 {
         self.word ^ ((ONES * u64::from(b'0')) << (u64::BITS - u8::BITS * self.bytes))

@@ -1,5 +1,5 @@
-//! Handles eight ASCII characters at once, as the bytes of a 64-bit word (SIMD within a register). The first
-//! character is the lowest byte.
+//! Handles eight ASCII characters at once (SIMD within a register). The characters are the bytes of a 64-bit word, and
+//! the first character is the lowest byte.
 
 /// Eight characters `0`.
 pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
@@ -237,8 +237,9 @@ mod vectors {
     }
 }
 
-/// Returns a word in which the high bit of a byte is set if the byte of `word` equals `byte`. Only the lowest set bit
-/// is exact; higher bits may be wrong. Returns 0 if no byte equals `byte`.
+/// Compares each byte of `word` with `byte`. In the result, the high bit of a byte is set if the bytes are equal. Only
+/// the lowest set bit is reliable; a higher bit may be set although the bytes differ. Returns 0 if no byte of `word`
+/// equals `byte`.
 #[inline(always)]
 pub(super) fn matching_bytes(word: u64, byte: u8) -> u64 {
     let zero_where_equal = word ^ (ONES * u64::from(byte));
@@ -272,7 +273,7 @@ mod tests {
         }
 
         #[test]
-        fn handling_eight_characters_at_once_equals_handling_each(
+        fn eight_characters_at_once_give_the_same_results_as_each_alone(
             text in prop_oneof!["[0-9]{8}", "[/-:]{8}", "[ -~]{8}"], byte in any::<[u8; 8]>(),
         ) {
             for bytes in [text.as_bytes().first_chunk().copied().unwrap_or(byte), byte] {

@@ -46,7 +46,7 @@ pub struct Estimate {
     pub r2_reads: u64,
     /// Number of D1 calls.
     pub d1_calls: u64,
-    /// Number of calls to other services. One request may make at most 1,000.
+    /// Number of calls to other services. One request may make at most 1,000 such calls.
     pub subrequests: u64,
     /// Approximate CPU time, in milliseconds.
     pub cpu_ms: u64,

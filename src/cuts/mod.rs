@@ -1,8 +1,8 @@
-//! Cuts of stored files. A cut opens a file, checks the request against its header, streams or saves the result, and
-//! leaves a receipt.
+//! Cuts of stored files. A cut opens a file, checks the request against the file's header, streams or saves the result,
+//! and leaves a receipt.
 //!
-//! [`crate::csv`] makes the output of a cut from the bytes of a file. This module connects it to the store, the
-//! database and the client. [`verified`] reads bytes and compares them with their digests. [`scan`] reads the byte
+//! [`crate::csv`] makes the output of a cut from the bytes of a file. This module connects [`crate::csv`] to the store,
+//! the database and the client. [`verified`] reads bytes and compares them with their digests. [`scan`] reads the byte
 //! ranges of a file. [`open`] reads the file's start and checks the request. [`run`] starts a cut. [`stream`] makes its
 //! output. [`gzip`] and [`spool`] process the output. [`receipt`] records the result. [`service`] holds the service.
 

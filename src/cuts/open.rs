@@ -27,7 +27,7 @@ pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>>
 
 /// A file opened as CSV.
 pub struct OpenFile {
-    /// Encoding, dialect and header.
+    /// The file's dialect, and the reader of its records.
     pub opened: OpenedCsv,
     /// The file's scan, positioned after the bytes that were read to open the file.
     pub scan: FileScan,
@@ -55,7 +55,7 @@ impl PreparedCut {
 }
 
 impl CutService {
-    /// Opens a file as CSV. If the file has `digests`, compares the bytes that it reads with them.
+    /// Opens a file as CSV. With `digests`, the scan compares each digest block that it reads with its digest.
     ///
     /// # Errors
     /// `malformed_csv` if the first record is too long; the errors of [`FileScan::open`].
@@ -70,7 +70,7 @@ impl CutService {
         Ok(OpenFile { opened, scan })
     }
 
-    /// Reads until encoding, dialect and header are known.
+    /// Reads the start of the file until its dialect is known.
     async fn read_opening(&self, scan: &mut FileScan, options: InputOptions) -> Result<OpenedCsv> {
         let limit = self.storage.app.config.max_record_size_bytes;
         let mut opening = CsvOpener::new(options, limit).map_err(csv_problem)?;

@@ -18,9 +18,9 @@ pub fn max_output_bytes(file: &FileRow) -> u64 {
     file.file_size.saturating_mul(FACTOR).saturating_add(BASE_BYTES)
 }
 
-/// Refuses a cut if it is certain before the start that its result would be too long. This is certain if the cut has no
-/// filter, so that it writes every row, and if these rows would exceed the limit even without the values of their
-/// cells.
+/// Refuses a cut if it is certain before the start that its result would be too long. If the cut has no filter, the
+/// number of rows that it writes is known. The cut is refused if these rows would exceed the limit even without the
+/// values of their cells. A cut with a filter is not refused, because it may write fewer rows.
 ///
 /// # Errors
 /// `too_large`.
@@ -39,7 +39,7 @@ pub fn too_long(file: &FileRow, estimate: Option<u64>) -> Problem {
     let limit = max_output_bytes(file);
     let size = estimate.map_or_else(|| "more".to_owned(), |bytes| format!("at least {bytes} bytes"));
     let detail = format!(
-        "The result of {:?} may have at most {limit} bytes, and it would have {size}. Pick fewer columns, set a \
+        "The result of {:?} may have at most {limit} bytes, but it would have {size}. Pick fewer columns, set a \
          limit, or use CSV, which does not repeat the names of the columns in each row.",
         shortened(&file.filename)
     );

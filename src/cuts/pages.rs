@@ -103,9 +103,8 @@ impl CutService {
         Ok(KnownColumns::Read(opened.header))
     }
 
-    /// Returns a page of rows and the number of all rows. If the file has a row index, this reads one byte range;
-    /// otherwise it reads the whole file once. If the file cannot be read to its end, the page has only rows before the
-    /// failure.
+    /// Returns a page of rows and the number of all rows. Reads one byte range if the file has a row index, else the
+    /// whole file once. If the file cannot be read to its end, the page has only rows before the failure.
     ///
     /// # Errors
     /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].
@@ -177,8 +176,8 @@ async fn lease_large_page(app: &App, pager: &RowPager, large: &mut Option<Lease>
     Ok(())
 }
 
-/// Makes a page by reading the file from its start. If the file has a known failure, reading ends with the page.
-/// Otherwise reading goes on to the end of the file, to count all rows, or to the first failure.
+/// Makes a page by reading the file from its start. If the failure of the file is `known`, reading ends when the page
+/// is full. Otherwise reading goes on to the first failure or to the end of the file, because all rows must be counted.
 async fn rows_by_reading(
     app: &App,
     opened: OpenedCsv,
@@ -219,7 +218,7 @@ async fn rows_by_reading(
             if rows.is_empty() {
                 return Err(csv_problem(failure.into()));
             }
-            // Rows are numbered from 1.
+            // `failure.record` is the number of the failed row, from 1. There is one row fewer before this row.
             let total = failure.record.saturating_sub(1);
             Ok(RowsPage { columns, rows, total, failure: Some(failure) })
         }

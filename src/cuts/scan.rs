@@ -147,7 +147,8 @@ impl FileScan {
 
 impl CutService {
     /// Returns the byte ranges that a cut must read according to the file's zone maps. Returns `None` if the cut must
-    /// read the whole file, because there is no row index or pruning would skip too few bytes.
+    /// read the whole file. This is the case if the cut has no filter, if the file has no usable profile or row index,
+    /// or if pruning would skip less than [`MIN_SKIPPED_BYTES`].
     ///
     /// # Errors
     /// `unknown_column`, `bad_filter`.
@@ -164,7 +165,7 @@ impl CutService {
     }
 
     /// Returns the profile, and the byte ranges that a cut must read (see [`Self::scan_plan`]). Returns `None` if the
-    /// file has no usable profile or is read in another dialect than its profile.
+    /// file has no usable profile, or if the request reads the file in another dialect than its profile.
     pub(super) fn usable_profile<'a>(
         &self,
         file: &FileRow,

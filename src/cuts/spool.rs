@@ -23,8 +23,8 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 
-/// Time after which the sweep `collect_garbage` deletes a spool that is still in the store. This is much longer than
-/// sending a result takes.
+/// Time after which the sweep `collect_garbage` deletes a spool that is still in the store. The time is much longer
+/// than a response needs to send a result.
 const SPOOL_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Maximum number of bytes that a spool reserves of the quota in addition to the bytes that it needs.
@@ -105,7 +105,7 @@ struct Spool<'a> {
 }
 
 /// Returns how many bytes a spool that needs `needed_bytes` should reserve: twice as many, but at most
-/// [`MAX_SPARE_BYTES`] more than it needs. A long spool therefore calls the database only once for every eight parts.
+/// [`MAX_SPARE_BYTES`] more than it needs. A long spool therefore calls the database only once for every 13 parts.
 fn wished_bytes(needed_bytes: u64) -> u64 {
     needed_bytes + needed_bytes.min(MAX_SPARE_BYTES)
 }

@@ -5,8 +5,9 @@
 //! caller's buffer, without a copy. The caller gets only the bytes of its byte range.
 //!
 //! If a block differs from its digest, the source fails with `integrity_error` and records the damage as a finding.
-//! From then on, requests for the file are refused. The scrub reads the file next. If the bytes still have the SHA-256
-//! in the file's row, only the digests were wrong: the scrub stores the right digests, and the file can be read again.
+//! After that, requests for the file are refused. The next file that the scrub reads is this file. If its bytes have
+//! the SHA-256 in the file's row, only the digests were wrong. Then the scrub stores the right digests, and requests
+//! can read the file again.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -141,7 +142,7 @@ impl ByteSource for VerifiedSource {
             Some(digests) => self.read_block(&digests, buffer).await,
         };
         if read.is_err() {
-            // Removes the bytes that were read, because they were not compared with their digest.
+            // The caller must not use these bytes: they differ from their digest, or were not compared with it.
             buffer.truncate(start);
         }
         read

@@ -72,7 +72,7 @@ uuid_id! {
     TokenId
 }
 uuid_id! {
-    /// A claim: one try of a request with an idempotency key.
+    /// A claim. Each try of a request with an idempotency key makes its own claim.
     ClaimId
 }
 uuid_id! {
@@ -89,7 +89,8 @@ uuid_id! {
 }
 
 impl EventId {
-    /// Returns the smallest id of the millisecond of `instant`. Ids of earlier entries are smaller.
+    /// Returns the smallest id that an entry from the same millisecond as `instant` can have. The ids of entries from
+    /// earlier milliseconds are smaller.
     pub fn first_of(instant: DateTime<Utc>) -> Self {
         let ms = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
         Self(uuid_v7(ms, &[0; 10]))
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_id_that_could_change_the_path_of_a_key_is_refused() {
+    fn a_user_id_that_could_change_the_path_in_an_object_key_is_refused() {
         for text in ["", "a/b", "..", "a.b", "ä", "a b", &"x".repeat(65)] {
             assert_eq!(UserId::parse(text), None, "{text:?}");
         }

@@ -121,7 +121,7 @@ pub enum Denied {
 }
 
 impl Principal {
-    /// Creates a user of role `user`.
+    /// Creates the principal of a user who has the role `user`.
     pub fn user(id: UserId) -> Self {
         Self::User { id, role: Role::User }
     }

@@ -15,16 +15,16 @@ pub enum StorageKey {
         user: UserId,
         /// The file.
         file: FileId,
-        /// The attempt that stores it.
+        /// The attempt that stores the file.
         attempt: AttemptId,
     },
     /// A saved cut.
     Derived {
-        /// Owner of the file.
+        /// Owner of the saved cut.
         user: UserId,
         /// The file that the cut was made from.
         parent: FileId,
-        /// The attempt that stores it.
+        /// The attempt that stores the saved cut.
         attempt: AttemptId,
     },
     /// The sidecar of a file.
@@ -41,7 +41,7 @@ pub enum StorageKey {
         /// The cut.
         cut: CutId,
     },
-    /// A checkpoint of a background profiling pass.
+    /// A checkpoint of a background pass.
     Learning {
         /// The attempt that stored the bytes that the pass reads.
         attempt: AttemptId,

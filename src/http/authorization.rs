@@ -10,7 +10,7 @@ const MAX_TOKEN_LENGTH: usize = 4096;
 pub enum Authorization<'a> {
     /// The header is absent.
     Absent,
-    /// One bearer token. RFC 6750 allows all its characters. Its signature is not verified yet.
+    /// One bearer token. It has only characters that RFC 6750 allows. Its signature is not verified yet.
     Bearer(&'a str),
     /// The header has a scheme other than `Bearer`, no token, or several credentials. Callers must not treat it as
     /// absent.

@@ -32,8 +32,8 @@ pub fn render(digest: &Sha256) -> String {
 /// the same header are ignored. If a key is repeated, its last value is used (RFC 9651 §4.2.2).
 ///
 /// # Errors
-/// [`DigestError`] if the header is malformed or has no SHA-256. RFC 9530 §2 allows a recipient to ignore such a
-/// header, but a client that sends a digest wants it to be checked.
+/// [`DigestError`] if the header is malformed or has no SHA-256. RFC 9530 §2 allows a recipient to ignore the header in
+/// both cases. But a client that sends a digest wants the digest to be checked.
 pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     let digests: Dictionary = Parser::new(value).parse().map_err(|_| DigestError::Malformed)?;
     if digests.is_empty() {

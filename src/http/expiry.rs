@@ -1,11 +1,11 @@
-//! The time at which a file expires. Its owner sends it as text.
+//! The time at which a file expires. The owner of the file sends this time as text.
 
 use chrono::{DateTime, Datelike, Utc};
 
 /// Reasons to refuse an expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ExpiryError {
-    /// The text is not a date and time with a time zone (RFC 3339), or its year in UTC is above 9999.
+    /// The text is not a date and time with a time zone (RFC 3339), or its year in UTC is not from 0 to 9999.
     #[error("the expiry must be a date and time with a time zone, for example 2030-01-31T12:00:00Z")]
     Malformed,
     /// The time is not in the future.
@@ -16,8 +16,8 @@ pub enum ExpiryError {
 /// Parses an expiry (RFC 3339, any time zone and precision) and returns it in UTC, in whole milliseconds.
 ///
 /// # Errors
-/// [`ExpiryError`] if the text is malformed, if its year is above 9999 (stored timestamps are compared as text), or if
-/// the time is not after `now`.
+/// [`ExpiryError`] if the text is malformed, if its year in UTC is not from 0 to 9999 (stored timestamps are compared
+/// as text), or if the time is not after `now`.
 pub fn parse(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, ExpiryError> {
     let parsed = DateTime::parse_from_rfc3339(text.trim()).map_err(|_| ExpiryError::Malformed)?;
     let expiry = DateTime::from_timestamp_millis(parsed.timestamp_millis()).ok_or(ExpiryError::Malformed)?;

@@ -62,12 +62,13 @@ fn parse_digits(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// A hash of the filter and the order of a list. A cursor contains the hash, so it can be used only with this list.
+/// A hash of the filter and the order of a list. A cursor contains the hash, so the cursor can be used only with this
+/// list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListFingerprint([u8; 8]);
 
 impl ListFingerprint {
-    /// Hashes these parts (names and values of the filter, the sort field), in this order.
+    /// Hashes `parts` in this order. The parts are names and values of the filter, and the sort field.
     pub fn of(parts: &[&str]) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {

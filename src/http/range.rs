@@ -23,7 +23,7 @@ pub struct ByteRange {
 /// How to respond to a `Range` header, for a representation of known size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ranges {
-    /// Respond 200 with all bytes. The header is ignored: it is malformed, abusive, or has a unit other than `bytes`.
+    /// Respond 200 with all bytes and ignore the header. [`parse`] lists the reasons.
     Whole,
     /// Respond 416: the header is well-formed, but every range lies after the end.
     Unsatisfiable,
@@ -72,6 +72,7 @@ pub fn unsatisfied_content_range(size_bytes: u64) -> String {
 /// Ranges are clamped to the size. A number too large for 64 bits is read as 2⁶⁴ − 1.
 ///
 /// Returns [`Ranges::Whole`], as RFC 9110 §14.2 allows, for:
+/// - a malformed header, or a unit other than `bytes`,
 /// - ranges with more bytes in total than the representation has,
 /// - more than [`MAX_RANGES`] ranges, or more than two overlapping pairs,
 /// - a suffix range (`-5`) of an empty representation, because no `Content-Range` can describe it.

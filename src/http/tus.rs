@@ -23,7 +23,7 @@ pub const ALGORITHMS: &str = "sha1,sha256";
 /// Media type of a chunk: the body of a `PATCH`, or of the `POST` that creates the upload.
 pub const MEDIA_TYPE: &str = "application/offset+octet-stream";
 
-/// Maximum length of `Upload-Metadata` in bytes. It has room for tags, metadata and a filename in base64.
+/// Maximum length of `Upload-Metadata` in bytes. Tags, metadata and a filename fit into this length in base64.
 pub const MAX_METADATA_BYTES: usize = 16 << 10;
 
 /// Errors in tus headers.
@@ -58,7 +58,7 @@ pub enum TusError {
     /// `Upload-Metadata` is longer than [`MAX_METADATA_BYTES`].
     #[error("Upload-Metadata may have at most {MAX_METADATA_BYTES} bytes: shorten it")]
     LongMetadata,
-    /// `Upload-Checksum` is malformed or has another algorithm.
+    /// `Upload-Checksum` is malformed, or its algorithm is neither SHA-1 nor SHA-256.
     #[error("Upload-Checksum must be sha1 or sha256, a space, and the digest in base64")]
     Checksum,
 }
@@ -156,7 +156,7 @@ impl Checksum {
     /// Parses `Upload-Checksum`.
     ///
     /// # Errors
-    /// [`TusError::Checksum`] for another algorithm, malformed base64, or a digest of the wrong length.
+    /// [`TusError::Checksum`] for an unsupported algorithm, malformed base64, or a digest of the wrong length.
     pub fn parse(text: &str) -> Result<Self, TusError> {
         let (algorithm, digest) = text.trim().split_once(' ').ok_or(TusError::Checksum)?;
         let digest = STANDARD.decode(digest.trim()).map_err(|_| TusError::Checksum)?;
@@ -168,7 +168,7 @@ impl Checksum {
         }
     }
 
-    /// Returns a [`RunningChecksum`] without bytes. It will be compared with this checksum.
+    /// Returns a [`RunningChecksum`] that has no bytes yet and expects this checksum.
     pub fn check(&self) -> RunningChecksum {
         match self {
             Self::Sha1(wanted) => RunningChecksum::Sha1(Sha1::new(), *wanted),

@@ -15,12 +15,13 @@
 //! - a lease: the retry gets `in_progress`. The first retry after the end of the lease claims the key.
 //!
 //! A request with an unknown outcome releases its key immediately. If the database applies the batch of this request
-//! later, the batch fails because of step 2.
+//! later, the batch fails, because the claim no longer holds the key (step 2).
 //!
 //! The request that starts an upload in several requests has an effect: the new upload. The batch that undoes this
 //! effect also deletes its record ([`Claim::release_undone`]). Then a repeated request can start another upload.
 //!
-//! A request with a key costs two D1 calls: one to claim the key, one to store the response or to release the key.
+//! A key adds two D1 calls to the cost of a request: one claims the key, and one stores the response or releases the
+//! key.
 
 pub mod fingerprint;
 pub mod key;
@@ -229,8 +230,8 @@ pub struct ResponseColumn {
 }
 
 impl Claim {
-    /// Returns the statement that records `effect`. The caller puts it directly after the statement that has the
-    /// effect, in the same batch.
+    /// Returns the statement that records `effect`. The caller puts the returned statement directly after the
+    /// statement that has the effect, in the same batch.
     pub fn record(&self, effect: &Effect) -> Statement {
         let effect = serde_json::to_string(effect).unwrap_or_default();
         let record = sql::RecordEffect {
@@ -295,7 +296,7 @@ impl App {
     }
 
     /// Stores the response of a request, unless its body is longer than `MAX_RESPONSE_BYTES`. If the response cannot be
-    /// stored, writes a log line: a retry then gets a response that is made from the effect.
+    /// stored, writes a log line. A retry then gets a response that is made from the effect.
     pub async fn store_response(&self, claim: &Claim, response: StoredResponse) {
         if response.body.len() > MAX_RESPONSE_BYTES {
             return;
@@ -312,7 +313,7 @@ impl App {
     }
 
     /// Releases the key of a failed request, unless its effect is recorded. If the key cannot be released, writes a log
-    /// line: the key is free when the lease ends.
+    /// line. The key is then free when the lease ends.
     pub async fn release(&self, claim: &Claim) {
         let release = sql::Release { scope: &claim.scope.0, key: claim.key.as_str(), claim: claim.id };
         self.settle_key(claim, release.statement()).await;

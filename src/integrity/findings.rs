@@ -59,8 +59,8 @@ pub struct DamagedFile<'a> {
     pub attempt: AttemptId,
 }
 
-/// A time of the last scrub that makes the scrub read the file next, because the scrub begins with the file whose last
-/// scrub is longest ago.
+/// A time before all others. If a row has it as the time of the file's last scrub, the scrub reads this file next: the
+/// scrub begins with the file whose last scrub is longest ago.
 pub const NEXT: Timestamp = Timestamp::EARLIEST;
 
 /// Writes damage to `findings` and to the log. If the bytes are known to be wrong, also marks the file's row as

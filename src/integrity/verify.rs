@@ -93,8 +93,8 @@ pub async fn check_metadata(app: &App, expected: Expected<'_>) -> Result<Verific
     }
 }
 
-/// Reads and hashes at most `budget_bytes` of an object. Continues from `before`, the result of the last step.
-/// `observer` gets the same bytes. Returns the result and the number of bytes read.
+/// Reads and hashes at most `budget_bytes` of an object. Continues from `before`, the state after the last step.
+/// `observer` gets the bytes that are hashed. Returns the result and the number of bytes read.
 ///
 /// # Errors
 /// `unavailable` if R2 returns neither the object nor its metadata.

@@ -11,11 +11,11 @@ use crate::domain::budget::CallBudget;
 /// twice must do no harm.
 #[async_trait]
 pub trait Job: Sync {
-    /// Returns the job's name, which its messages have in the member `job`.
+    /// Returns the job's name. Each message for the job contains this name in its member `job`.
     fn name(&self) -> &'static str;
 
-    /// Handles these messages and acknowledges those that are done. The queue delivers the others again. The job must
-    /// take every call from the budget `calls` before it makes the call.
+    /// Handles these messages and acknowledges each message that is done. The queue delivers the other messages again.
+    /// The job must take every call from the budget `calls` before it makes the call.
     async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget);
 }
 

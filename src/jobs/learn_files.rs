@@ -1,6 +1,6 @@
-//! Runs the background pass: each message asks for one step of one file. The job handles a few messages of each batch.
-//! It sends the others to the queue again as new messages, so that waiting does not count as a failed delivery. If a
-//! step fails, the sweep `learn_files` queues the file again later.
+//! Runs the background pass. Each message asks for one step of the pass over one file. The job handles a few messages
+//! of each batch. It sends the other messages to the queue again as new messages, so that waiting does not count as a
+//! failed delivery. If a step fails, the sweep `learn_files` queues the file again later.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,8 @@ use crate::app::App;
 use crate::domain::budget::CallBudget;
 use crate::storage::profiling::pass::{STEP_BYTES, STEP_CALLS};
 
-/// Maximum number of files per batch. One step for each file needs far less CPU time than a consumer may use.
+/// Maximum number of files per batch. One step for each of these files needs far less CPU time than a queue consumer
+/// may use.
 const FILES_PER_BATCH: u64 = 4;
 
 pub struct LearnFiles;

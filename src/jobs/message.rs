@@ -1,4 +1,5 @@
-//! The messages of background jobs. Their form is a stored contract: a message outlives a deploy.
+//! The messages of background jobs. Their form is a stored contract: after a deploy, the new code gets messages that
+//! the old code sent.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

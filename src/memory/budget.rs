@@ -21,12 +21,13 @@ pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 /// Additional limit for long records, long pages of rows and lists.
 pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 8 << 20 };
 
-/// A waiter loses its place if it does not ask for memory again within this time, because the runtime must have dropped
-/// its request.
+/// A waiter loses its place if it does not ask for memory again within this time. The service then assumes that the
+/// runtime has dropped the request of this waiter.
 const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);
 
-/// A lease no longer counts if it is not used within this time, because the runtime must have dropped its request. The
-/// time is longer than any single call to a store, and longer than the time after which a stalled body is refused.
+/// A lease no longer counts if it is not used within this time. The service then assumes that the runtime has dropped
+/// the request of this lease. The time is longer than any single call to a store takes, and longer than the time after
+/// which a stalled body is refused.
 const LEASE_IS_LOST_AFTER: TimeDelta = TimeDelta::seconds(180);
 
 /// An amount of memory, in bytes.

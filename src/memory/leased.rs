@@ -1,4 +1,5 @@
-//! Wrappers that keep a lease in use while bytes arrive.
+//! Wrappers of a source and of an observer. At each piece, they record that a lease is in use, so that a slow transfer
+//! keeps its lease.
 
 use std::sync::Arc;
 

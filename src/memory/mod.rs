@@ -19,14 +19,15 @@ use crate::error::{Code, Problem, Result};
 /// Greatest time for which a request waits for memory.
 pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(60);
 
-/// A request ends with 408 if less than one step of a read of its body arrives within this time
-/// ([`crate::body::read_size::step_bytes`]).
+/// Greatest time for one step of a read of a request body ([`crate::body::read_size::step_bytes`]). If fewer bytes
+/// arrive within this time, the request ends with 408.
 pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 
 /// Like [`MAX_STALL`], but while other requests wait for memory.
 pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 
-/// A response whose bytes wasm sends breaks if the client reads no piece within this time.
+/// Greatest time for which a client may read no piece of a response. After this time, the response breaks. Applies only
+/// to a response whose bytes come from wasm.
 pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
 
 /// Like [`MAX_UNREAD`], but while other requests wait for memory.
@@ -36,10 +37,11 @@ pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(10);
 /// another, because the runtime binds I/O to the request that began it.
 const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 
-/// A request with many waiters before it asks less often: every 200 ms at least.
+/// Maximum factor by which [`RETRY_EVERY`] is multiplied. The more requests wait before a request, the less often the
+/// request asks, but it asks at least every 200 ms.
 const MAX_DELAY_FACTOR: i32 = 10;
 
-/// `Retry-After` of a request that got no memory, in seconds.
+/// `Retry-After` of the response to a request that got no memory, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 
 impl App {

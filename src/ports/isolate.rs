@@ -14,9 +14,9 @@ pub trait Isolate: Send + Sync {
 /// The clock.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Returns the current time in UTC. On Cloudflare Workers it advances only at I/O.
+    /// Returns the current time in UTC. On Cloudflare Workers, the clock advances only at I/O.
     fn now(&self) -> DateTime<Utc>;
-    /// Waits for the time `delay`.
+    /// Waits until `delay` has passed.
     async fn sleep(&self, delay: TimeDelta);
 }
 

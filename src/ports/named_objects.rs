@@ -8,7 +8,8 @@ use crate::body::stream::NativeBody;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 
-/// A class of named objects. Its name is a stored contract: the platform finds an object's rows by class and name.
+/// A class of named objects. The name of a class must not change, because the platform finds the rows of an object by
+/// the class name and the object name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectClass {
     /// A resumable upload; the object's name is the upload's id.

@@ -180,8 +180,8 @@ pub trait ObjectStore: Send + Sync {
         buffer: &dyn PartBuffer,
     ) -> std::result::Result<String, StoreError>;
 
-    /// Stores `body` as part `number` of exactly `length_bytes` bytes. If the bytes do not have the expected hash, the
-    /// store keeps the part that it already has under this number. Returns the part's etag.
+    /// Stores `body`, which must have exactly `length_bytes` bytes, as part `number`. If the bytes do not have the
+    /// expected hash, the store keeps the part that it already has under this number. Returns the part's etag.
     async fn put_part_stream(
         &self,
         key: &StorageKey,

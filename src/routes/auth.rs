@@ -163,8 +163,8 @@ async fn register(
     }
 }
 
-/// Responds to a repeated registration. The tokens of the first response are not stored. So the function logs the user
-/// in with the password of this request.
+/// Responds to a repeated registration. The tokens of the first response are not stored. So this function logs the user
+/// in with the password of the repeated request, and the response has new tokens.
 async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
     app.admit_account(&body.username).await?;
     let session = app.accounts().login(body.username.trim(), &body.password).await;

@@ -1,5 +1,5 @@
-//! Response bodies that bypass the router: an extension of the response carries the body. With the body type of the
-//! router, every byte would be copied through wasm, 4 KiB at a time.
+//! Response bodies that bypass the router. An extension of the response carries such a body, because the body type of
+//! the router would copy every byte through wasm, 4 KiB at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

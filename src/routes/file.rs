@@ -55,7 +55,7 @@ pub fn routes() -> Routes {
 /// Downloads a file, or byte ranges of the file.
 ///
 /// The response contains exactly the stored bytes. Supports one or several ranges, and conditions (RFC 9110). Costs 2
-/// D1 reads and 1 R2 read for each range; no R2 read if the response is 304, 412 or 416.
+/// D1 reads, and 1 R2 read for each range; no R2 read if the response is 304, 412 or 416.
 #[utoipa::path(get, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/csv"), (status = 206), (status = 304), (status = 401), (status = 404),
         (status = 412), (status = 416)))]
@@ -203,7 +203,7 @@ fn last_modified(file: &FileRow) -> DateTime<Utc> {
     file.created_at.instant()
 }
 
-/// Returns the metadata of a file, also if the file is in the trash. The ETag changes with every change of the
+/// Returns the metadata of a file, even if the file is in the trash. The ETag changes with every change of the
 /// metadata. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path)),
     responses((status = 200, body = FileResponse), (status = 401), (status = 404)))]
@@ -352,7 +352,7 @@ async fn restore_file(Storage(service): Storage, FilePath(id): FilePath) -> Resu
     file_with_metadata_tag(service.restore(id).await?)
 }
 
-/// Query of a page of children.
+/// Query of a page of children: of the files that were cut from a file.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct LineageParams {

@@ -129,7 +129,8 @@ enum CurrentPart {
 /// State of the file of the form.
 enum FormFile {
     NotSeen,
-    /// The first bytes are collected, until there are [`SAMPLE_BYTES`] or the file ends. Then its type is detected.
+    /// The first bytes are collected, until there are [`SAMPLE_BYTES`] of them or the file ends. Then the type of the
+    /// file is detected.
     Sampling {
         filename: Filename,
         declared: Option<String>,

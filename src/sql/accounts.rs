@@ -15,8 +15,8 @@ macro_rules! admits_user {
 statements! {
     /// Checks that the database can be reached.
     Ping {} = "SELECT 1 AS one";
-    /// Inserts a new user. Fails on `users.created_at` if there are `:most_users` users. The role is the schema's
-    /// default; no request can set it.
+    /// Inserts a new user. If there are `:most_users` users, the statement fails, because `users.created_at` would be
+    /// NULL. The role is the schema's default; no request can set it.
     InsertUser<'a> {
         user: &'a UserId,
         username: &'a str,
@@ -54,7 +54,7 @@ statements! {
     SpendToken<'a> { token: &'a str, user: &'a UserId, successor: TokenId, now: Timestamp } =
         "UPDATE refresh_tokens SET successor_jti = :successor, rotated_at = :now
         WHERE jti = :token AND user_id = :user AND successor_jti IS NULL AND revoked_at IS NULL AND expires_at > :now";
-    /// Inserts the token `:successor` into the family of `:token`, if [`SpendToken`] replaced `:token` by it.
+    /// Inserts the token `:successor` into the family of `:token`, if [`SpendToken`] replaced `:token` by `:successor`.
     InsertSuccessor<'a> {
         token: &'a str,
         user: &'a UserId,

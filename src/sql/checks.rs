@@ -3,7 +3,8 @@
 
 use super::statement::{statement_variants, statements};
 
-/// Expression: the name of the first of these columns that is neither NULL nor a time in the stored form; else NULL.
+/// Makes an SQL expression. Its value is the name of the first of these columns that has a wrong value: a value that is
+/// neither NULL nor a time in the stored form. If no column has a wrong value, the value of the expression is NULL.
 macro_rules! odd_time {
     ($($column:literal),+) => {
         concat!("CASE ", $("WHEN strftime('%Y-%m-%dT%H:%M:%fZ', ", $column, ") IS NOT ", $column,
@@ -11,8 +12,8 @@ macro_rules! odd_time {
     };
 }
 
-/// The SQL text of [`RowsToCheck`] for a table whose key has the columns `$a` and `$b`. `$orphan` is a condition that
-/// holds for orphans: rows that belong to rows that do not exist.
+/// The SQL text of [`RowsToCheck`] for a table whose key has the columns `$a` and `$b`. An orphan is a row that belongs
+/// to another row that does not exist. `$orphan` is a condition that holds for each orphan.
 macro_rules! rows_of {
     ($table:literal, $a:literal, $b:literal, [$($time:literal),+], orphan $orphan:literal) => {
         concat!("SELECT a, b, odd, orphan, n, total FROM
@@ -27,8 +28,8 @@ macro_rules! rows_of {
     };
 }
 
-/// Computes each number in a row of `usage` from the user's rows. `"json"` makes members of a JSON object, `"set"`
-/// makes assignments.
+/// Makes SQL that computes each number in a row of `usage` from the user's rows. With `"json"`, the SQL is a list of
+/// members for `json_object`. With `"set"`, it is a list of assignments for `UPDATE`.
 macro_rules! counts {
     ("json") => {
         counts!("'", "', ")
@@ -117,8 +118,8 @@ statements! {
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status = 'pending') AS pending_bytes
         FROM quotas WHERE user_id > :after ORDER BY user_id LIMIT :limit";
-    /// Selects at most `:limit` rows of `usage` after the user `:after`. `counted` has the numbers in the row as JSON.
-    /// `found` has the numbers that are computed from the user's rows.
+    /// Selects at most `:limit` rows of `usage` after the user `:after`. `counted` is a JSON object with the numbers in
+    /// the row. `found` is a JSON object with the same numbers, computed from the user's rows.
     Usage<'a> { after: &'a str, limit: u64 } = concat!("SELECT user_id, json_object('receipts', receipts,
             'recipe_bytes', recipe_bytes, 'files', files, 'waiting_files', waiting_files, 'waiting_bytes', waiting_bytes,
             'uploads', uploads, 'idempotency_keys', idempotency_keys, 'refresh_tokens', refresh_tokens,
@@ -127,7 +128,7 @@ statements! {
         FROM usage WHERE user_id > :after ORDER BY user_id LIMIT :limit");
     /// Repair for operators: computes the numbers in a user's row of `usage` again.
     Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
-    /// Selects at most `:limit` uploads in several requests after the id `:after`, each with the status of its file.
+    /// Selects, after the id `:after`, at most `:limit` uploads in several requests, each with the status of its file.
     Uploads<'a> { after: &'a str, limit: u64 } =
         "SELECT upload_id, status, (SELECT lifecycle_status FROM files
                 WHERE id = multipart_uploads.file_id AND user_id = multipart_uploads.user_id) AS file_status
@@ -147,8 +148,8 @@ statements! {
 }
 
 statement_variants! {
-    /// Reads at most `:limit` rows of a table after the key (`:after_a`, `:after_b`). Selects the rows with a
-    /// time that is not in the stored form (`odd` names the column), the orphans, and the last row (`n` = `total`).
+    /// Reads at most `:limit` rows of a table after the key (`:after_a`, `:after_b`). Of these rows, selects those with
+    /// a time that is not in the stored form (`odd` names the column), the orphans, and the last row (`n` = `total`).
     RowsToCheck<'a> { after_a: &'a str, after_b: &'a str, limit: u64 };
     /// Every table that the self-check reads, in the order of the check. The cursor of the self-check holds the
     /// position of a table in [`Table::ALL`].
@@ -162,8 +163,8 @@ statement_variants! {
         FileRelationships "file_relationships" = rows_of!("file_relationships", "child_file_id", "parent_file_id",
             ["created_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = child_file_id)");
-        /// Tags. An orphan is a tag whose file does not exist. The table has no time column, so NULL is checked
-        /// instead.
+        /// Tags. An orphan is a tag whose file does not exist. The table has no column with a time, so the time that is
+        /// checked is always NULL.
         FileTags "file_tags" = rows_of!("file_tags", "file_id", "kind || '/' || tag", ["NULL"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Batches of a migration.
@@ -192,7 +193,8 @@ statement_variants! {
         /// Uploads in several requests.
         MultipartUploads "multipart_uploads" = rows_of!("multipart_uploads", "upload_id", "''",
             ["created_at", "expires_at", "completed_at"]);
-        /// Parts of these uploads. Pages are in text order, so the part number becomes text with leading zeros.
+        /// Parts of uploads in several requests. Keys are compared as text, so the part number becomes text with
+        /// leading zeros.
         MultipartParts "multipart_parts" = rows_of!("multipart_parts", "upload_id", "printf('%05d', part_number)",
             ["uploaded_at"]);
         /// The audit log.

@@ -1,9 +1,11 @@
-//! Maps failed constraints to problems. The constants name every constraint that a batch violates on purpose.
+//! Maps failed constraints to problems. Some statements violate a constraint on purpose if a condition is not met, so
+//! that their batch fails. The constants name these constraints.
 
 use crate::error::{Code, Problem};
 use crate::ports::DatabaseError;
 
-/// Fails when a request records an effect under an idempotency key that another request has claimed since.
+/// Fails when a request records an effect under its idempotency key, but another request has claimed the key in the
+/// meantime.
 pub const LOST_CLAIM: &str = "idempotency_keys.fingerprint";
 /// Fails when a reservation does not fit into the quota.
 const QUOTA: &str = "quotas.reserved_bytes";
@@ -13,7 +15,8 @@ const USERS: &str = "users.created_at";
 const SPOOL: &str = "gc_queue.spool_bytes";
 /// Fails when a user already has the maximum number of files.
 const FILES: &str = "quotas.used_bytes";
-/// Fails when a reservation fits into the quota, but the bytes that wait for the purge leave no space for it.
+/// Fails when a reservation fits into the quota, but the bytes that wait for the purge leave no space for the
+/// reservation.
 const WAITING: &str = "quotas.updated_at";
 /// Fails when a user already has the maximum number of uploads in several requests.
 const UPLOADS: &str = "multipart_uploads.part_size";
@@ -21,7 +24,7 @@ const UPLOADS: &str = "multipart_uploads.part_size";
 const KEYS: &str = "idempotency_keys.created_at";
 /// Fails when the recipe of a saved cut does not fit into the user's space for recipes.
 const RECIPES: &str = "file_relationships.recipe";
-/// The constraints that fail when the username or the email address has an account already, and the field of each.
+/// The constraints that fail when an account already has the username or the email address, each with its field.
 const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
 
 impl From<DatabaseError> for Problem {
@@ -64,8 +67,8 @@ impl From<DatabaseError> for Problem {
             }
             DatabaseError::Constraint(subject) if subject == RECIPES => Self::new(
                 Code::QuotaExceeded,
-                "The recipes of your saved cuts leave no space for another one. Delete saved cuts permanently, or use \
-                 shorter lists in filters.",
+                "The recipes of your saved cuts leave no space for another recipe. Delete saved cuts permanently, or \
+                 use shorter lists in filters.",
             ),
             DatabaseError::Constraint(subject) => match account_field(subject) {
                 Some(field) => account_exists(field),
@@ -76,8 +79,8 @@ impl From<DatabaseError> for Problem {
     }
 }
 
-/// Returns the field of a unique constraint on accounts. If two concurrent requests register the same name, the
-/// constraint refuses one of them.
+/// Returns the field of a unique constraint on accounts. If two concurrent requests register the same name, this
+/// constraint makes one of them fail.
 fn account_field(subject: &str) -> Option<&'static str> {
     ACCOUNTS.into_iter().find(|(constraint, _)| subject.contains(constraint)).map(|(_, field)| field)
 }

@@ -35,8 +35,8 @@ statements! {
     Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = :cut AND user_id = :user";
-    /// Marks running cuts that began at `:cutoff` or before as failed, at most `:limit` of them: their Worker must have
-    /// ended. Returns their ids.
+    /// Marks at most `:limit` running cuts as failed. They began at `:cutoff` or before, so the Worker that ran them
+    /// must have ended. Returns the ids of the cuts.
     FailStale { cutoff: Timestamp, now: Timestamp, limit: u64 } =
         "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = :now
         WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at

@@ -1,5 +1,6 @@
-//! Erasure of the rows about permanently deleted files. A trigger erases the row of the file itself at once. Receipts,
-//! recipes and audit entries may be many, so a sweep erases them with these statements.
+//! Erasure of texts about permanently deleted files. A trigger erases the texts in the row of the file at once. A file
+//! may have many receipts, recipes and audit entries, so a sweep erases the texts of these rows in several runs, with
+//! the statements below.
 
 use super::statement::statements;
 use crate::domain::ids::FileId;
@@ -11,7 +12,8 @@ statements! {
         "SELECT file_id, erased_at, next_at FROM erasures
         WHERE next_at <= :now AND next_at >= :after_time AND (next_at, file_id) > (:after_time, :after_id)
         ORDER BY next_at, file_id LIMIT :limit";
-    /// Deletes at most `:limit` recipes of cuts of a file. Keeps recipes that a saved cut names. Returns their hashes.
+    /// Deletes at most `:limit` recipes of cuts of a file, and returns the hashes of the deleted recipes. Keeps recipes
+    /// that a saved cut names.
     DeleteRecipes { file: FileId, limit: u64 } = "DELETE FROM recipes WHERE sha256 IN
         (SELECT sha256 FROM recipes WHERE file_id = :file AND is_lineage = 0 LIMIT :limit) RETURNING sha256";
     /// Erases the recipe, checksum and error text in at most `:limit` receipts of a file. Returns their ids.
@@ -20,8 +22,8 @@ statements! {
         WHERE id IN (SELECT id FROM cuts WHERE file_id = :file AND (recipe <> '{}' OR recipe_sha256 IS NOT NULL
             OR checksum IS NOT NULL OR error IS NOT NULL) LIMIT :limit)
         RETURNING id";
-    /// Erases the error text in at most `:limit` entries of the audit log about a file. The error codes stay.
-    /// Returns their ids.
+    /// Erases the error text in at most `:limit` entries of the audit log about a file, and returns the ids of these
+    /// entries. The error codes stay.
     EraseErrorTexts { file: FileId, limit: u64 } = "UPDATE file_access_logs SET error_message = NULL WHERE id IN
         (SELECT id FROM file_access_logs WHERE file_id = :file AND error_message IS NOT NULL LIMIT :limit)
         RETURNING id";

@@ -32,8 +32,9 @@ macro_rules! listed {
 }
 
 /// The SQL text of one page of a list that is sorted by `$column` in `$direction`. `$after` is the operator that
-/// compares a row with the row after which the page begins. `found` is the number of rows within `:limit`. A row is
-/// left out if the rows before it on the page already have `:most_bytes` of names, metadata and tags.
+/// compares a row with the row after which the page begins. A row is left out if the rows before it on the page already
+/// have `:most_bytes` of names, metadata and tags. `found` counts at most `:limit` rows, and also the rows that are
+/// left out.
 macro_rules! page_by {
     ($column:literal, $direction:literal, $after:literal) => {
         concat!(
@@ -72,8 +73,8 @@ macro_rules! page_by {
 }
 
 statements! {
-    /// Inserts a pending file, as a part of the intent. `:reserved_bytes` is the reservation. The column `file_size`
-    /// holds it until the commit.
+    /// Inserts a pending file, as a part of the intent. `:reserved_bytes` is the reservation. Until the commit, the
+    /// column `file_size` holds the reservation.
     InsertPending<'a> {
         file: FileId,
         user: &'a UserId,
@@ -165,8 +166,8 @@ statements! {
         name_part: Option<&'a str>,
     } = concat!("SELECT count(*) AS total ", listed!());
     /// Changes the name, metadata (JSON), expiry and status of an active or archived file. If `:revision` is not NULL,
-    /// the file must still be at this revision. A value that is NULL is not changed. The expiry is not changed if
-    /// `:sets_expiry` is 0.
+    /// the file must still be at this revision. A column whose parameter is NULL is not changed. The expiry is not
+    /// changed if `:sets_expiry` is 0.
     Update<'a> {
         file: FileId,
         user: &'a UserId,
@@ -225,27 +226,30 @@ statements! {
     /// Deletes at most `:limit` commit markers of attempts with an id below `:before`. Returns their ids.
     ForgetMarkers { before: AttemptId, limit: u64 } = "DELETE FROM commit_markers WHERE attempt IN
         (SELECT attempt FROM commit_markers WHERE attempt < :before ORDER BY attempt LIMIT :limit) RETURNING attempt";
-    /// Selects at most `:limit` files of a status whose expiry has passed, after (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` files that have the status `:status` and whose expiry has passed. Begins after the file
+    /// with the expiry `:after_time` and the id `:after_id`.
     Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, revision, expires_at AS due_at FROM files
         WHERE lifecycle_status = :status AND expires_at <= :now AND expires_at >= :after_time
             AND (expires_at, id) > (:after_time, :after_id)
         ORDER BY expires_at, id LIMIT :limit";
-    /// Selects at most `:limit` files that were moved to the trash at `:cutoff` or before, after (`:after_time`,
-    /// `:after_id`).
+    /// Selects at most `:limit` files that were moved to the trash at `:cutoff` or before. Begins after the file that
+    /// was moved at `:after_time` and has the id `:after_id`.
     TrashedBefore<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, revision, deleted_at AS due_at FROM files
         WHERE lifecycle_status = 'deleted' AND deleted_at <= :cutoff AND deleted_at >= :after_time
             AND (deleted_at, id) > (:after_time, :after_id)
         ORDER BY deleted_at, id LIMIT :limit";
-    /// Selects the files from which a file was made. Name and status are NULL if such a file belongs to another user.
+    /// Selects the files from which a file was made. Name and status of a selected file are NULL if it belongs to
+    /// another user.
     Parents<'a> { file: FileId, user: &'a UserId } =
         "SELECT parent_file_id AS file_id, relationship_type, recipe_sha256, created_at,
             (SELECT nullif(filename, '') FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
             coalesce((SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user),
                 (SELECT 'purged' FROM erasures WHERE file_id = parent_file_id AND user_id = :user)) AS lifecycle_status
         FROM file_relationships WHERE child_file_id = :file";
-    /// Selects at most `:limit` kept files of `:user` that were made from a file, after (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` kept files of `:user` that were made from a file. Begins after the file that was made
+    /// at `:after_time` and has the id `:after_id`.
     Children<'a> { file: FileId, user: &'a UserId, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT child_file_id AS file_id, relationship_type, recipe_sha256, file_relationships.created_at,
             files.filename, files.lifecycle_status

@@ -15,9 +15,9 @@ macro_rules! unused_bytes {
     };
 }
 
-/// Expression: the reservation of a spool, at most `:wished_bytes`. `$held` adds the bytes that the spool has reserved
-/// before. The expression is NULL if `:needed_bytes` do not fit into the quota. NULL violates a NOT NULL constraint, so
-/// the statement then fails.
+/// Expression: the reservation of a spool, at most `:wished_bytes`. `$held` is SQL that adds the bytes that the spool
+/// has already reserved. The expression is NULL if `:needed_bytes` do not fit into the quota. NULL violates a NOT NULL
+/// constraint, so the statement then fails.
 macro_rules! reserve_spool {
     () => {
         reserve_spool!("")
@@ -82,10 +82,10 @@ statements! {
     /// `PURGE_AFTER_DAYS` have passed.
     MakeDueNow<'a> { key: &'a StorageKey, now: Timestamp } =
         "UPDATE gc_queue SET not_before = :now WHERE r2_key = :key AND reason <> 'deleted'";
-    /// Removes a key from the queue: its file is committed, or its object is deleted.
+    /// Removes a key from the queue, because its file is committed or its object is deleted.
     DropKey<'a> { key: &'a StorageKey } = "DELETE FROM gc_queue WHERE r2_key = :key";
-    /// Removes the key of an attempt that stored no bytes from the queue. Does nothing while `:attempt` is pending,
-    /// because it can still be committed.
+    /// Removes from the queue the key of an attempt that stored no bytes. Does nothing while `:attempt` is pending,
+    /// because the attempt can still be committed.
     DropKeyUnlessPending<'a> { key: &'a StorageKey, attempt: AttemptId } = "DELETE FROM gc_queue WHERE r2_key = :key
         AND NOT EXISTS (SELECT 1 FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending')";
     /// Selects at most `:limit` objects that are due, after (`:after_time`, `:after_key`).

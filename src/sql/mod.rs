@@ -9,7 +9,7 @@
 //! `after_…`. This key is text from a cursor; it is empty for the first page.
 //!
 //! A *kept* file is active, archived or in the trash. An object that is *queued for collection* has a row in
-//! `gc_queue`: the sweep deletes it later.
+//! `gc_queue`, and the sweep `collect_garbage` deletes the object later.
 
 mod statement;
 

@@ -1,5 +1,5 @@
-//! Statements of the background pass, which reads files to compute their profile and checksum. They identify a file by
-//! its attempt, because the bytes of an attempt never change.
+//! Statements of the background pass, which reads files to compute their profile and checksum. The statements identify
+//! a file by its attempt, because the bytes of an attempt never change.
 
 use super::statement::statements;
 use crate::domain::ids::{AttemptId, UserId};
@@ -47,8 +47,8 @@ statements! {
             column_count = :column_count, columns = :columns, dialect = :dialect, profile_bytes = :profile_bytes
         WHERE attempt = :attempt AND (profile_bytes IS NULL OR checksum IS NULL)
             AND lifecycle_status IN ('active', 'archived', 'deleted')";
-    /// Deletes the progress of at most `:limit` passes that saved none after `:cutoff`. Returns the ids of the
-    /// attempts.
+    /// Deletes the progress of at most `:limit` passes that have saved no progress after `:cutoff`. Returns the ids of
+    /// the attempts.
     ForgetProgress { cutoff: Timestamp, limit: u64 } = "DELETE FROM jobs WHERE id IN
         (SELECT id FROM jobs WHERE status = 'running' AND updated_at <= :cutoff ORDER BY updated_at LIMIT :limit)
         RETURNING id";

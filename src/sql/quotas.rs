@@ -4,10 +4,12 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Assignments that reserve `$more` bytes. If the bytes do not fit, one of them assigns NULL, and the NOT NULL
-/// constraint of the column fails the batch. The column is `quotas.reserved_bytes` if the bytes do not fit into the
-/// quota. It is `quotas.updated_at` if they fit, but the bytes that wait for the purge leave no space: all bytes
-/// together, with those that wait, may exceed the quota by `:waiting_percent` percent.
+/// Assignments that reserve `$more` bytes. If the bytes do not fit, an assignment sets its column to NULL, and the NOT
+/// NULL constraint of this column fails the batch:
+///
+/// - `quotas.reserved_bytes` if the bytes do not fit into the quota.
+/// - `quotas.updated_at` if the bytes fit into the quota, but the bytes that wait for the purge leave no space.
+///   Together with the waiting bytes, a user may exceed the quota by `:waiting_percent` percent.
 macro_rules! admit_bytes {
     ($more:literal) => {
         concat!(
@@ -36,9 +38,10 @@ statements! {
     /// Inserts the quota row of a user if there is none.
     Ensure<'a> { user: &'a UserId, now: Timestamp } =
         "INSERT INTO quotas (user_id, updated_at) VALUES (:user, :now) ON CONFLICT (user_id) DO NOTHING";
-    /// Reserves bytes for a new file. Fails the batch on `quotas.used_bytes` if the user has `:most_files` files, or
-    /// twice as many if files that wait for the purge are counted too. Fails the batch on `quotas.reserved_bytes` or
-    /// `quotas.updated_at` if the bytes do not fit. `:default_quota_bytes` is the quota of a user whose row has none.
+    /// Reserves bytes for a new file. `:default_quota_bytes` is the quota of a user whose row has none. Fails the batch
+    /// on `quotas.used_bytes` if the user has too many files: `:most_files`, or twice this number together with the
+    /// files that wait for the purge. Fails the batch on `quotas.reserved_bytes` or `quotas.updated_at` if the bytes do
+    /// not fit.
     Reserve<'a> {
         user: &'a UserId,
         bytes: u64,
@@ -84,8 +87,8 @@ statements! {
         (SELECT file_size FROM files WHERE id = :file AND user_id = :user)
         WHERE user_id = :user AND EXISTS (SELECT 1 FROM files WHERE id = :file AND user_id = :user
             AND lifecycle_status IN ('active', 'archived', 'deleted') AND revision = coalesce(:revision, revision))";
-    /// Selects the quota of a user, and the bytes and files that count against it. All of these are 0 for a user who
-    /// never stored a file.
+    /// Selects the quota of a user, and the bytes and files that count against the limits of this user. These bytes and
+    /// files are 0 for a user who never stored a file.
     Get<'a> { user: &'a UserId, default_quota_bytes: u64 } = concat!("SELECT
             coalesce((SELECT quota_bytes FROM quotas WHERE user_id = :user), :default_quota_bytes) AS quota_bytes,
             coalesce((SELECT used_bytes FROM quotas WHERE user_id = :user), 0) AS used_bytes,

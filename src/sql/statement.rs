@@ -1,10 +1,10 @@
 //! SQL statements as types: one struct for each statement, one field for each parameter.
 //!
-//! SQL names a parameter `:attempt`, and the struct has a field `attempt`. The compiler refuses a parameter without a
-//! field and a field without a parameter. The database accepts only numbered parameters (`?1`), so the compiler
-//! replaces each name by the position of its field.
+//! If the SQL text has a parameter `:attempt`, the struct has a field `attempt`. The compiler refuses a parameter
+//! without a field and a field without a parameter. The database accepts only numbered parameters (`?1`), so the
+//! compiler replaces each name by the position of its field.
 //!
-//! A colon and a name are always a parameter, even inside a quoted SQL string.
+//! A colon before a lower-case letter, a digit or `_` always begins a parameter, even inside a quoted SQL string.
 
 // The panics in this file can only happen while the crate is compiled.
 #![allow(clippy::panic)]
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn each_variant_has_its_text_and_all_have_the_same_parameters() {
+    fn each_variant_has_its_text_and_all_variants_have_the_same_parameters() {
         use made::{Order, Two};
         assert_eq!(Order::ALL, [Order::NameFirst, Order::LimitFirst]);
         assert_eq!(Order::LimitFirst.name(), "limit first");

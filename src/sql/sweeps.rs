@@ -65,7 +65,7 @@ statements! {
             AND (coalesce(scrubbed_at, created_at), id) > (:after_time, :after_id)
         ORDER BY coalesce(scrubbed_at, created_at), id LIMIT :limit";
     /// Sets the time of the last scrub for the attempts in a JSON array. If this time is earlier than now, the scrub
-    /// reads them again sooner.
+    /// reads the bytes of these attempts again sooner.
     MarkScrubbed<'a> { attempts: &'a str, looked_at: Timestamp } =
         "UPDATE files SET scrubbed_at = :looked_at WHERE attempt IN (SELECT value FROM json_each(:attempts))";
     /// Sets the lengths of the sidecars of attempts. `:lengths` is a JSON object: attempt → bytes. If a length
@@ -95,7 +95,7 @@ statements! {
         VALUES (:finding, :file, :user, :key, :kind, :now, :now, :details)
         ON CONFLICT (file_id, kind) WHERE resolved_at IS NULL
         DO UPDATE SET last_seen_at = excluded.last_seen_at, details = excluded.details";
-    /// Resolves all open findings of a file, except the finding of `:kind`: this damage was just found.
+    /// Resolves all open findings of a file, except the finding of `:kind`, because damage of this kind was just found.
     ResolveOtherFindings<'a> { file: FileId, kind: &'a str, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now
         WHERE file_id = :file AND kind <> :kind AND resolved_at IS NULL";

@@ -6,7 +6,7 @@ use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 
 /// A condition on a row of `files`: the file belongs to the upload `:upload`, which is unfinished and has expired at
-/// `:now`. Each statement that ends an expired upload checks this condition.
+/// `:now`. `ReleaseExpired`, `KillExpired` and `EnqueueExpired` check this condition.
 macro_rules! still_expired {
     () => {
         "EXISTS (SELECT 1 FROM multipart_uploads WHERE upload_id = :upload AND status IN ('open', 'completing')
@@ -39,8 +39,8 @@ statements! {
         SELECT r2_key, id, attempt, user_id, 'upload', :now, :now FROM files
         WHERE id = :file AND lifecycle_status = 'dead' AND ", still_expired!(), "
         ON CONFLICT (r2_key) DO UPDATE SET not_before = min(not_before, excluded.not_before)");
-    /// Ends an expired upload: as completed if its file was committed, and otherwise as expired. Must be the last of
-    /// these statements, because the others require an unfinished upload.
+    /// Ends an expired upload: as completed if its file was committed, and otherwise as expired. Must run after
+    /// [`ReleaseExpired`], [`KillExpired`] and [`EnqueueExpired`], because these require an unfinished upload.
     EndExpired { upload: AttemptId, now: Timestamp } =
         "UPDATE multipart_uploads SET completed_at = :now, status = CASE WHEN EXISTS
             (SELECT 1 FROM files WHERE id = multipart_uploads.file_id AND etag IS NOT NULL)
@@ -53,8 +53,8 @@ statements! {
         (SELECT upload_id FROM multipart_uploads WHERE status = :status AND expires_at <= :cutoff
             ORDER BY expires_at LIMIT :limit)
         RETURNING upload_id";
-    /// Inserts a new upload. `:data` is JSON that later requests need. Fails the batch on `multipart_uploads.part_size`
-    /// if the user has `:most_uploads` uploads. Ended uploads count too.
+    /// Inserts a new upload. `:data` is JSON that later requests need. If the user has `:most_uploads` uploads, ended
+    /// uploads included, the batch fails, because `multipart_uploads.part_size` would be NULL.
     Insert<'a> {
         upload: AttemptId,
         file: FileId,

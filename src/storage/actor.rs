@@ -41,13 +41,13 @@ impl Actor {
     }
 
     /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. The
-    /// caller puts it directly after the statement that has the effect, in the same batch.
+    /// caller puts the returned statement directly after the statement that has the effect, in the same batch.
     pub fn record(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.record(effect))
     }
 
-    /// Returns the statement that removes the record of an effect; `None` without a key. The caller adds it to the
-    /// batch that undoes the effect.
+    /// Returns the statement that removes the record of an effect; `None` without a key. The caller adds the
+    /// returned statement to the batch that undoes the effect.
     pub fn release_undone(&self, effect: &Effect) -> Option<Statement> {
         self.claim.as_ref().map(|claim| claim.release_undone(effect))
     }

@@ -109,8 +109,8 @@ impl FileRow {
         Some(hash)
     }
 
-    /// Returns the options for reading this file: the options of the request. If the request names no encoding, the
-    /// encoding is the one that the upload declared.
+    /// Returns the options for reading this file. They are the options of the request, but if the request names no
+    /// encoding, the result has the encoding that the upload declared.
     pub fn input(&self, asked: InputOptions) -> InputOptions {
         let declared = || self.encoding.as_deref().and_then(encoding_for_label);
         InputOptions { encoding: asked.encoding.or_else(declared), ..asked }
@@ -145,7 +145,7 @@ impl FileRow {
 
 /// Returns the problem for stored bytes that do not agree with their row. `what` says why, for the log.
 pub fn integrity_error(key: &str, what: &str) -> Problem {
-    let detail = "The stored bytes are not the expected ones, so they are not sent. Report the request id.";
+    let detail = "The stored bytes are not the expected bytes, so they are not sent. Report the request id.";
     Problem::new(crate::error::Code::IntegrityError, detail).caused_by(format!("{key}: {what}"))
 }
 
@@ -205,7 +205,7 @@ pub struct FileView {
     pub storage_class: String,
     /// Status of the file: `active`, `archived` or `deleted` (in the trash).
     pub lifecycle_status: LifecycleStatus,
-    /// When the service moves the file to the trash; null if it does not.
+    /// When the service moves the file to the trash; null if the file does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
     /// How the file was made: `upload`, `cut`, `import` or `migration`.

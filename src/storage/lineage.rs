@@ -23,8 +23,8 @@ pub struct Relative {
     pub lifecycle_status: Option<String>,
     /// How the child was made; always `cut`.
     pub relationship_type: String,
-    /// SHA-256 of the recipe, 64 hex digits; null if an older version saved the cut. `GET /api/files/{id}/recipe` of
-    /// the child returns the recipe.
+    /// SHA-256 of the recipe, 64 hex digits; null if an older version of Cutty saved the cut. With the id of the child,
+    /// `GET /api/files/{id}/recipe` returns the recipe.
     pub recipe_sha256: Option<String>,
     /// When the child was made.
     #[schema(value_type = String, format = DateTime)]
@@ -54,7 +54,8 @@ impl From<RelativeRow> for Relative {
     }
 }
 
-/// Shows a dead row as `purged`: its bytes wait for the purge, but no request can read them.
+/// Returns the status that clients see. A `dead` row is shown as `purged`: its bytes wait for the purge, but no request
+/// can read them.
 fn public_status(status: String) -> String {
     if status == "dead" { "purged".to_owned() } else { status }
 }

@@ -16,7 +16,7 @@ use crate::storage::file::{FileRow, LifecycleStatus};
 /// A page ends when the names, tags and metadata of its files have this number of bytes.
 const MAX_LIST_BYTES: u64 = 1 << 20;
 
-/// Memory for the rows of a page: in JavaScript as D1 returns them, in wasm as the service reads them.
+/// Memory for the rows of a page. D1 returns the rows in JavaScript memory, and the service copies them into wasm.
 const LIST_MEMORY: Memory = Memory { wasm: 1 << 20, js: 1 << 20 };
 
 /// Filter, order and page of a list.

@@ -54,8 +54,8 @@ impl R2StorageService {
         allowed
     }
 
-    /// Checks that the principal may still have the effect of a request that is replayed. Returns the owner of the
-    /// files; `None` if there is no effect, or if the effect needs no scope.
+    /// Checks that the principal still has the scope that the effect of a replayed request needs. Returns the owner of
+    /// the files; `None` if there is no effect, or if the effect needs no scope.
     ///
     /// # Errors
     /// `not_found`, `forbidden`.
@@ -99,7 +99,7 @@ impl R2StorageService {
         Ok(file)
     }
 
-    /// Returns a file of `owner`. The caller has already checked that the principal may use it.
+    /// Returns a file of `owner`. The caller must already have checked that the principal may use this file.
     pub(crate) async fn fetch(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
         let get = sql::files::Get { file: id, user: owner };
         let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;

@@ -9,8 +9,8 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{NewObject, ObjectFacts, PartBuffer, PieceObserver, Sha256Stream, StoredObject};
 use crate::storage::protocol::{Attempt, Leftover};
 
-/// Part size of a stream whose length is not known, in bytes: the minimum of R2. 10,000 parts, the maximum of R2, hold
-/// 52 GB.
+/// Part size of a stream whose length is not known, in bytes. It is R2's minimum part size. With 10,000 parts, R2's
+/// maximum, an object can have 52 GB.
 pub const STREAM_PART_BYTES: usize = 5 << 20;
 
 /// Maximum number of parts of an R2 object.

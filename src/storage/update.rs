@@ -15,16 +15,16 @@ use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, LifecycleStatus};
 
-/// The fields to change. `None` keeps a field as it is.
+/// The fields to change. A field that is `None` stays unchanged.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Change {
     /// The new name, checked.
     pub filename: Option<String>,
-    /// The tags that replace the old ones, checked.
+    /// The tags that replace the old tags, checked.
     pub tags: Option<Vec<String>>,
     /// The metadata that replaces the old metadata, checked.
     pub metadata: Option<Map<String, Value>>,
-    /// The new expiry; `Some(None)` removes it.
+    /// The new expiry; `Some(None)` removes the expiry.
     pub expires_at: Option<Option<Timestamp>>,
     /// The new status: `true` for archived, `false` for active.
     pub archived: Option<bool>,
@@ -177,7 +177,7 @@ impl R2StorageService {
     }
 }
 
-/// Index of the statement in [`permanent_deletion`] that returns the row of the dead file.
+/// Index of the statement in [`permanent_deletion`] that makes the file unreachable and returns its row.
 const DEAD_ROW: usize = 1;
 
 /// Returns the statements that free the quota of a kept file, make the file unreachable and put its object on

@@ -20,8 +20,8 @@ use crate::storage::protocol::{Attempt, Leftover, NewFile};
 const UPLOAD: Memory = Memory { wasm: 1280 << 10, js: 1 << 20 };
 
 impl R2StorageService {
-    /// Stores a body of exactly `length_bytes`. R2 and the hash get each piece without a copy in wasm; the profiler
-    /// gets a copy.
+    /// Stores a body of exactly `length_bytes`. R2 and the hash get each piece outside wasm. Only the profiler gets a
+    /// copy of each piece in wasm.
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if R2
@@ -53,7 +53,7 @@ impl R2StorageService {
     }
 
     /// Starts a file whose length is not known. `part_bytes` is the size of a part:
-    /// [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if the whole file fits into less.
+    /// [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if the whole file is shorter.
     ///
     /// # Errors
     /// The errors of [`Attempt::begin`].

@@ -1,10 +1,10 @@
 //! Deletes the objects on `gc_queue` that are due, in a safe order. First the sweep sets the pending row of the
-//! object's attempt to `dead` and releases its reservation, so that no commit can succeed any more. Then it deletes the
-//! object. A day later it deletes the object again, because a put that was running may still have stored it, and then
-//! it removes the row from `gc_queue`. The sweep never deletes the object of a kept file, even if the object is on the
-//! queue.
+//! object's attempt to `dead` and releases the reservation of the attempt, so that no commit can succeed any more. Then
+//! the sweep deletes the object. A day later, it deletes the object again, because a put that ran during the first
+//! deletion may have stored the object afterwards. Then it removes the row from `gc_queue`. The sweep never deletes the
+//! object of a kept file, even if the object is on the queue.
 //!
-//! Costs 1 D1 call per run; for each object 2 D1 calls and 1 to 3 R2 calls.
+//! Costs 1 D1 call per run, and for each object 2 D1 calls and at most 3 R2 calls.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;

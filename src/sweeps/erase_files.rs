@@ -1,7 +1,8 @@
-//! Erases recipes, receipts, and error texts of the audit log that are about permanently deleted files. One file may
-//! have many of these rows. A trigger erases the other rows in the batch that deletes the file. A file is due
-//! immediately after its deletion. It is due again when every cut and queue message that began before the deletion has
-//! ended. Costs 2 D1 calls per run and 1 per file.
+//! Erases texts about permanently deleted files: recipes, texts in receipts, and error texts in entries of the audit
+//! log. One file may have many recipes, receipts and entries. A trigger erases all other texts about a file, in the
+//! batch that deletes the file. A file is due immediately after its deletion. It is due again 25 hours after its
+//! deletion, because until then, a cut or a queue message from before the deletion may still write a row. Costs 2 D1
+//! calls per run and 1 per file.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -18,8 +19,8 @@ use crate::sql;
 /// Maximum number of rows of each table that one run erases for one file.
 const ROWS_PER_FILE: u64 = 500;
 
-/// How long after a deletion a row about the file may still be written. A cut lasts at most 24 hours, and a queue
-/// message waits for a shorter time.
+/// How long after the deletion of a file a row about this file may still be written. A cut that began before the
+/// deletion lasts at most 24 hours, and a queue message waits for a shorter time.
 const LAST_WRITE: TimeDelta = TimeDelta::hours(25);
 
 #[derive(Debug, Deserialize)]

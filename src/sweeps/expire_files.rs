@@ -29,7 +29,8 @@ impl Sweep for ExpireFiles {
     }
 
     fn cost(&self) -> Cost {
-        // A run handles at least one item of each of the two states, even if its limit is one item.
+        // A run handles at least one item of each of the two states, so a run with a limit of one item can handle two.
+        // For the second item, `base` has one call more than the two calls of a run.
         Cost { base: 3, each: 1 }
     }
 
@@ -58,7 +59,7 @@ impl Sweep for ExpireFiles {
     }
 }
 
-/// Moves files to the trash in one batch; one by one if the database refuses the batch.
+/// Moves files to the trash in one batch. If the database refuses the batch, moves the files one by one.
 async fn trash_all(app: &App, files: &[DueFile], step: &mut SweepStep) {
     let now = step.now;
     let changed = |rows: &Vec<Vec<Row>>| rows.iter().filter(|rows| !rows.is_empty()).count() as u64;

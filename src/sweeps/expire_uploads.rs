@@ -1,7 +1,7 @@
-//! Expires uploads in several requests that were not finished in time. One batch releases the reservation, sets the
-//! pending file to `dead`, so that it can no longer be committed, and puts the object on `gc_queue`, due immediately.
-//! The sweep `collect_garbage` then drops the parts and deletes the object. This sweep also deletes the rows of uploads
-//! that ended long ago.
+//! Expires each upload in several requests that was not finished in time. For each upload, one batch releases the
+//! reservation, sets the pending file to `dead`, and puts the object on `gc_queue`, due immediately. A `dead` file can
+//! no longer be committed. The sweep `collect_garbage` then drops the parts and deletes the object. The sweep
+//! `expire_uploads` also deletes the rows of uploads that ended more than 7 days ago.
 //!
 //! Every statement checks again that the upload has expired, so the sweep does not change an upload that has continued.
 //! Costs 1 D1 call per run and 1 per upload.
@@ -19,8 +19,10 @@ use crate::error::Result;
 use crate::ports::Statement;
 use crate::sql;
 
-/// The states of an upload that can expire, and the states of an upload that has ended.
+/// The states of an upload that can expire.
 const UNFINISHED: [&str; 2] = ["open", "completing"];
+
+/// The states of an upload that has ended.
 const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 
 /// How long the row of an ended upload is kept, so that its client can learn how it ended.
@@ -33,7 +35,7 @@ struct DueUpload {
     user_id: UserId,
 }
 
-/// Expires uploads in several requests that were not finished in time.
+/// Expires each upload in several requests that was not finished in time.
 pub struct ExpireUploads;
 
 #[async_trait]

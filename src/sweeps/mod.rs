@@ -35,8 +35,8 @@ use crate::sql;
 use report::SweepRun;
 use sweep::{Sweep, SweepStep};
 
-/// Every sweep, in the order in which they run. Files and uploads expire first, so that the same run can collect
-/// their objects.
+/// Every sweep, in the order in which they run. Uploads expire before garbage is collected, so that the same run can
+/// delete the objects of expired uploads.
 pub static SWEEPS: &[&dyn Sweep] = &[
     &expire_files::ExpireFiles,
     &expire_uploads::ExpireUploads,
@@ -73,11 +73,13 @@ pub struct SweepReport {
     pub failed: u64,
 }
 
-/// Number of calls to read the cursors of all sweeps, and number of calls to write one report.
+/// Number of calls to read the cursors of all sweeps.
 const READING_CURSORS: u32 = 1;
+/// Number of calls to write one report.
 const WRITING_REPORT: u32 = 1;
 
-/// Returns the minimum number of calls that a sweep needs to run: the calls for one item and for the report.
+/// Returns the minimum number of calls that a sweep needs: its calls per run, the calls for one item, and the call for
+/// the report.
 fn least_calls(sweep: &dyn Sweep) -> u32 {
     let cost = sweep.cost();
     cost.base + cost.each + WRITING_REPORT
@@ -112,7 +114,8 @@ impl App {
         for (sweep, cursor) in sweeps.iter().zip(cursors) {
             reserved_calls -= least_calls(*sweep);
             if !sweep.is_due(&self.config) {
-                // A sweep that is switched off leaves no report. It starts at the beginning when it is switched on.
+                // A sweep that is switched off leaves no report. When it is switched on again, it starts at the first
+                // item.
                 let reset = sql::sweeps::SetCursor { kind: sweep.name(), cursor: None, now: self.now() };
                 pending.extend(cursor.map(|_| reset.statement()));
                 runs.push(self.run_sweep(*sweep, SweepStep::new(now, 0, None)).await.0);

@@ -1,14 +1,15 @@
 //! The scrub reads the stored bytes of files and compares them with the files' rows. It reads each file once per period
-//! (`SCRUB_PERIOD_DAYS`). The file that was not read for the longest time is the first.
+//! (`SCRUB_PERIOD_DAYS`). It begins with the file that has not been read for the longest time.
 //!
 //! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. A longer file is hashed over
-//! several runs, with the state of its hash in the cursor. The scrub writes damage to `findings` and to the log. If the
-//! bytes are known to be wrong, the scrub also marks the file's row as damaged. Then requests for the bytes are
-//! refused. When the bytes are intact again, the scrub resolves the findings and removes the mark.
+//! several runs; between them, the cursor holds the state of the hash. The scrub writes damage to `findings` and to the
+//! log. If the bytes are known to be wrong, the scrub also marks the file's row as damaged. Then requests for the bytes
+//! are refused. When the bytes are intact again, the scrub resolves the findings and removes the mark.
 //!
 //! If a file is intact, the scrub also reads its sidecar. It replaces a sidecar whose digests are missing or differ
-//! from the digests of the bytes. If a sidecar is missing or damaged, the background pass must make it again. The
-//! background pass must also make missing digests of a file that was hashed over several runs.
+//! from the digests of the bytes. If a sidecar is missing or damaged, the background pass must make it again. The scrub
+//! has no digests of a file that it hashed over several runs. If the sidecar of such a file has no digests either, the
+//! background pass must make the sidecar again.
 //!
 //! A run costs 2 D1 calls. Each file costs 2 R2 calls, 1 more R2 call if its sidecar is replaced, and 1 D1 call if it
 //! is damaged. If the database refuses the batch that marks all intact files, the scrub marks each of them in its own
@@ -83,7 +84,7 @@ impl PieceObserver for DigestingObserver {
     }
 }
 
-/// Where a run stopped: after the file `behind`, or inside the file `inside`.
+/// Where a run stopped: after the file `behind`, or, if `inside` is set, within the file `inside`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
     behind: SweepPosition,
@@ -222,8 +223,10 @@ impl Candidate {
 
     /// Checks the sidecar of an intact file. `digests` are the digests of the file's bytes; `None` if the bytes were
     /// not read in one run. Replaces the sidecar if it has no digests or other digests. If the sidecar cannot be read,
-    /// the background pass must make it again. The same holds if there are no `digests` to compare, and the sidecar has
-    /// no digests or the file is marked as damaged.
+    /// the background pass must make it again.
+    ///
+    /// If `digests` is `None`, this function replaces nothing. The background pass must then make the sidecar again if
+    /// the sidecar has no digests, or if the file is marked as damaged.
     async fn check_sidecar(&self, app: &App, digests: Option<BlockDigests>) -> Result<SidecarChange> {
         let (Some(known_bytes), Some(_), Some(etag)) = (self.profile_bytes, &self.checksum, &self.etag)
         else {

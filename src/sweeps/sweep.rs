@@ -14,8 +14,8 @@ use crate::ports::{Row, from_row};
 
 /// Work that is due at some time, done in bounded runs.
 ///
-/// Repeated runs and simultaneous runs do no harm. Every step of a run is a statement with conditions, a read, or a
-/// deletion that also succeeds if the object is missing.
+/// Repeated runs and simultaneous runs must do no harm. So every step of a run is a read, a statement with conditions,
+/// or a deletion that also succeeds if the object is missing.
 #[async_trait]
 pub trait Sweep: Sync {
     /// Returns the sweep's name in rows, queries and logs. The name must not change, because rows contain it.
@@ -37,7 +37,7 @@ pub trait Sweep: Sync {
     /// Continues where the last run stopped, with at most [`SweepStep::limit`] items.
     ///
     /// # Errors
-    /// The problem that stopped the run early. The report still counts the items that were handled before.
+    /// The problem that stopped the run early. The report counts the items that were handled before the problem.
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()>;
 }
 
@@ -50,7 +50,8 @@ pub struct Cost {
     pub each: u32,
 }
 
-/// One run of one sweep: its limits, and counts of what it has done so far, even if it stops early.
+/// One run of one sweep: the limits of the run, and counts of the items that it has handled so far. The counts are also
+/// reported if the run stops early.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepStep {
     /// The time of the run. The run handles items that are due at this time.
@@ -110,7 +111,7 @@ impl SweepStep {
     }
 
     /// Parses the cursor as a [`SweepPosition`], [`StatePositions`] or another position. Returns the start if there is
-    /// no cursor or it is malformed.
+    /// no cursor, or if the cursor is malformed.
     pub(super) fn resume<T: Default + DeserializeOwned>(&self) -> T {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
@@ -121,7 +122,7 @@ impl SweepStep {
         self.cursor = last.and_then(|position| serde_json::to_string(&position).ok());
     }
 
-    /// Sets the cursor to these positions. A state without a position begins at its start.
+    /// Sets the cursor to these positions. For a state without a position, the next run begins at the start.
     pub(super) fn save_positions(&mut self, positions: &StatePositions) {
         let more = positions.0.iter().any(Option::is_some);
         self.cursor = more.then(|| serde_json::to_string(positions).ok()).flatten();

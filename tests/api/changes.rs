@@ -83,7 +83,7 @@ async fn a_patch_changes_only_the_members_it_names() {
     assert_eq!(
         read.header("etag").trim_matches('"'),
         seen.json()["file"]["etag"],
-        "the bytes have the same etag as before"
+        "the download has the etag of the bytes, as the metadata shows it"
     );
 }
 

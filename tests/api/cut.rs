@@ -481,7 +481,7 @@ async fn a_cut_that_will_certainly_exceed_the_output_limit_is_refused_before_its
         let problem = cutter.query(query).await.expect_problem(413, "too_large");
         assert!(problem["detail"].as_str().unwrap().contains("3145"), "{problem}");
     }
-    // CSV does not repeat the name, and a limit keeps the result short.
+    // CSV writes the name of the column only once. A `limit` also keeps the result short.
     cutter.query("format=csv").await.expect(200);
     cutter.query("format=ndjson&limit=10").await.expect(200);
 }

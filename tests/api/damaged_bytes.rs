@@ -103,7 +103,7 @@ fn sidecar_key(app: &TestApp) -> String {
     app.objects.keys().into_iter().find(|key| key.ends_with(".profile")).unwrap()
 }
 
-/// Returns the attempt, size and etag of the only file: its sidecar is valid only for these.
+/// Returns the attempt, size and etag of the only file. The sidecar is valid only for these three values.
 fn binding_of(app: &TestApp) -> ProfiledBytes {
     let value = |column: &str| app.database.value(&format!("SELECT {column} FROM files"));
     let text = |column: &str| value(column).as_str().unwrap().to_owned();
@@ -126,7 +126,8 @@ impl Numbers {
 
 type Harm = Box<dyn FnOnce(&mut [u8])>;
 
-/// Returns changes that keep the length: exchanged halves, zeros at the end, and one flipped bit at several places.
+/// Returns changes that keep the length. The first exchanges the halves, the second writes zeros at the end, and each
+/// of the others flips one bit.
 fn harms(length: usize) -> Vec<Harm> {
     let mut numbers = Numbers(7);
     let mut harms: Vec<Harm> = vec![

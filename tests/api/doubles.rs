@@ -23,7 +23,7 @@ use crate::support::client::{TestResponse, post_json, upload};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::{Fault, On, TestApp, TestBody};
 
-/// Collects the pieces that it observes.
+/// An observer that collects the observed pieces.
 #[derive(Default)]
 struct PieceCollector(Vec<u8>);
 
@@ -208,7 +208,7 @@ async fn reads_support_ranges_and_conditions_and_can_fail() {
 }
 
 #[tokio::test]
-async fn all_parts_except_the_last_must_have_the_same_length_of_at_least_the_minimum() {
+async fn all_parts_except_the_last_must_have_one_length_that_is_at_least_the_minimum() {
     for (lengths, accepted) in [
         (&[4, 4, 2][..], true),
         (&[2], true),

@@ -1,4 +1,4 @@
-//! Permanent deletion erases the names, tags, metadata, filter values and other texts of a file. The ids stay.
+//! Permanent deletion erases the name, tags, metadata, filter values and other texts of a file. The ids stay.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ async fn permanent_deletion_erases_every_text_about_a_person() {
 }
 
 #[tokio::test]
-async fn the_sweep_erases_receipts_and_error_texts_and_does_it_again_after_a_day() {
+async fn the_sweep_erases_texts_in_receipts_and_the_audit_log_and_looks_again_after_a_day() {
     let scene = Scene::new().await;
     scene.delete(&scene.child).await;
     scene.delete(&scene.file).await;
@@ -113,7 +113,7 @@ async fn the_sweep_erases_receipts_and_error_texts_and_does_it_again_after_a_day
     let run = async || scene.app.run_sweep("erase_files").await.unwrap().runs.swap_remove(0).examined;
     assert_eq!((run().await, run().await), (2, 0));
     assert_eq!((scene.app.database.value(texts), scene.app.database.value(errors)), (json!(0), json!(0)));
-    // As if a cut had begun before the deletion and had ended after the first run.
+    // This is the state after a cut that began before the deletion and ended after the first run of the sweep.
     scene.app.database.execute("UPDATE cuts SET checksum = 'c', error = 'e'");
     scene.app.advance(TimeDelta::hours(25));
     assert_eq!((run().await, run().await), (2, 0));
@@ -123,7 +123,7 @@ async fn the_sweep_erases_receipts_and_error_texts_and_does_it_again_after_a_day
 }
 
 #[tokio::test]
-async fn many_rows_of_one_file_are_erased_in_several_runs() {
+async fn the_texts_in_many_rows_of_one_file_are_erased_in_several_runs() {
     let scene = Scene::new().await;
     scene.app.database.execute(&format!(
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1200)
@@ -138,7 +138,7 @@ async fn many_rows_of_one_file_are_erased_in_several_runs() {
         scene.app.run_sweep("erase_files").await.unwrap();
         let recipes = "SELECT count(*) AS n FROM cuts WHERE recipe <> '{}' OR checksum IS NOT NULL OR error IS NOT NULL";
         let found = scene.app.database.value(recipes).as_u64().unwrap();
-        assert!(found.abs_diff(left) <= 3, "{found} left, not {left}");
+        assert!(found.abs_diff(left) <= 3, "{found} rows still have texts, expected about {left}");
     }
     assert_eq!(scene.holding(PERSON), Vec::<String>::new());
 }
@@ -207,7 +207,7 @@ async fn the_documented_statements_erase_the_files_of_a_restored_backup_again() 
     let backup = scene.app.database.rows("SELECT * FROM files");
     assert_eq!(backup.len(), 2);
     let documented = block_after(include_str!("../../docs/operations.md"), "### Erasures and backups");
-    // The database has the state of a backup that was made before the erasure.
+    // The scene has erased nothing yet. So the database has the state of a backup from before the erasure.
     let statements = documented.replace("'[\"FILE_ID\"]'", &format!("'[\"{}\"]'", scene.file));
     assert_ne!(statements, documented);
     for _ in 0..2 {

@@ -58,8 +58,9 @@ pub async fn sweep_up(app: &TestApp, case: &str) {
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
 }
 
-/// Injects each fault into each call of a request. Then checks rows and objects and calls `check` with the response
-/// (`None` if the isolate crashed) and the name of the fault.
+/// Sends a request once for each fault and each call that the request makes to a port, with the fault injected into the
+/// call. Each time, checks rows and objects, and calls `check` with the response (`None` if the isolate crashed) and a
+/// text that names the fault and the call. Returns how often the request was sent.
 async fn break_request(
     prepare: impl AsyncFn(&TestApp, &Scene),
     make: impl Fn(&Scene) -> Call,
@@ -92,7 +93,7 @@ async fn break_request(
     .await
 }
 
-/// Injects each fault into each call of an upload of `bytes`.
+/// Injects each fault into each call of an upload of `bytes`. Returns how often the upload was sent with a fault.
 async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
     break_request(
         async |_, _| {},
@@ -141,8 +142,8 @@ async fn a_raw_upload_is_complete_or_absent_after_any_fault() {
     assert_eq!(upload_survives(|| upload("a.csv", bytes.as_slice()), bytes).await, 4 * 5);
 }
 
-/// The store receives and keeps all bytes of a body if the connection breaks after the last byte, but before the end of
-/// the body.
+/// If a connection breaks after the last byte of a body, but before the body reports its end, the store has received
+/// all bytes and stores the object.
 #[tokio::test]
 async fn the_sweep_deletes_the_object_of_a_body_that_failed_after_its_last_byte() {
     let (app, scene) = Scene::new().await;
@@ -221,8 +222,8 @@ async fn a_saved_cut_is_complete_or_absent_after_any_fault() {
     assert!(broken >= 4 * 7, "{broken}");
 }
 
-/// Injects each fault into a change that is one batch. The change must be applied completely or not at all, and a retry
-/// must apply it.
+/// Injects each fault into each call of a change that is one batch. The change must be applied completely or not at
+/// all. If it was not applied, a retry must apply it. Returns how often the change was sent with a fault.
 async fn change_survives(
     change: impl Fn(&Scene) -> Call,
     prepare: impl AsyncFn(&TestApp, &Scene),

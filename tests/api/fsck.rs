@@ -1,5 +1,5 @@
-//! The self-check finds the same violations as `tests/support/fsck.rs`. It works in bounded pages and names a repair
-//! for each violation.
+//! The self-check finds the same violations as `tests/support/fsck.rs`, checks the state in bounded pages, and names a
+//! repair for each violation.
 
 use std::collections::BTreeSet;
 

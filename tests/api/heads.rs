@@ -222,7 +222,7 @@ async fn problem_details_are_whole_sentences() {
 }
 
 #[tokio::test]
-async fn only_the_value_true_of_permanent_deletes_permanently() {
+async fn only_permanent_true_deletes_permanently() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;

@@ -1,4 +1,5 @@
-//! `Idempotency-Key`: a request takes effect once, even if it is repeated and one of its calls to a port fails.
+//! `Idempotency-Key`: a request takes effect once, even if the client repeats it, and even if one of its calls to a
+//! port fails.
 
 use std::cell::RefCell;
 
@@ -15,8 +16,8 @@ use crate::support::{Fault, On, TestApp, TestBody};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// A request that may have a key: its name, a function that makes it from the path of the file, and whether the file is
-/// in the trash before the request.
+/// A request that may have a key: the name of the case, a function that makes the request from the path of the file,
+/// and whether the file is in the trash before the request.
 struct Case(&'static str, fn(&str) -> Call, bool);
 
 impl Case {
@@ -121,7 +122,7 @@ fn comparable(response: &TestResponse) -> (u16, String, [String; 4]) {
     (response.status.as_u16(), response.text().to_owned(), headers)
 }
 
-/// Repeats a request until it succeeds. Before each repeat, it waits as long as `Retry-After` says.
+/// Sends a request until it succeeds. After each failure, advances the clock by the seconds in `Retry-After`.
 async fn retry_until_success(app: &TestApp, fault_case: &str, make: impl Fn() -> Call) -> TestResponse {
     for _ in 0..40 {
         let response = app.send(make()).await;
@@ -220,7 +221,7 @@ async fn the_second_of_two_concurrent_requests_with_one_key_must_wait() {
 }
 
 #[tokio::test]
-async fn a_request_has_no_effect_after_its_lease_when_another_request_has_claimed_the_key() {
+async fn a_request_whose_lease_has_ended_has_no_effect_after_another_request_claimed_the_key() {
     for case in &CASES {
         let scene = Scene::for_case(case).await;
         let before = scene.effects();
@@ -477,7 +478,7 @@ async fn cors_allows_the_key_and_exposes_the_replay_header() {
 }
 
 #[test]
-fn the_description_lists_the_responses_of_every_keyed_operation() {
+fn the_openapi_description_lists_the_responses_of_every_keyed_operation() {
     let mut taking = Vec::new();
     for operation in operations() {
         let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();

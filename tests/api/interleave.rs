@@ -263,8 +263,8 @@ fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed:
     assert_eq!(tags, expected, "name and tags must come from the same change");
 }
 
-/// Checks that each acknowledged file exists and that exactly one response, not a replay, has reported its creation. If
-/// requests crashed, this response may be missing.
+/// Checks that each acknowledged file exists, and that exactly one response that is not a replay has reported its
+/// creation. If requests crashed, this response may be missing.
 fn check_files(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let made: Vec<&TestResponse> = responses
         .iter()
@@ -316,8 +316,8 @@ fn run(seed: u64, crash_once_in: Option<usize>) {
     }
 }
 
-/// Repeats each keyed action after the leases have ended. Then the keyed uploads have made one file, and the keyed
-/// saves have made at most one.
+/// Repeats each keyed action after the leases have ended. Then all keyed uploads together must have made exactly one
+/// file, and all keyed saves together at most one file.
 fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     let keyed: Vec<_> = done.iter().map(|(action, _)| action).filter(|action| action.is_keyed()).collect();
     scene.app.database.execute("UPDATE quotas SET quota_bytes = 1000");
@@ -335,8 +335,8 @@ fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     scene.app.assert_consistent();
 }
 
-/// The service refuses a change because of the state of the file. Before it reads the reason, another request changes
-/// this state.
+/// The service refuses a change because of the state of the file. Before the service reads the reason for its problem,
+/// another request changes this state.
 #[test]
 fn a_refused_change_reports_the_state_that_caused_the_refusal() {
     let cases = [

@@ -15,7 +15,8 @@ const SEEDS: u64 = 200;
 
 #[derive(Debug, Clone, PartialEq)]
 enum Action {
-    /// Asks for the offset and sends `bytes` bytes from this offset on, in pieces of `piece` bytes.
+    /// Asks for the offset and sends `bytes` bytes from this offset on, in pieces of `piece` bytes. If `checked`, the
+    /// request has a checksum. If `breaks`, the connection breaks after half of the bytes.
     Write {
         bytes: usize,
         piece: usize,

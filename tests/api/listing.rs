@@ -83,7 +83,7 @@ async fn in_every_order_the_pages_together_are_the_whole_list() {
     assert_eq!(names(&list(&app, &token, "").await), by_default);
     assert!(
         by_default[..2].contains(&"f10.csv".to_owned()),
-        "the newest file must come first: {by_default:?}"
+        "the two newest files must come first, f9.csv and f10.csv: {by_default:?}"
     );
     let by_name = names(&list(&app, &token, "sort=filename&limit=4").await);
     assert_eq!(by_name, ["f0.csv", "f1.csv", "f10.csv", "f2.csv"]);

@@ -8,7 +8,7 @@ use crate::support::{TestApp, tus};
 const CSV: &[u8] = b"a,b\n1,2\n";
 
 #[tokio::test]
-async fn a_name_with_another_file_extension_is_refused_by_every_operation() {
+async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation() {
     let app = TestApp::new();
     let token = app.user("ada");
     let kept = app.upload(&token, "kept.csv", CSV).await;
@@ -32,7 +32,7 @@ async fn a_name_with_another_file_extension_is_refused_by_every_operation() {
     }
     let counts = app.database.row_counts();
     assert_eq!(["files", "multipart_uploads", "gc_queue", "cuts"].map(|table| counts[table]), [1, 0, 0, 0]);
-    // A file keeps a name that was stored before this rule existed. Such a file can be changed and cut.
+    // A file that was stored before this rule existed keeps its name. Such a file can be changed and cut.
     app.database.execute("UPDATE files SET filename = 'old.exe'");
     let tags = patch_json(&path, &json!({"tags": ["x"]})).bearer(&token);
     assert_eq!(app.send(tags).await.expect(200).json()["file"]["filename"], "old.exe");

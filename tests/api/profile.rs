@@ -12,7 +12,7 @@ use super::cut::Cutter;
 use crate::support::client::{Form, delete, get, post_json};
 use crate::support::{Fault, On, TestApp};
 
-/// Returns a file of about 5 MiB, sorted by its first column.
+/// Returns a file of about 4.2 MiB, sorted by its first column.
 fn sorted_csv() -> String {
     let mut csv = String::from("id,name,score\n");
     for id in 0..120_000 {
@@ -309,7 +309,7 @@ async fn an_estimate_has_the_byte_counts_of_the_cut() {
         let rows = |cell: char, bytes: usize| format!("{cell},{}\n", "x".repeat(997)).repeat(bytes / 1_000);
         format!("kind,text\n{}{}", rows(low, mib << 20), rows('z', 400 << 10))
     };
-    // The second zone of the first file can be pruned, but it is too short to be worth a separate read.
+    // The cut of the first file could skip the second zone, but reads it too, because the zone is shorter than 1 MiB.
     for (csv, filter) in [
         (of_mib(1, 'a'), "kind__eq=a"),
         (of_mib(3, 'a'), "kind__eq=z"),
@@ -342,7 +342,7 @@ async fn a_truncated_object_breaks_a_cut_that_skips_zones() {
 }
 
 #[tokio::test]
-async fn a_missing_or_mismatched_profile_is_ignored() {
+async fn a_missing_or_damaged_profile_is_ignored() {
     let cutter = Cutter::new("a,b\n1,2\n").await;
     let profile = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".profile")).unwrap();
     cutter.app.objects.corrupt(&profile);

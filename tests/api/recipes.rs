@@ -28,7 +28,7 @@ fn recipe_bytes(cutter: &Cutter) -> u64 {
     stored
 }
 
-/// Returns the number of bytes that the cuts of all users fill in the tables.
+/// Returns the number of bytes that the recipes, details and error texts of all cuts take up in the tables.
 fn bytes_of_cuts(cutter: &Cutter) -> u64 {
     let bytes =
         "SELECT coalesce(sum(length(recipe) + length(details) + length(coalesce(error, ''))), 0) AS bytes";
@@ -63,7 +63,7 @@ async fn the_recipes_of_one_user_are_limited_and_the_newest_are_kept() {
     assert_eq!(cutter.send(get(&receipts[0])).await.expect(200).json()["cut"]["complete"], true);
     recipe(&receipts[79]).await.expect(200);
     recipe(&child).await.expect(200);
-    // A recipe that is used again is stored again.
+    // If a cut uses a recipe that was deleted, the recipe is stored again.
     let again = cutter.body(long_body(0)).await.expect(200).receipt_path();
     let (first, again) = (recipe(&receipts[0]).await.expect(200), recipe(&again).await.expect(200));
     assert_eq!(first.json()["sha256"], again.json()["sha256"]);

@@ -1,5 +1,5 @@
-//! If the service refuses a body after it has read the first bytes, it reads the body to its end before it responds. An
-//! earlier response would break the connection of the client.
+//! If the service has read the first bytes of a body and then refuses the body, it reads the rest of the body before it
+//! responds. An earlier response would break the connection of the client.
 
 use std::sync::atomic::Ordering;
 

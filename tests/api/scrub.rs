@@ -158,7 +158,7 @@ async fn each_scrub_run_respects_its_read_limit_and_all_files_are_read_in_the_en
 }
 
 #[tokio::test]
-async fn files_over_the_limit_of_a_run_are_left_to_the_next_run() {
+async fn a_run_reads_at_most_70_files_and_leaves_the_others_to_the_next_run() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..71 {

@@ -28,7 +28,7 @@ fn is_for_operators(operation: &Operation) -> bool {
     operation.template.starts_with("/api/admin/")
 }
 
-/// Returns all operations of users on one file, cut or upload.
+/// Returns all operations that a user can call on one file, cut or upload.
 fn operations_on_one() -> Vec<Operation> {
     let of_one = |operation: &Operation| {
         operation.template.contains('{') && !is_for_operators(operation) && !operation.is_open()

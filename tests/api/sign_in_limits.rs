@@ -95,7 +95,7 @@ async fn a_failed_rate_limiter_refuses_no_login() {
 }
 
 #[test]
-fn every_admission_has_the_limit_and_a_refused_one_has_zero_remaining_requests() {
+fn every_admission_has_the_limit_and_reports_zero_remaining_requests_after_a_refusal() {
     for limit in RateLimit::ALL {
         let (open, closed) = (Admission::of(limit, true), Admission::of(limit, false));
         assert_eq!((open.limit, open.remaining, open.reset_s), (limit.per_window(), None, limit.window_s()));

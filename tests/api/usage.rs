@@ -117,7 +117,7 @@ async fn a_spool_counts_against_the_quota_while_it_exists() {
     scene.app.faults.always(Fault::Failed, On::objects().prefix("temp/").method("delete"));
     scene.send(get(&path)).await.expect(200);
     scene.app.faults.clear();
-    // The cut of 9,600,004 bytes reserved all that was left of the quota.
+    // The spool reserved all bytes of the quota that the file of 9,600,004 bytes leaves free.
     assert_eq!(scene.usage().await["spoolBytes"], 20_000_000 - 9_600_004);
     scene.upload(4_000_000).await.expect_problem(507, "quota_exceeded");
     scene.app.assert_consistent();
@@ -158,7 +158,8 @@ async fn the_number_of_files_of_a_user_is_limited() {
         assert!(refused.json()["detail"].as_str().unwrap().contains("as many files"), "{refused}");
         refused.expect_problem(507, "quota_exceeded");
     }
-    // Files in the trash count too. With the files that wait for the purge, a user may have twice as many.
+    // Files in the trash count too. Files that wait for the purge do not count toward this limit, but together with
+    // them, a user may have at most twice as many files.
     scene.send(delete(&path)).await.expect(200);
     scene.upload(1).await.expect_problem(507, "quota_exceeded");
     for _ in 0..3 {
@@ -330,7 +331,7 @@ async fn the_longest_accepted_values_make_rows_within_the_limits() {
         let bytes = longest[table].as_u64().unwrap_or_else(|| panic!("{table} has no row"));
         assert!((1..=most).contains(&bytes), "a row of {table} has {bytes} bytes, more than {most}");
     }
-    // Operators and background work fill the first tables. The service never writes to the unused tables.
+    // Operators and background work fill the tables in `others`. The service never writes to the tables in `unused`.
     let others = ["erasures", "findings", "jobs", "sweep_cursors", "sweep_runs"];
     let unused = ["migration_batches", "migration_ledger", "outbox"];
     let known: Vec<_> = BYTES.iter().map(|(table, _)| *table).chain(others).chain(unused).collect();

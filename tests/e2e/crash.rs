@@ -1,8 +1,9 @@
 //! `kill -9` at every step of storing a file: no acknowledged file is lost, no incomplete file is visible, and the
 //! sweeps delete all remaining objects and release all quota.
 //!
-//! The tests find the steps instead of listing them: a traced run lists the calls of bindings that a request makes.
-//! Then the process is killed before each of these calls, and once more between the last call and the response.
+//! The tests contain no list of the steps. In a traced run, the server lists the calls to bindings that a request
+//! makes. Then a test kills the process before each of these calls, and once more between the last call and the
+//! response.
 
 use std::io::Write;
 
@@ -15,13 +16,14 @@ use super::server::{Server, exclusive};
 /// A request that stores a file.
 struct Storing<'a> {
     name: &'static str,
-    /// The source of the cut. With a source the request is `save`, otherwise an upload.
+    /// The bytes of the file to cut. If set, the request saves a cut of this file; otherwise the request is an upload.
     parent: Option<&'a [u8]>,
     content_type: &'static str,
     body: Vec<u8>,
     /// The expected bytes of the file.
     wanted: Vec<u8>,
-    /// The first call that only this request makes. Another test covers the steps before it.
+    /// The first call that only this request makes. Another test covers the steps before this call. `None`: this test
+    /// covers all steps.
     own_from: Option<&'static str>,
 }
 
@@ -152,7 +154,7 @@ fn crash_before_each_step(storing: &Storing<'_>) {
     sweep_away_what_is_left(&server);
 }
 
-/// Returns the calls of bindings that the request makes.
+/// Returns the calls to bindings that the request makes.
 fn trace(server: &Server, storing: &Storing<'_>) -> Vec<String> {
     let user = server.user();
     let parent = storing.upload_parent(&user);

@@ -1,5 +1,5 @@
-//! `kill -9` at every step of work on temporary objects: the spool of a long result, and the state of a background
-//! pass. No temporary object remains, and a repeated request gets the complete result.
+//! Kills the server (`kill -9`) at every step of the work on a temporary object: on the spool of a long result, and on
+//! the state of a background pass. No temporary object remains, and a repeated request gets the complete result.
 
 use super::crash::{crash_at, sweep_away_what_is_left, traced_calls};
 use super::http::{Call, Client};
@@ -23,7 +23,8 @@ fn a_crash_between_any_two_steps_of_a_spooled_result_leaves_nothing() {
     let calls = traced_calls(&traced);
     assert_eq!(calls.iter().filter(|call| call.ends_with("uploadPart")).count(), 2, "{calls:?}");
 
-    // The first step that only a spooled cut makes records the spool's key, before the multipart upload is created.
+    // The number (from 1) of the first call that only a spooled cut makes. This call records the spool's key. The next
+    // call creates the multipart upload.
     let first_own = calls.iter().position(|call| call.ends_with("createMultipartUpload")).unwrap();
     for step in first_own..=calls.len() {
         let name = format!("aside-{step}");
@@ -66,7 +67,8 @@ fn a_file_is_profiled_after_a_crash_between_any_two_steps_of_the_background_pass
         assert_eq!(rows_of(&user, &first), Some(rows));
         calls
     };
-    // A batch of the queue may also contain a message of an earlier request, whose calls are traced too.
+    // A batch of the queue may also contain a message of an earlier request. The calls for this message are traced too,
+    // so the test uses the shorter one of two traces.
     let calls = traced_pass().min(traced_pass());
 
     for step in (1..=calls).map(|step| step.to_string()).chain(["end".to_owned()]) {

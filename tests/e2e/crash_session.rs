@@ -1,9 +1,11 @@
-//! `kill -9` at every step of a resumable upload's session: before each call to a store, and before each change of its
-//! rows or its alarm. The client asks for the offset, continues from there, and gets its file.
+//! The test kills the process (`kill -9`) at every step of the session of a resumable upload: before each call to a
+//! store, and before each change of the session's rows or alarm. After each kill, the client asks for the offset, sends
+//! the rest of the bytes, and gets its file.
 //!
-//! The tests find the steps by tracing one upload, as in [`super::crash`]. The tests do not assume which calls a
-//! session makes, when, or how long its parts are. A call that changes rows is synchronous, so the whole process stops
-//! there until it is killed. Data that the runtime has not made durable by then are lost, as in a real crash.
+//! The test finds the steps by tracing one upload, as in [`super::crash`]. It does not assume which calls a session
+//! makes, when the session makes them, or how long the parts are. A call that changes rows is synchronous, so at such a
+//! step the whole process waits until it is killed. As in a real crash, data are lost if the runtime has not made them
+//! durable before the kill.
 
 use super::crash::{kill_during, sweep_away_after};
 use super::http::{Call, Client, Response, sha256_hex};
@@ -27,8 +29,8 @@ fn a_crash_between_any_two_steps_of_a_session_loses_nothing_that_was_acknowledge
     sweep_away_after(&server, 9 * 24);
 }
 
-/// Returns the bytes of an upload that its session stores in at least three parts, and the calls that the session
-/// makes. The parts may have any length.
+/// Returns the bytes of an upload, and the calls that its session makes. The upload is so long that the session stores
+/// at least three parts, whatever the length of a part is.
 fn upload_of_three_parts(server: &Server) -> (Vec<u8>, Vec<String>) {
     let lengths = std::iter::successors(Some(21 << 19), |length| Some(length * 2));
     let traced = lengths.take(4).map(|length| {

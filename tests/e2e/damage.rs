@@ -1,5 +1,6 @@
-//! Stored bytes that the test changes directly on disk. If the runtime can detect the change, such bytes are
-//! never sent as a complete 200. The scrub and the self-check find the change, and after that the bytes are not sent.
+//! The test changes stored bytes directly on disk. If the runtime can detect the change, no client gets the changed
+//! bytes as a complete 200. The scrub and the self-check find every change. After that, no client gets the changed
+//! bytes.
 
 use cutty::sweeps::SWEEPS;
 use std::fs;
@@ -44,8 +45,9 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
         harm(&server.blob_of(id));
     }
 
-    // The bytes of a download are not compared: the store sends other bytes of the same length, but they do not match
-    // the digest in the response. A cut compares the bytes that it reads, so it is never complete.
+    // A download does not compare its bytes with digests. The flipped file has its old length, so its download is
+    // complete, but the bytes do not match the digest in the response. A cut compares the bytes that it reads with
+    // their digests. Therefore no cut of a damaged file is complete.
     for (id, (name, _)) in harmed.iter().zip(DAMAGES) {
         match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
             Ok(response) if name == "flipped" => {
@@ -142,7 +144,7 @@ fn concurrent_sweeps_change_nothing_twice_and_write_reports() {
     assert_eq!(server.state().quota(&user.id).used, bytes.len() as i64);
     let reports = server.operator().ask(Call::get("/api/admin/sweeps?limit=1000")).expect(200).json();
     let reports = reports["sweeps"].as_array().unwrap();
-    // Reports older than a month before the time of the sweep are deleted.
+    // A sweep deletes the reports that are more than 30 days older than the time of the sweep.
     assert!(reports.len() >= 8, "{}", reports.len());
     assert!(reports.iter().all(|run| run["error"].is_null()), "{reports:?}");
     let script = server.script("sweep", &[]);

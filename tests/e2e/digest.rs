@@ -1,10 +1,10 @@
 //! The checksum of an upload is its SHA-256 for all lengths, in particular near the boundaries of hash blocks and
 //! buffers.
 //!
-//! The full list has every length from 1 to 4,100 bytes, the lengths within 2 of a multiple of 64 or 256 KiB up to 1
-//! MiB, and 1,000 seeded lengths up to 1 MiB. By default the test uses every tenth seeded length, and of the short
-//! lengths only those within 2 of a multiple of 64 bytes, where a SHA-256 block and its padding end. With `LONG=1` it
-//! uses all lengths.
+//! The full list has every length from 1 to 4,100 bytes, the lengths within 2 bytes of a multiple of 64 KiB up to
+//! 1 MiB, and 1,000 random lengths up to 1 MiB, which come from a seed. With `LONG=1`, the test uses the full list. By
+//! default, the test uses only every tenth random length. Of the lengths up to 4,100 bytes, it then uses only lengths
+//! within 2 bytes of a multiple of 64 bytes, where a SHA-256 block and its padding end.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ const KIB: usize = 1 << 10;
 const MAX_BYTES: usize = KIB * KIB;
 const SHORT_BYTES: usize = 4_100;
 const SEEDED: u64 = 1_000;
-/// The distance from a boundary, in bytes.
+/// The greatest distance from a boundary, in bytes.
 const DISTANCE: usize = 2;
 
 /// The number of concurrent uploads.
@@ -43,7 +43,7 @@ fn sizes(long: bool) -> Vec<usize> {
     all.into_iter().collect()
 }
 
-/// Returns a text; each upload sends another byte range of it.
+/// Returns a text. Each upload sends a byte range of this text.
 fn text() -> Vec<u8> {
     const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz0123,\n";
     (0..2 * MAX_BYTES as u64).map(|at| LETTERS[(scramble(at) >> 59) as usize]).collect()
@@ -71,7 +71,7 @@ fn the_checksum_of_an_upload_of_any_length_is_its_sha256() {
 }
 
 #[test]
-fn the_full_list_has_every_announced_length() {
+fn the_full_list_and_the_default_list_have_the_described_lengths() {
     let (short, long) = (sizes(false), sizes(true));
     assert!((1..=SHORT_BYTES).all(|size| long.contains(&size)));
     assert!(short.iter().all(|size| long.contains(size) || *size > SHORT_BYTES));

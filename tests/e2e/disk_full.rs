@@ -12,7 +12,7 @@ use super::http::{Call, Client, upload_call};
 use super::samples::Orders;
 use super::server::{Entry, Server, require};
 
-/// Size of the disk: enough for the empty state and a few files.
+/// Size of the disk: enough for the state of an empty server, and for a few files.
 const DISK_BYTES: u64 = 24 << 20;
 
 #[test]
@@ -85,8 +85,9 @@ fn an_upload_over_the_file_size_limit_of_the_system_leaves_nothing() {
     assert!(user.download(&kept) == kept_bytes);
 }
 
-/// The length of the upload that does not fit, and the number of bytes that are sent before the disk is full.
+/// The length of the upload that does not fit, in bytes.
 const UPLOAD_BYTES: usize = 8 << 20;
+/// The number of bytes of this upload that are sent before the disk is full.
 const SENT_FIRST: usize = 1 << 20;
 
 /// Begins an upload. Returns when its intent is written and its put has begun.
@@ -99,7 +100,7 @@ fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStre
     slow
 }
 
-/// Sends the rest and reads the response, if there is one.
+/// Sends the rest of the upload. Reads the response, if there is one, and asserts that the upload did not succeed.
 fn finish_upload(slow: &mut std::net::TcpStream) {
     let _ = slow.write_all(&line().repeat((UPLOAD_BYTES - SENT_FIRST) / 16));
     slow.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -113,7 +114,7 @@ fn line() -> &'static [u8] {
     b"0123456,8901234\n"
 }
 
-/// Writes until the disk is full.
+/// Writes to the file `filler` until the disk is full.
 fn fill(filler: &Path) {
     let mut file = fs::File::create(filler).unwrap();
     for length in [1 << 20, 1 << 12] {

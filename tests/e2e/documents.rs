@@ -1,5 +1,5 @@
-//! Runs the commands of the documents unchanged: all shell blocks that are marked `runnable`, one after the other, in
-//! one shell.
+//! Runs all shell blocks of the documents that are marked `runnable`, one after the other, in one shell. Only the port
+//! of the server is changed in them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -39,7 +39,8 @@ fn the_commands_of_the_documents_work() {
     }
     let script = script.replace("http://127.0.0.1:8787", &format!("http://127.0.0.1:{}", server.port));
     let folder = root().join("target/e2e").join(format!("documents-{}", std::process::id()));
-    // The commands write files, so they run in a separate folder. It has the files of the repository that they need.
+    // The commands write files, so they run in a separate folder. This folder has the files of the repository that the
+    // commands need.
     fs::create_dir_all(folder.join("scripts")).unwrap();
     fs::create_dir_all(folder.join("target/fixtures")).unwrap();
     fs::write(folder.join("target/fixtures/flights.csv"), &flights).unwrap();

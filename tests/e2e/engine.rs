@@ -1,5 +1,5 @@
-//! Compares the wasm engine with the natively compiled engine, which uses other vector instructions and loops. Both
-//! engines must compute the same profiles and write the same cuts of random files, well-formed and malformed.
+//! Compares the wasm engine with the natively compiled engine, which uses other vector instructions and loops. For
+//! random files, well-formed and malformed, both engines must compute the same profiles and write the same cuts.
 
 use cutty::csv::profile::Profiler;
 use cutty::csv::request::CutRequest;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::http::Call;
 use super::server;
 
-/// Longer than one piece of the byte path, so that pieces end at arbitrary positions.
+/// Length of a random file. It is longer than one piece of the byte path, so that pieces end at arbitrary positions.
 const FILE_BYTES: usize = 400_000;
 
 /// Lists of fragments. A random file is made from one list; a fragment that the list repeats is more frequent.

@@ -1,5 +1,5 @@
-//! Counts the bytes that enter wasm. No byte of a download enters wasm. Each byte of an upload enters wasm once. In a
-//! cut, each byte that the index does not skip enters wasm once.
+//! Counts the bytes that enter wasm. No byte of a download enters wasm. The first piece of an upload enters wasm twice,
+//! each other byte of the upload once. In a cut, each byte that pruning does not skip enters wasm once.
 
 use super::http::{Call, upload_call};
 use super::metered::metered;
@@ -9,7 +9,8 @@ use super::samples::Orders;
 /// pieces.
 const PEEKED_BYTES: u64 = 256 << 10;
 
-/// Two byte ranges are extended to whole digest blocks: the first one at its end, the second one on both sides.
+/// The cut of a sorted range reads two byte ranges. They are extended to whole digest blocks: the first byte range at
+/// its end, the second byte range at both ends.
 const EXTENDED_BYTES: u64 = 3 * (256 << 10);
 
 #[test]
@@ -55,7 +56,7 @@ fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
         assert_eq!(number("x-bytes-scanned") + number("x-bytes-skipped"), large.size_bytes);
         (response.text().lines().count() as u64, number("x-bytes-scanned"))
     };
-    // The first cut of an isolate also reads the index.
+    // The first cut of an isolate also reads the sidecar.
     cut("id__lt=0");
     // The amounts are not sorted, so no zone can be pruned.
     let mut found = (0, 0);

@@ -1,10 +1,10 @@
 //! End-to-end tests: they send HTTP requests to the built Worker, which runs in workerd under `wrangler dev`.
 //!
 //! Tests that do not change the server share one server ([`server::shared`]). Tests that kill the process of a server
-//! or move its clock use one of a few other servers, one test at a time ([`server::exclusive`]). Tests that measure use
-//! another server, one test at a time ([`metered::metered`]). The tests wait most of the time, so `scripts/test` runs
-//! more of them concurrently than there are cores. An independent parser, `oracle.py`, computes the expected result of
-//! a cut.
+//! or move its clock use one of a few other servers, one test at a time ([`server::exclusive`]). Tests that measure a
+//! server use another server, one test at a time ([`metered::metered`]). The tests wait most of the time, so
+//! `scripts/test` runs more of them concurrently than there are cores. An independent parser, `oracle.py`, computes the
+//! expected result of a cut.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -17,7 +17,7 @@ mod digest;
 mod disk_full;
 mod documents;
 mod engine;
-#[allow(dead_code)] // benchmarks use the rest
+#[allow(dead_code)] // the benchmarks use the other items of this module
 mod http;
 mod idempotency;
 mod isolate;

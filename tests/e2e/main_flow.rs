@@ -7,7 +7,7 @@ use serde_json::json;
 use super::http::{Call, sha256_hex};
 use super::{oracle, samples, server};
 
-/// Flights from JFK that departed more than an hour late.
+/// Number of flights from JFK that departed more than an hour late.
 const LATE_FROM_JFK: usize = 8_401;
 
 #[test]
@@ -27,7 +27,7 @@ fn flights_can_be_uploaded_cut_saved_cut_again_and_downloaded() {
     assert_eq!(file["checksum"], sha256_hex(&flights));
     assert_eq!(user.files(), [id]);
 
-    // The same cut in both request forms.
+    // The same cut, once as a JSON body and once as a query.
     let body = json!({"selectedColumns": columns, "whereFilters": {"origin": "= JFK", "dep_delay": "> 60"}});
     let cut = user.post_json(&format!("/api/files/{id}/cut"), &body).expect(200);
     let query = "columns=carrier,flight,dest,dep_delay&origin__eq=JFK&dep_delay__gt=60";

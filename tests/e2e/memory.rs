@@ -11,7 +11,7 @@ use super::metered::metered;
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
-/// By how much a cut may increase the memory of an idle process, in bytes.
+/// Maximum number of bytes by which a cut may increase the memory of an idle process.
 const ALLOWED_GROWTH: u64 = 64 << 20;
 
 #[test]

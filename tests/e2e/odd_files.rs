@@ -1,5 +1,5 @@
-//! Unusual files. Each is uploaded, is downloaded unchanged, and is cut; the rows of the cut equal those of the
-//! independent parser.
+//! Unusual files. Each file is uploaded, downloaded unchanged, and cut. The rows of the cut must equal the rows that an
+//! independent parser, the oracle, reads.
 
 use encoding_rs::{MACINTOSH, WINDOWS_1252};
 use serde_json::{Value, json};

@@ -41,7 +41,7 @@ impl Server {
         findings
     }
 
-    /// Returns the file on disk that holds the object of a file.
+    /// Returns the path of the blob on disk that holds the bytes of a file.
     pub fn blob_of(&self, file: &str) -> PathBuf {
         let blob = self.state().blob_of(file);
         let buckets = std::fs::read_dir(self.state_folder().join("v3/r2")).unwrap().flatten();

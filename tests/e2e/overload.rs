@@ -97,7 +97,7 @@ fn stall(user: &Client) {
     let _ = stream.read_to_end(&mut response);
 }
 
-/// Requests a cut and reads nothing of it while the other clients are at work.
+/// Requests a cut and reads no byte of the response while the other clients work.
 fn stall_reading(user: &Client, file: &str, is_over: &AtomicBool) {
     let mut stream = user.raw(&format!("GET /api/files/{file}/cut?format=json"));
     let _ = write!(stream, "accept-encoding: identity\r\nconnection: close\r\n\r\n");
@@ -172,7 +172,7 @@ fn isolate(server: &Server) -> Value {
     server.operator().ask(Call::get("/api/admin/isolate")).expect(200).json()
 }
 
-/// Returns the greatest memory of one kind that leases have held, summed over all budgets.
+/// Returns the greatest memory of one kind that leases have held, summed over all memory budgets.
 fn most(isolate: &Value, kind: &str) -> u64 {
     isolate["budgets"].as_object().unwrap().values().map(|budget| budget[kind].as_u64().unwrap()).sum()
 }
@@ -198,7 +198,7 @@ fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
         REPEATED.load(Ordering::SeqCst)
     );
     println!(
-        "the process grew by {} MiB; beside bare puts and gets by {} MiB",
+        "the process grew by {} MiB; a process that only puts and gets grew by {} MiB",
         growth / MIB,
         bare(&load) / MIB
     );
@@ -207,8 +207,9 @@ fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
     assert!(slowest <= load.max_health, "{slowest:?}");
 }
 
-/// Puts and gets as many bytes at the same time through a Worker without our code. Returns by how many bytes the memory
-/// of its process grew. The process also runs the local simulators of R2 and D1.
+/// Sends puts and gets at the same time through a Worker without our code: one put for each upload and each save of the
+/// load, and one get for each cut. Returns by how many bytes the memory of this Worker's process grew. The process also
+/// runs the local simulators of R2 and D1.
 fn bare(load: &Load) -> u64 {
     let server = Server::start(Entry::Bare, &[]);
     let client = Client::new(server.port);

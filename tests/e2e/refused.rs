@@ -1,5 +1,5 @@
-//! Long bodies that are refused after their first bytes were read. The client always gets a problem, and never a 500 or
-//! a broken connection.
+//! Long bodies that are refused after their first bytes were read. The client always gets the problem that names the
+//! reason, and never a 500 or a broken connection.
 
 use super::http::{Call, Client, upload_call};
 use super::server::{Entry, Server};

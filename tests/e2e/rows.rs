@@ -1,4 +1,5 @@
-//! Pages of rows from anywhere in a large file are right, and Cutty reads few other bytes for them.
+//! Pages of rows from anywhere in a large file are right. To make a page, Cutty reads few bytes besides the rows of the
+//! page.
 
 use serde_json::{Value, json};
 

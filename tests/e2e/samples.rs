@@ -13,7 +13,7 @@ pub fn flights() -> PathBuf {
     path
 }
 
-/// An endless CSV of orders. The same seed gives the same bytes, and no byte range repeats.
+/// An endless CSV of orders. The same seed gives the same bytes. No two rows are equal.
 pub struct Orders {
     seed: u64,
     row: u64,
@@ -27,7 +27,7 @@ impl Orders {
         Self { seed, row: 0 }
     }
 
-    /// Continues after the first `rows` orders.
+    /// Creates the orders of this seed without the first `rows` orders.
     pub fn after(seed: u64, rows: u64) -> Self {
         Self { seed, row: rows }
     }
@@ -43,8 +43,8 @@ impl Orders {
         cents
     }
 
-    /// Returns a header and rows of at least `size_bytes` bytes, and the number of rows with an amount over `amount`
-    /// (in whole units).
+    /// Returns a CSV of at least `size_bytes` bytes (a header and whole rows), and the number of its rows with an
+    /// amount over `amount` (in whole units).
     pub fn file(seed: u64, size_bytes: usize, amount: u64) -> (Vec<u8>, u64) {
         let mut orders = Self::new(seed);
         let mut csv = ORDERS_HEADER.as_bytes().to_vec();
@@ -56,7 +56,7 @@ impl Orders {
     }
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): well mixed, and the same on every platform.
+/// Mixes the bits of `seed` with SplitMix64 (Steele, Lea, Flood 2014). The result is the same on every platform.
 pub fn scramble(seed: u64) -> u64 {
     let mut z = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::http::{Call, Client};
 use super::state::State;
 
-/// The longest wait for an operation. Each takes only seconds, but a busy machine may be slow.
+/// The longest wait for an operation. Each operation takes only seconds, but a busy machine may be slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The token that gives access to `/api/admin` of these servers.
@@ -109,7 +109,7 @@ impl Server {
         Some(server)
     }
 
-    /// Returns the folder with its rows and objects.
+    /// Returns the folder with the rows and objects of this server.
     pub fn state_folder(&self) -> PathBuf {
         self.folder.join("state")
     }
@@ -174,7 +174,7 @@ impl Server {
     /// `work`.
     pub fn growth_during(&self, work: impl FnOnce()) -> u64 {
         let pid = self.worker_pid();
-        // Resets the peak memory (proc(5)).
+        // Sets the recorded peak to the current memory (proc(5)).
         fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
         let before = peak_memory(pid);
         work();
@@ -290,8 +290,8 @@ pub fn shared() -> Shared {
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
 }
 
-/// The most servers with crash points. A test that kills a process mostly waits until the next process has started. So
-/// there may be more of these servers than cores.
+/// Maximum number of servers with crash points. A test that kills a process mostly waits until the next process has
+/// started. So there may be more of these servers than cores.
 const CRASHING_SERVERS: usize = 3;
 
 /// Slots for the servers with crash points that no test uses now. At first all slots are empty.
@@ -318,7 +318,7 @@ impl Drop for Exclusive {
         if let Some(server) = &server {
             server.show_log_on_failure();
         }
-        // A failed test prints its own log. The next test can still use the server.
+        // A failed test has printed the end of the server's log. The next test can use the same server.
         IDLE.lock().unwrap().push(server);
         SLOT_FREED.notify_one();
     }
@@ -331,7 +331,7 @@ pub fn exclusive() -> Exclusive {
     drop(idle);
     server.0.get_or_insert_with(|| {
         let server = Server::start(Entry::CrashPoints, &[]);
-        // The local store creates its database with the first object.
+        // The local store creates its database when it stores the first object. `Server::state` needs this database.
         server.user().upload("first.csv", b"a,b\n1,2\n");
         server
     });
@@ -376,7 +376,8 @@ pub fn require(tool: &str, install: &str) {
     assert!(found, "{tool} is missing. Install it: {install}");
 }
 
-/// Writes the deployed configuration for this entry, without its environments and its build command.
+/// Writes `wrangler.toml` for this entry, and the secrets. `wrangler.toml` is the deployed configuration with settings
+/// for tests. It has neither environments nor a build command.
 fn write_configuration(entry: Entry, folder: &Path) {
     let deployed = fs::read_to_string(root().join("wrangler.toml")).unwrap();
     let (mut section, mut name) = ("", "");
@@ -391,7 +392,7 @@ fn write_configuration(entry: Entry, folder: &Path) {
         let line = match line.split(" = ").next() {
             _ if section == "[build]" || section.contains("[env.") => continue,
             Some("main") => format!("main = {:?}", root().join(entry.module())),
-            // All tests connect from one address.
+            // All tests connect from one address, so the deployed limit would refuse them.
             Some("simple") if name.contains("ADDRESS_LIMIT") => {
                 "simple = { limit = 1000000, period = 60 }".to_owned()
             }
@@ -444,7 +445,8 @@ fn spawn(folder: &Path, log: &Path, port: u16, variables: &[(&str, &str)]) -> Ch
     isolated(&mut command, folder).stdin(Stdio::piped()).process_group(0).spawn().unwrap()
 }
 
-/// Runs a command in the server's folder with the project's tools and without network access.
+/// Sets the folder and the environment of a command: it runs in the server's folder with the project's tools, and
+/// wrangler neither reports its use nor connects to other local servers.
 fn isolated<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
     let tools = root().join("node_modules/.bin");
     let path = std::env::var("PATH").unwrap();

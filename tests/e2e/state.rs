@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row};
 
-/// A copy of the two databases.
+/// Copies of the two SQLite databases: the rows of D1 and the objects of R2.
 pub struct State {
     rows: Connection,
     objects: Connection,
@@ -26,13 +26,15 @@ impl State {
         Self { rows, objects }
     }
 
-    /// Returns the quota of a user. A user who never stored anything has no row, and both numbers are 0.
+    /// Returns the quota of a user. A user who never stored a file has no row in `quotas`; for this user, both numbers
+    /// are 0.
     pub fn quota(&self, user: &str) -> Quota {
         let sum = |column| format!("SELECT coalesce(sum({column}), 0) FROM quotas WHERE user_id = '{user}'");
         Quota { used: one(&self.rows, &sum("used_bytes")), reserved: one(&self.rows, &sum("reserved_bytes")) }
     }
 
-    /// Returns the users whose quota differs from the total of their files.
+    /// Returns a text for each quota that differs from the total of the user's files. The text has the user and both
+    /// numbers of the quota.
     pub fn wrong_quotas(&self) -> Vec<String> {
         let sql = format!(
             "SELECT user_id || ': ' || used_bytes || ' used, ' || reserved_bytes || ' reserved' FROM quotas WHERE
@@ -45,8 +47,8 @@ impl State {
         statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// Returns the number of rows that exist only while a file is stored: pending and dead files, and keys in the
-    /// garbage queue.
+    /// Returns the number of rows that exist only until the storage or the deletion of a file has ended: pending and
+    /// dead files, and keys on `gc_queue`.
     pub fn unfinished(&self) -> i64 {
         one(
             &self.rows,
@@ -75,7 +77,7 @@ impl State {
         sizes(&self.objects, "SELECT key, size FROM _mf_objects")
     }
 
-    /// Returns the name of the blob with the bytes of a file that was stored by one put.
+    /// Returns the name of the blob with the bytes of a file. The file must have been stored by one put.
     pub fn blob_of(&self, file: &str) -> String {
         let key: String =
             self.rows.query_row("SELECT r2_key FROM files WHERE id = ?1", [file], |row| row.get(0)).unwrap();
@@ -113,7 +115,8 @@ fn sizes(database: &Connection, sql: &str) -> BTreeMap<String, i64> {
     statement.query_map((), pair).unwrap().map(Result::unwrap).collect()
 }
 
-/// Opens a copy of the only database in `folder`, with its write-ahead log. The runtime keeps the original open.
+/// Copies the only database in `folder` and its write-ahead log to the folder `copy`, and opens the copy. The runtime
+/// keeps the original open.
 fn database_in(folder: &Path, copy: &Path) -> Connection {
     fs::create_dir_all(copy).unwrap();
     let files = || fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());

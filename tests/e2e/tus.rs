@@ -61,7 +61,7 @@ impl Upload {
         Self { child, lines }
     }
 
-    /// Reads lines until one has this member, and returns its value.
+    /// Reads lines until a line has the member `member`. Returns the value of the member.
     fn wait_for(&mut self, member: &str) -> Value {
         let mut said = String::new();
         loop {
@@ -187,14 +187,14 @@ fn an_upload_survives_repeated_kills_of_the_server() {
     }
     let file = upload.finish();
     assert_stored(&user, &file, &source.bytes);
-    // If a killed server responds to a HEAD with an error, the client creates another upload. The earlier upload is
-    // abandoned after eight days.
+    // If the client's HEAD gets an error because the server was killed, the client creates another upload. The sweep
+    // ends the earlier upload after eight days.
     sweep_away_after(&server, 9 * 24);
     assert_stored(&user, &file, &source.bytes);
 }
 
-/// Number of bytes that are sent before the interruption, of a file with ten parts. The buffers between client and
-/// session hold fewer bytes, so at least one part has arrived.
+/// Number of bytes that are sent before the interruption. The file has ten parts. The buffers between client and
+/// session cannot hold so many bytes, so the session has received at least one part.
 const SENT: usize = 8 * PART;
 
 #[test]
@@ -214,7 +214,7 @@ fn a_kill_in_the_middle_of_a_request_loses_no_complete_part() {
 }
 
 #[test]
-fn a_new_request_interrupts_a_hanging_client_and_its_bytes_are_kept() {
+fn a_new_request_interrupts_a_hanging_client_whose_bytes_are_kept() {
     let server = shared();
     let user = server.user();
     let bytes = Orders::file(7, 10 * PART, 0).0;

@@ -1,6 +1,6 @@
-//! The memory of wasm never shrinks, so its size is the most memory that was needed at any time.
+//! The memory of wasm never shrinks. So its size is the most memory that the process has needed at any time.
 //!
-//! Each test starts with a new process, warmed up by one small upload and one small cut.
+//! Each test starts a new process and warms it up with one small upload and one small cut.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -71,8 +71,8 @@ fn thirty_two_concurrent_cuts_fit_in_96_megabytes() {
     };
     let mut begun: Vec<_> = (0..CUTS_AT_ONCE).map(begin).collect();
     let all_begun = metered.usage().memory_bytes;
-    // Slow clients read a little, one after another. Then most of them disconnect, and one of each kind reads
-    // everything.
+    // Slow clients read a little, one after another. Then four clients, one for each kind of cut, read their whole
+    // cuts, and the other clients disconnect.
     let mut piece = vec![0; 512 << 10];
     for _ in 0..4 {
         begun.iter_mut().for_each(|cut| cut.read_exact(&mut piece).unwrap());

@@ -1,5 +1,5 @@
-//! Request bodies for tests: bytes in memory, pieces of chosen lengths, bodies that fail or hang, and large generated
-//! ones.
+//! Bodies for tests: bytes in memory, pieces of chosen lengths, bodies that fail or hang, and large bodies that are
+//! generated.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -62,7 +62,8 @@ impl TestBody {
         (Self { may_end: Some(may_end.clone()), ..body }, may_end)
     }
 
-    /// Makes each read yield once, so that requests that are polled together interleave between the pieces.
+    /// Makes each read first yield once to the other tasks. So requests that are polled together take turns after each
+    /// piece.
     #[must_use]
     pub fn lingering(self) -> Self {
         Self { lingers: true, ..self }

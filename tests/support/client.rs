@@ -190,7 +190,8 @@ impl TestApp {
 
     /// Sends a request through the real router and reads the response to its end, as the runtime and a client do.
     ///
-    /// Panics if the API description does not list the status of the response.
+    /// Panics if the API description does not list the status of the response, or if pages of other origins cannot read
+    /// one of its headers.
     pub async fn send(&self, call: Call) -> TestResponse {
         let (method, path) = (call.request.method().clone(), call.request.uri().path().to_owned());
         let (parts, body) = self.respond(call).await;

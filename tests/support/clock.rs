@@ -1,4 +1,4 @@
-//! A clock that moves only when a test moves it.
+//! A clock that moves only when a test moves it or when the service sleeps.
 
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -11,7 +11,7 @@ use cutty::ports::Clock;
 /// The time of the clock at the start of every test.
 pub const START: &str = "2026-01-02T03:04:05.678Z";
 
-/// The time that the test has set.
+/// The clock, with its current time.
 pub struct ManualClock(Mutex<DateTime<Utc>>);
 
 impl ManualClock {

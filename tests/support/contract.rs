@@ -63,8 +63,8 @@ pub fn operations() -> Vec<Operation> {
     found
 }
 
-/// Panics if the description does not list this status. Every operation may respond with a 5xx status, so the function
-/// checks no 5xx status except 507.
+/// Panics if the description does not list this status for the operation. Every operation may respond with a 5xx
+/// status, so the function accepts every 5xx status except 507.
 pub fn assert_described(method: &Method, path: &str, status: StatusCode) {
     if status.is_server_error() && status != StatusCode::INSUFFICIENT_STORAGE {
         return;

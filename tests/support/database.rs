@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::faults::{Call, Faults, Port};
 use super::schema;
 
-/// D1's limits: bound parameters of a statement, bytes of a statement, bytes of a value (D1 applies this limit to a
-/// whole row), and the largest integer that a JavaScript number holds exactly.
+/// D1's limits: bound parameters of a statement, bytes of a statement, and bytes of a value (D1 applies the last limit
+/// to a whole row). The fourth number is the largest integer that a JavaScript number holds exactly.
 const MAX_PARAMS: usize = 100;
 const MAX_SQL_BYTES: usize = 100_000;
 const MAX_VALUE_BYTES: usize = 2_000_000;
@@ -53,7 +53,7 @@ impl MemoryDatabase {
         run(&self.connection(), &statement).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
-    /// Returns the first value of the first row that a query returns; null if it returns no row.
+    /// Returns the first value of the first row of a query's result; null if the result has no row.
     pub fn value(&self, sql: &str) -> Value {
         self.rows(sql)
             .into_iter()

@@ -1,7 +1,7 @@
 //! A log of all calls to ports, and a plan of the faults to inject into them.
 //!
 //! All doubles of an application share one log and one plan. A test can therefore break the third call of an operation
-//! without knowing to which port it goes, and can break each call in turn.
+//! without knowing to which port this call goes. It can also break each call in turn.
 
 use std::fmt;
 use std::future::{pending, poll_fn};

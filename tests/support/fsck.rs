@@ -1,6 +1,6 @@
 //! Rules that rows and objects must obey while no request runs, even after failures.
 //!
-//! This code shares nothing with the service's self-check, so that each can find what the other misses.
+//! This code shares nothing with the service's self-check, so each of the two can find errors that the other misses.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -92,8 +92,8 @@ impl MemoryObjectsByName {
         rows.iter().map(|(name, value)| (name.clone(), value.len())).collect()
     }
 
-    /// Removes the saved profiler state of an upload and keeps its hash state, as if another version of Cutty had saved
-    /// the state.
+    /// Removes the saved profiler state of an upload and keeps its hash state. Then this version cannot restore the
+    /// profiler, as if another version of Cutty had saved the state.
     pub fn lose_profiler_state(&self, upload: AttemptId) {
         let rows = self.rows_at(&session(upload));
         for (name, value) in rows.rows.lock().unwrap().iter_mut() {
@@ -137,8 +137,8 @@ fn session(upload: AttemptId) -> ObjectId {
     (ObjectClass::UploadSession, upload.to_string())
 }
 
-/// A command that a named object runs. If it is dropped before the command ends, the memory of the named object is
-/// lost.
+/// A command that a named object runs. If this value is dropped before the command ends, the named object loses its
+/// memory.
 struct RunningCommand<'a> {
     objects: &'a MemoryObjectsByName,
     id: &'a ObjectId,

@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 
 use super::client::{Call, post_json};
 
-/// Begins an upload of `size` bytes.
+/// Returns the request that begins an upload of `size` bytes.
 pub fn create(size: usize) -> Call {
     post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": size, "contentType": "text/csv"}))
 }
 
-/// Sends a part.
+/// Returns the request that sends a part.
 pub fn part(path: &str, number: usize, bytes: &[u8]) -> Call {
     Call::new(Method::PUT, &format!("{path}/parts/{number}")).bytes(bytes.to_vec())
 }
 
-/// Completes the upload from these parts.
+/// Returns the request that completes the upload from these parts.
 pub fn complete(path: &str, parts: &[Value]) -> Call {
     post_json(&format!("{path}/complete"), &json!({"parts": parts}))
 }

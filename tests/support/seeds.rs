@@ -3,8 +3,8 @@
 use std::env;
 use std::fmt::Debug;
 
-/// Runs `test` with each seed in `regressions` and with the first `count` seeds from 0 on. If the environment variable
-/// with the name `variable` is set, `test` runs only with the seed in this variable.
+/// Runs `test` with each seed in `regressions`, and then with each seed from 0 to `count` - 1. If the environment
+/// variable with the name `variable` is set, `test` runs only with the seed in this variable.
 ///
 /// If a seed fails, the function prints how to run this seed again.
 pub fn for_each_seed(variable: &str, regressions: &[u64], count: u64, test: impl Fn(u64)) {

@@ -1,5 +1,5 @@
-//! Runs several requests concurrently, in an order that a seed decides. A step of a request ends at its next call to a
-//! port.
+//! Runs several requests concurrently, step by step, in an order that a seed decides. A step of a request ends before
+//! the request's next call to a port.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -10,9 +10,9 @@ use super::seeds::Rng;
 /// A request that is running.
 pub type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Runs all requests to their end, one step at a time. If `crash_once_in` is `Some(n)`, the isolate of the request
-/// crashes in place of a step with a probability of 1 in `n`. The outcome of a crashed request is `None`, and the
-/// effects of its earlier steps are kept.
+/// Runs all requests to their end, one step at a time. If `crash_once_in` is `Some(n)`, then before each step, with a
+/// probability of 1 in `n`, the isolate of the request crashes and the request ends. The outcome of a crashed request
+/// is `None`, and the effects of its earlier steps are kept.
 pub fn run_interleaved<T>(
     faults: &Faults,
     rng: &mut Rng,
@@ -41,7 +41,7 @@ pub fn run_interleaved<T>(
     outcomes
 }
 
-/// Runs one step.
+/// Polls a request once: it runs one step.
 pub fn poll_once<T>(work: Pin<&mut dyn Future<Output = T>>) -> Poll<T> {
     work.poll(&mut Context::from_waker(Waker::noop()))
 }

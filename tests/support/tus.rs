@@ -16,12 +16,12 @@ pub fn tus(call: Call) -> Call {
     call.header("tus-resumable", "1.0.0")
 }
 
-/// Creates an upload of `length` bytes.
+/// Returns the request that creates an upload of `length` bytes.
 pub fn create(length: usize) -> Call {
     tus(post("/api/uploads")).header("upload-length", length).header("upload-metadata", metadata(&[]))
 }
 
-/// Creates an upload of `length` bytes. The same request sends `bytes` as the first chunk.
+/// Returns the request that creates an upload of `length` bytes and sends `bytes` as the first chunk.
 pub fn create_with(length: usize, bytes: &[u8]) -> Call {
     create(length).header("content-type", CHUNK).bytes(bytes.to_vec())
 }
@@ -41,7 +41,7 @@ fn pairs(pairs: &[(&str, &str)]) -> String {
     pairs.map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect::<Vec<_>>().join(",")
 }
 
-/// Continues an upload at `offset`. The caller adds the body.
+/// Returns the request that continues an upload at `offset`, without a body. The caller adds the body.
 pub fn patch(path: &str, offset: usize) -> Call {
     tus(Call::new(Method::PATCH, path)).header("upload-offset", offset).header("content-type", CHUNK)
 }

@@ -7,7 +7,7 @@ use super::TestApp;
 use super::client::{Call, TestResponse, get};
 use super::parts::part;
 
-/// The length of an upload part in the applications that [`Uploader`] makes, in bytes.
+/// Length of a part, in bytes, in the applications that [`Uploader`] creates.
 pub const PART: usize = 64;
 
 /// Returns a CSV file of `length` bytes.

@@ -1,13 +1,13 @@
-//! Generates benchmark files from a seed. Each cell is drawn separately, so no byte range repeats. A field is quoted
-//! only if it must be.
+//! Generates benchmark files from a seed. Each cell has its own random value, so no long byte range repeats. A field is
+//! quoted only if it must be.
 
 use std::fmt::Write as _;
 use std::io::{Result, Write};
 
 use sha2::{Digest, Sha256};
 
-/// The version of the generator, stored with the facts of each file. A file of another version is generated again.
-/// Increase the version with any change of this module.
+/// The version of the generator, stored with the facts of each file. A file that another version made is generated
+/// again. Increase the version with each change of this module.
 pub const VERSION: u32 = 1;
 
 const SEED: u64 = 0x5EED_C5F0;
@@ -125,7 +125,8 @@ fn twenty_columns(random: &mut Random, row: u64, csv: &mut String, quoted_percen
     csv.push('\n');
 }
 
-/// Appends a word of 5 to 12 letters. In `quoted_percent` percent of the words, a character inside needs quotes.
+/// Appends a word of 5 to 12 letters. `quoted_percent` percent of the words contain a character that needs quotes, and
+/// are quoted.
 fn text(random: &mut Random, csv: &mut String, quoted_percent: u64) {
     let is_quoted = quoted_percent > 0 && random.below(100) < quoted_percent;
     let (length, bits) = (5 + random.below(8) as usize, random.next());
@@ -140,7 +141,7 @@ fn text(random: &mut Random, csv: &mut String, quoted_percent: u64) {
     }
 }
 
-/// Appends `count` letters, at most 16.
+/// Appends `count` letters, one for each four bits of `bits`. `count` must be at most 16.
 fn letters(mut bits: u64, count: usize, csv: &mut String) {
     const LETTERS: &[u8; 16] = b"etaoinshrdlucmfw";
     for _ in 0..count {

@@ -1,8 +1,9 @@
 //! Runs the reference cut with several engines. The cut keeps the rows whose value in an integer column is at least a
 //! given number, and writes three columns.
 //!
-//! The same functions run natively and in wasm; only the source and the destination of the bytes differ. All engines
-//! write the same bytes: input and output fields are quoted only if they must be.
+//! The same functions run natively and in wasm. Only the source and the destination of the bytes differ. All engines
+//! write the same bytes. Some engines copy a field with its quotes, and the others quote an output field only if CSV
+//! requires it. So the input also quotes a field only if CSV requires it.
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;
@@ -10,7 +11,8 @@ mod wasm;
 use std::error::Error;
 use std::io::{BufRead, Write};
 
-/// The buffer size of the other engines' readers. Each engine is slower with smaller buffers.
+/// Size of the buffers for reading and writing, in bytes, of the engines other than Cutty. Each of these engines is
+/// slower with smaller buffers.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// The reference cut. It keeps the rows whose value in `column` is at least `minimum`, and writes the columns
@@ -47,7 +49,7 @@ impl Job {
     }
 }
 
-/// Cuts `input` with the engine that has this name.
+/// Cuts `input` with the engine whose name is `engine`.
 ///
 /// # Errors
 /// The name is unknown, or the file is invalid.
@@ -108,8 +110,8 @@ fn by_csv(input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     Ok(rows)
 }
 
-/// Cuts with `csv-core`. Its caller provides two buffers, one for the unescaped cells of a record and one for the ends
-/// of the cells. Both buffers are reused.
+/// Cuts with `csv-core`, which allocates nothing. So this function provides two buffers: one for the unescaped cells of
+/// a record, and one for the positions at which the cells end. All records use the same two buffers.
 fn by_csv_core(mut input: impl BufRead, job: &Job, out: &mut impl Write) -> Outcome {
     let mut reader = csv_core::Reader::new();
     let (mut cells, mut ends) = (vec![0; 64 << 10], vec![0; 4096]);

@@ -1,9 +1,10 @@
 //! The engines in wasm. As in the product, the host copies input pieces of 256 KiB into the module's memory and copies
 //! output pieces out of it.
 //!
-//! `cut(engine, column, minimum, a, b, c)` runs one cut and returns the number of rows written, or -1 after an error.
-//! During the cut it calls `read(at, most) -> count` and `write(at, count)` of the host. `rows_read()` returns the
-//! number of rows read.
+//! `cut(engine, column, minimum, a, b, c)` runs one cut that writes the columns `a`, `b` and `c`. It returns the number
+//! of rows written, or -1 after an error. During the cut, it calls two functions of the host. `read(at, most) -> count`
+//! copies at most `most` bytes of input to the address `at`. `write(at, count)` takes `count` bytes of output from the
+//! address `at`. After the cut, `rows_read()` returns the number of rows read.
 
 use std::cell::Cell;
 use std::io::{BufRead, Read, Result, Write};
@@ -25,7 +26,7 @@ thread_local! {
     static PIECE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// A reader of the pieces that the host copies into memory.
+/// Reads the input from the host, piece by piece.
 struct FromHost {
     piece: Vec<u8>,
     start: usize,

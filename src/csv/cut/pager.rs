@@ -54,10 +54,10 @@ impl RowPager {
     }
 
     /// Creates a pager that starts in the middle of a profiled file. `start` must be at or before the first row of
-    /// the page; [`Profile::locate_row`] finds it. The first piece must start there. If [`RowPager::into_page`]
-    /// returns the page before the end of the file, [`RowPage::total`] is too small, but the profile has the number
-    /// of rows. Returns `None` for a file without a row index, for example because it is not UTF-8: then positions
-    /// in its text are not positions in the file.
+    /// the page; [`Profile::locate_row`] finds such a row start. The first piece must begin at the byte of `start`.
+    /// If [`RowPager::into_page`] returns the page before the end of the file, [`RowPage::total`] is too small; then
+    /// take the number of rows from the profile. Returns `None` for a file without a row index. A file that is not
+    /// UTF-8 has no row index, because positions in its text are not positions in the file.
     pub fn at(
         profile: &Profile,
         start: RowStart,
@@ -85,8 +85,8 @@ impl RowPager {
         self.stream.carried_bytes() + self.collector.request.max_bytes - self.collector.room_bytes
     }
 
-    /// Reads the next piece of the file. Returns `true` when the page is full. Then a caller that does not need
-    /// the number of rows may call [`RowPager::into_page`].
+    /// Reads the next piece of the file. Returns `true` if the page is full. A caller that does not need the number of
+    /// rows may then call [`RowPager::into_page`].
     ///
     /// # Errors
     /// [`CsvError::Malformed`] for a record that is too long or has too many fields.

@@ -20,13 +20,13 @@ use crate::csv::scanner::{Flow, Marks, RecordGroup, Selection};
 use crate::csv::write::{RowProgress, Writer};
 use std::cmp::Ordering;
 
-/// The processor pauses when the output has this many bytes, so that the caller can take the output away. A row that is
-/// not long is written completely before the pause, so the output can be larger.
+/// The processor pauses when the output has this many bytes, so that the caller can take the output away. The processor
+/// writes a short row completely before it pauses, so the output can have more bytes.
 pub const OUTPUT_TARGET_BYTES: usize = 128 * 1024;
 
-/// A row is written in parts if its record, together with the bytes that the format adds, is longer than this. The
-/// output of a row can be much longer than its record: a column may be picked several times, and JSON escapes one
-/// byte as six.
+/// The length, in bytes, up to which a row is written at once. If the record of a row and the bytes that the format
+/// adds are together longer, the row is written in parts. The limit is low because the output of a row can be much
+/// longer than the record: a column may be picked several times, and JSON may escape one byte as six.
 const LONG_RECORD_BYTES: usize = 32 * 1024;
 
 /// The next thing that the caller must do.
@@ -256,7 +256,8 @@ impl CutState {
         is_over
     }
 
-    /// Checks a record that may be malformed. Counts its defects; in strict mode, returns the first as an error.
+    /// Checks a record that may be malformed, and counts its defects. In strict mode, returns the first defect as an
+    /// error instead.
     #[inline(never)]
     fn check_form(&mut self, fields: usize, marks: Marks, place: RecordPosition<'_>) -> Result<(), CsvError> {
         let form = RecordForm::new(fields, marks, self.columns);

@@ -1,8 +1,9 @@
 //! Detects the encoding of a file and converts the file to UTF-8.
 //!
-//! A byte order mark has precedence over the encoding that the client declared. If the file has neither, its start
-//! decides: if the start is valid UTF-8, the encoding is UTF-8; otherwise `chardetng` guesses the encoding. An
-//! encoding is named by a label of the WHATWG Encoding Standard, which `encoding_rs` implements.
+//! A byte order mark has precedence over the encoding that the client declared. If there is no byte order mark and no
+//! declared encoding, the start of the file decides. If the start is valid UTF-8, the encoding is UTF-8. Otherwise
+//! `chardetng` guesses the encoding. A label of the WHATWG Encoding Standard names an encoding; `encoding_rs`
+//! implements this standard.
 
 mod pending;
 
@@ -97,9 +98,10 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
-/// Maximum number of bytes of text that one step decodes.
+/// Maximum number of bytes of UTF-8 text that one step makes.
 const STEP_BYTES: usize = 64 * 1024;
-/// Bytes that the text buffer has beyond the room for the input: for example, for U+FFFD at the end of the file.
+/// Bytes that the text buffer has in addition to [`TEXT_GROWTH`] bytes for each byte of input. They hold, for example,
+/// U+FFFD at the end of the file.
 const ROOM_BYTES: usize = 32;
 /// Maximum number of bytes of text for one byte of the file. A byte of a single-byte encoding becomes up to three
 /// bytes. A byte that cannot be decoded becomes U+FFFD, which has three bytes.
@@ -114,8 +116,8 @@ pub(super) struct Transcoder {
 }
 
 impl Transcoder {
-    /// Creates a transcoder for a file in `encoding`. Its input starts after the byte order mark. `None` for UTF-8,
-    /// which is not converted.
+    /// Creates a transcoder for a file in `encoding`. The input of the transcoder starts after the byte order mark.
+    /// `None` for UTF-8, which is not converted.
     pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
         debug_assert_ne!(encoding, REPLACEMENT, "the opener refuses this encoding");
         (encoding != UTF_8).then(|| Self {
@@ -125,8 +127,8 @@ impl Transcoder {
         })
     }
 
-    /// Saves the state. Returns `false` for ISO-2022-JP: its state depends on more than the last few bytes. A file has
-    /// this encoding only if the client declares it.
+    /// Saves the state. Returns `false` for ISO-2022-JP, because the state of its decoder depends on more than the last
+    /// few bytes. A file is read as ISO-2022-JP only if the client declares this encoding.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
         let Some(pending) = self.pending.bytes(&self.decoder) else {

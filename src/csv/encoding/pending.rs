@@ -76,8 +76,8 @@ impl Pending {
         self.last.get(MAX_BYTES.checked_sub(open.min(self.len))?..)
     }
 
-    /// Returns the number of bytes of the unfinished character in UTF-16. These are the first byte of a unit whose
-    /// second byte is missing, and the two bytes of a high surrogate before it.
+    /// Returns the number of bytes of the unfinished character in UTF-16: 2 if the last whole unit is a high surrogate,
+    /// plus 1 if the second byte of a unit is missing.
     fn utf16(&self, is_big_endian: bool) -> usize {
         let odd = usize::from(self.is_odd);
         if self.len < 2 + odd {

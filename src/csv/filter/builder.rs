@@ -60,7 +60,7 @@ impl FilterBuilder {
         Ok(())
     }
 
-    /// Returns all added filters as one; `None` if nothing was added.
+    /// Returns all added filters as one filter; `None` if no filter was added.
     ///
     /// # Errors
     /// [`FilterError`] if there are more than [`MAX_CONDITIONS`] conditions or [`MAX_DEPTH`] levels.

@@ -1,7 +1,7 @@
-//! The expression form of a filter: text about one column.
+//! The expression form of a filter: a text that states one condition on one column.
 //!
 //! ```text
-//! expression = [ "NOT" ] condition | value         a blank expression is no filter
+//! expression = [ "NOT" ] condition | value         a blank text is no filter
 //! condition  = sign value                          >= 30
 //!            | keyword value                       CONTAINS x
 //!            | keyword "(" value { "," value } ")" IN (a, b)
@@ -14,9 +14,9 @@
 //! The table in `operator.rs` declares the sign, keyword or state of each operator and the number of its values.
 //! Keywords and states are case-insensitive. Inside a quoted value, a quote is doubled.
 //!
-//! Text that begins with a sign, a keyword or a quote must be a complete expression. To use such text as a value, quote
-//! it or write it after `=`, where keywords have no meaning (`= IN progress`). After `NOT`, a value must be quoted
-//! (`NOT 'JFK'`). So `Not started` is an error: it is not read as the complement of `started`.
+//! A text that begins with a sign, a keyword or a quote must match the grammar completely; otherwise it is an error. To
+//! use such a text as a value, quote it or write it after `=`, where keywords have no meaning (`= IN progress`). After
+//! `NOT`, a value must be quoted (`NOT 'JFK'`). So `Not started` is an error, and not the complement of `started`.
 //!
 //! A bare value is refused if it is probably a mistake: if it begins with a comparison sign (`=>5`, `===5`), or if it
 //! seems to contain a second condition (`>= 3 AND < 5`).
@@ -93,8 +93,8 @@ impl<'a> Parser<'a> {
         }
         if after_not && self.quote().is_none() {
             return self.fail(format!(
-                "After NOT, write an operator, {} or a quoted value. \
-                 If the text itself begins with \"not\", quote all of it.",
+                "After NOT, write a comparison sign, {} or a quoted value. \
+                 If the word \"not\" is part of the value, quote the whole value.",
                 keywords_and_states()
             ));
         }
@@ -103,7 +103,7 @@ impl<'a> Parser<'a> {
 
     fn parse_signed(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
         let start = self.at;
-        // Values that contain AND or a sign are common after = and !=. After > or < they are mistakes.
+        // Values that contain AND or a sign are common after = and !=. After the other signs, they are mistakes.
         let equality = matches!(operator, Operator::Equal | Operator::NotEqual);
         if self.quote().is_none() {
             let rest = self.rest();
@@ -229,7 +229,7 @@ impl<'a> Parser<'a> {
         };
         let value = rest[..end].trim_end();
         if value.is_empty() {
-            return self.fail("Write a value here; '' is the empty text.");
+            return self.fail("Write a value here. For the empty text, write ''.");
         }
         if terminator == Terminator::ListMark
             && let Some(offset) = value.find('(')
@@ -250,8 +250,9 @@ impl<'a> Parser<'a> {
             None => Ok(()),
             Some(offset) => Err(ExpressionError {
                 at: self.at + offset,
-                detail: "An expression has one condition. If this is part of the value, quote the value. \
-                         To combine conditions, use BETWEEN or a filter tree."
+                detail: "An expression has one condition, but a second one seems to begin here. If the text from here \
+                         on is part of the value, quote the whole value. To combine conditions, use BETWEEN or a \
+                         filter tree."
                     .to_owned(),
             }),
         }
@@ -312,7 +313,7 @@ impl<'a> Parser<'a> {
         words.find(|(_, word)| self.keyword(word))
     }
 
-    /// Skips the sign at the current position and returns its operator. Of several signs that fit, takes the longest.
+    /// Skips the sign at the current position and returns its operator. If several signs fit, takes the longest.
     fn sign(&mut self) -> Option<Operator> {
         let fitting = Operator::signs().filter(|(_, sign)| self.rest().starts_with(sign));
         let (operator, sign) = fitting.max_by_key(|(_, sign)| sign.len())?;
@@ -326,8 +327,8 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         self.fail(
-            "The expression must end here. If the value contains quotes, commas or parentheses, put it in quotes \
-             and double the quotes inside.",
+            "The expression must end here. If the value contains quotes, commas or parentheses, put the value in \
+             quotes and double each quote inside it.",
         )
     }
 

@@ -3,7 +3,7 @@
 //! A date has one of the common forms of ISO 8601: `YYYY-MM-DD`, or `YYYY-MM-DD` with a time after `T` or a space. The
 //! time is `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f` (one to nine digits). `Z`, `±hh:mm` or `±hhmm` may follow the time.
 //! Spaces and tabs around a date are ignored. A time without an offset is in UTC. A date without a time means midnight
-//! in UTC. These are not dates: a day that the calendar does not have, 24:00, the second 60, `2024`, `20240131`.
+//! in UTC. These are not dates: a day that is not in the calendar, the time 24:00, the second 60, `2024`, `20240131`.
 
 use chrono::{Datelike, NaiveDate};
 

@@ -17,7 +17,7 @@ use bits::BitSearch;
 use token::{PatternToken, character_bytes};
 
 /// Maximum length, in characters, of a segment with `_` that is tried at every position of a text. Most cells are
-/// short, and in a short cell this is faster than bit masks.
+/// short. In a short cell, it is faster to try every position than to compute bit masks.
 const MAX_NAIVE_CHARACTERS: usize = 16;
 
 /// A pattern, compiled to match folded text.
@@ -25,7 +25,7 @@ const MAX_NAIVE_CHARACTERS: usize = 16;
 pub(super) struct Like {
     /// The segment before the first `%`; the whole pattern if there is no `%`.
     head: Segment,
-    /// The rest of the pattern, from the first `%` on.
+    /// The rest of the pattern, from the first `%` on; `None` if there is no `%`.
     suffix: Option<LikeSuffix>,
 }
 

@@ -35,9 +35,9 @@ pub use operator::{Arity, Comparison, MAX_LIST_VALUES, MAX_PATTERN_BYTES, Operat
 pub use predicate::Predicate;
 pub(in crate::csv) use predicate::zones::{Span, Spans, ZoneOutcome};
 
-/// Maximum number of conditions in one filter. This bounds the cost of evaluating a filter for one record.
+/// Maximum number of conditions in one filter. It bounds the cost of evaluating a filter for one record.
 pub const MAX_CONDITIONS: usize = 64;
-/// Maximum number of levels of a filter tree. Filters usually have two or three. This bounds the recursion.
+/// Maximum number of levels of a filter tree. It bounds the recursion. Most filters have two or three levels.
 pub const MAX_DEPTH: usize = 32;
 
 /// A parsed filter whose columns are still names.
@@ -68,8 +68,8 @@ pub struct Condition {
 pub struct FilterError {
     /// The part of the request that is wrong.
     pub place: FilterLocation,
-    /// Position of the error in the text at `place`, in characters (Unicode scalar values) from 0. `None` if there is
-    /// no such text: in a tree, `place` points to the wrong value.
+    /// Position of the error in the text at `place`, in characters (Unicode scalar values) from 0. `None` if no
+    /// position is known, for example for an error in a tree, where `place` already points to the wrong value.
     pub position: Option<usize>,
     /// One or more sentences: what is wrong and what to do next.
     pub detail: String,

@@ -60,7 +60,8 @@ impl NumberBound {
 
     /// Multiplies this number by 10^`scale`. Returns the product rounded down and rounded up to an integer. If the
     /// product has more than [`SMALL_DIGITS`] digits before the decimal point, both results are `i64::MAX`, or
-    /// `-i64::MAX` if the number is negative. The numbers of all short cells are between these two.
+    /// `-i64::MAX` if the number is negative. The number of every short cell is greater than `-i64::MAX` and less than
+    /// `i64::MAX`.
     fn integer_bounds(&self, scale: i64) -> (i64, i64) {
         let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
         let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
@@ -77,8 +78,8 @@ impl NumberBound {
     }
 }
 
-/// A range of numbers, for short cells. Entry `n` is for cells with `n` digits after the decimal point. It has the
-/// smallest and the greatest integer that the digits of such a cell may form if the decimal point is left out.
+/// A range of numbers, for short cells. Without its decimal point, a cell is an integer. Entry `n` has the smallest and
+/// the greatest of these integers for cells in the range that have `n` digits after the decimal point.
 #[derive(Debug, Clone)]
 pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 

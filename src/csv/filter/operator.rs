@@ -1,4 +1,4 @@
-//! The table that declares each operator, and the comparison of an operator with its values.
+//! The table that declares each operator, and [`Comparison`]: an operator together with its values.
 //!
 //! `docs/howto/operator.md` describes how to add an operator. The doc comments in the table define which cells an
 //! operator keeps; `predicate.rs` implements these definitions.
@@ -24,7 +24,7 @@ pub enum Arity {
     Many,
 }
 
-/// How an expression writes an operator. `NOT` before an expression, or after `IS`, turns it into its complement.
+/// How an expression writes an operator. `NOT` before an expression negates the expression. `IS NOT` negates `IS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Syntax {
     /// One of these signs, then the value.
@@ -52,7 +52,8 @@ macro_rules! operators {
         /// Where case is ignored, characters are compared by Unicode's simple, one to one case mappings (`É` = `é`,
         /// `Σ` = `ς`; `ß` is not `ss`).
         ///
-        /// A negative operator is the plain complement: it keeps a record exactly if its positive operator does not.
+        /// A negative operator is the plain complement: it keeps a row exactly if its positive operator
+        /// does not keep the row.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Operator { $($(#[$doc])+ $operator,)+ }
 
@@ -85,7 +86,7 @@ macro_rules! operators {
     (@option $value:expr) => { Some($value) };
 }
 
-// Messages list names, signs and keywords in this order.
+// Messages list names, signs and keywords in the order of this table.
 operators! {
     /// The cell is exactly this text, byte for byte.
     Equal          = "eq",         One,  Signs(&["=", "=="]);
@@ -113,7 +114,7 @@ operators! {
     Like           = "like",       One,  Keyword("LIKE");
     /// The cell is exactly one of these texts, byte for byte.
     In             = "in",         Many, Keyword("IN");
-    /// The cell is exactly none of these texts.
+    /// The cell is not exactly one of these texts.
     NotIn          = "notin",      Many, Unwritten, negates In;
     /// The cell is between the two values, or equal to one of them. If possible, both values are read as numbers, else
     /// both as dates, else both as text.
@@ -161,8 +162,8 @@ pub enum Relation {
 }
 
 impl Operator {
-    /// Creates the comparison of this operator with `values`. For a negative operator, creates the comparison of its
-    /// positive operator.
+    /// Creates the comparison that consists of this operator and `values`. For a negative operator, the comparison has
+    /// the positive operator instead.
     ///
     /// # Errors
     /// A message for the client, if `values` has too many or too few values, a value that is too long, or an empty

@@ -90,7 +90,7 @@ impl Predicate {
     #[inline(always)]
     pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
-            // Most filters are one condition, and most cells are short. This arm decides them without the tree.
+            // Most filters are one condition, and most cells are short. This arm decides such rows without the tree.
             Node::Condition { column, range: Some(range), .. }
                 if let Some(cell) = record.short_cell(*column)
                     && let Some(holds) = range.contains(cell) =>
@@ -122,7 +122,7 @@ impl Predicate {
     }
 }
 
-/// Maximum number of records that are decided together.
+/// Maximum number of records that one call of [`select`] decides.
 const MAX_SELECTED: usize = u64::BITS as usize;
 
 /// Decides which of the first records of a record group have a number in `range` in the field `column`, which is not

@@ -1,9 +1,9 @@
 //! The JSON form of a filter: parsing and rendering.
 //!
 //! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}` or `{"column", "op", "value"}`. `op` is an operator's name
-//! or sign. `value` is a string; a number or boolean is read as its text. For an operator with several values,
-//! `value` is an array of these. For an operator without values, `value` is left out. An empty `and` matches every
-//! record. An empty `or` would match no record and is refused.
+//! or sign. `value` is a string, a number or a boolean. A number or a boolean is read as its text. For an operator with
+//! several values, `value` is an array of strings, numbers and booleans. For an operator without values, `value` is
+//! left out. An empty `and` matches every row. An empty `or` would match no row and is refused.
 
 use serde_json::{Map, Value, json};
 

@@ -2,8 +2,9 @@
 //!
 //! The sample is read as a table once with each candidate. With the best candidate, the largest share of
 //! the records has as many fields as the first record. A candidate must split the first record: a character that
-//! does not separate names in the header is text elsewhere, too. If two candidates are equal, the candidate with more
-//! columns wins, then the more common candidate. A file with one column is read as comma-separated.
+//! does not separate names in the header is text elsewhere, too. If two candidates have equal shares, the candidate
+//! with more columns wins. If their columns are equal too, the more common candidate wins. A file with one column is
+//! read as comma-separated.
 
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Marks, Scanner};

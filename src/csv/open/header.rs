@@ -115,10 +115,10 @@ impl Header {
 
 /// Assigns unique names.
 struct Namer<'a> {
-    /// Names in the file. The first column with such a name keeps it; no other column may get it.
+    /// The names in the file. The first column with a name keeps this name, and no other column may get it.
     reserved: HashSet<&'a str>,
     assigned: HashSet<String>,
-    /// The next suffix to try for a name. Without this, many equal names would take quadratic time.
+    /// The next suffix to try for a name. Without this map, many equal names would take quadratic time.
     next_suffix: HashMap<String, usize>,
 }
 

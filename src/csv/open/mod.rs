@@ -136,7 +136,7 @@ impl CsvOpener {
         }
     }
 
-    /// Creates an opener in its final state: it has no file to open.
+    /// Creates an opener that is done and has no file to open.
     pub(super) fn over() -> Self {
         Self {
             options: InputOptions::default(),
@@ -352,8 +352,9 @@ impl FirstRecord {
         Ok(fed.paused)
     }
 
-    /// Drops the text, which has only blank lines: a file may have any number of them before its first record. Keeps
-    /// the last byte, because it may be the CR of a CRLF.
+    /// Drops the text, except its last byte. The text has only blank lines. It must not be kept, because a file may
+    /// have any number of blank lines before its first record. The last byte is kept, because it may be the CR of a
+    /// CRLF.
     fn drop_blank_lines(&mut self) {
         let Some(last) = self.text.len().checked_sub(1) else { return };
         self.text.drain(..last);

@@ -1,7 +1,8 @@
 //! Classifies a cell: number, date, boolean or text.
 //!
-//! Pruning depends on this: filters and zone maps must treat the same cells as numbers and dates, also with blanks
-//! around them. For the type of a column, a number with a leading zero, such as `00501`, is a code and counts as text.
+//! Filters and zone maps must agree on which cells are numbers and which are dates, even if blanks surround the value.
+//! Otherwise, pruning would skip rows that match. For the type of a column, a number with a leading zero, such as
+//! `00501`, is a code and counts as text.
 
 use crate::csv::filter::{Instant, nearest_double, trim};
 use crate::csv::record::value::{Value, WORD_BYTES};
@@ -25,7 +26,7 @@ pub(super) enum Numeral {
     Integer,
     /// With a decimal point or an exponent.
     Decimal,
-    /// With a zero before another digit, such as `007`.
+    /// With a zero as the first of several digits, such as `007`.
     Code,
 }
 

@@ -1,7 +1,7 @@
 //! The cells of one column in consecutive rows, as arrays.
 //!
-//! If cells were handled row by row, each cell would need the state of another column than the cell before it. Here,
-//! each step is a short loop over the cells of one column. The state of the loop stays in registers.
+//! A loop over rows would need the state of another column for each next cell. Here, each step is a short loop over the
+//! cells of one column. The state of this column stays in registers during the loop.
 
 use crate::csv::record::push_value;
 use crate::csv::record::value::{Value, WORD_BYTES, prefix_bounds};
@@ -12,8 +12,9 @@ use crate::csv::swar_digits::{
 
 use super::distinct::{hash_of, hash_of_ends};
 
-/// Maximum number of cells that are processed together: as many as a window has if its rows are short. This is a power
-/// of two, so that [`Distinct::insert_many`](super::distinct::Distinct::insert_many) can wrap an index cheaply.
+/// Maximum number of cells that are processed together. A window has this number of rows if each row has 64 bytes. The
+/// number is a power of two, so that [`Distinct::insert_many`](super::distinct::Distinct::insert_many) can wrap an
+/// index cheaply.
 pub(super) const MAX_CELLS: usize = 256;
 
 /// Flags for the kinds that the cells of a column can have, judged by the first byte of each cell.
@@ -296,8 +297,8 @@ impl ColumnCells {
         &self.hashes[..self.count]
     }
 
-    /// Returns the hashes, and a buffer for as many values. The buffer is the memory of the integers that
-    /// [`ColumnCells::as_integers`] returns: a write to it destroys them.
+    /// Returns the hashes, and a buffer that has room for one value per hash. The buffer is the memory of the integers
+    /// that [`ColumnCells::as_integers`] returns: a write to the buffer destroys these integers.
     #[inline(always)]
     pub(super) fn hashes_and_room(&mut self) -> (&[u64], &mut [u64; MAX_CELLS]) {
         (&self.hashes[..self.count], &mut self.integers)

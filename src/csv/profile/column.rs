@@ -1,9 +1,10 @@
 //! The profile of one column, computed cell by cell.
 //!
-//! A [`ZoneColumn`] counts the cells of the current zone. The zone map is made from it. When the zone ends, the
-//! `ZoneColumn` is added to the [`ColumnProfiler`]. Most cells do not change the `ColumnProfiler` directly: only a new
-//! distinct value, a new minimum or a new maximum changes it. A [`HotColumn`] recognises these cells. It is small, so
-//! that the `HotColumn`s of many columns stay in the processor's cache.
+//! A [`ZoneColumn`] counts the cells of the current zone. When the zone ends, its zone map is made from the
+//! `ZoneColumn`, and the `ZoneColumn` is added to the [`ColumnProfiler`]. Before the end of the zone, a cell changes
+//! the `ColumnProfiler` only if it is a new distinct value, a new minimum or a new maximum. A [`HotColumn`] decides
+//! whether a cell does so. A `HotColumn` is small, so that the `HotColumn`s of many columns stay in the processor's
+//! cache.
 
 mod extremes;
 mod group;
@@ -59,8 +60,8 @@ impl ColumnProfiler {
         self.numbers.keys((number, number))
     }
 
-    /// Adds a text that may be a new minimum or maximum, because its prefix is not between those of minimum and
-    /// maximum. Returns the new prefixes of minimum and maximum.
+    /// Adds a text that may be a new minimum or maximum, because its prefix is not between the prefixes of the minimum
+    /// and the maximum. Returns the new prefixes of minimum and maximum.
     #[inline(never)]
     fn update_texts(&mut self, prefix: u64, value: Value<'_>) -> (u64, u64) {
         let is_extreme = match &self.texts.ends {

@@ -15,8 +15,8 @@ pub const DIGEST_BLOCK_BYTES: usize = 256 * 1024;
 pub struct BlockDigests(Vec<u64>);
 
 impl BlockDigests {
-    /// Whether the bytes `block` have the digest of digest block `number` (from 0). `false` if the file has no such
-    /// block.
+    /// Whether the bytes `block` have the digest of digest block `number` (from 0). `false` if the file has no
+    /// digest block with this number.
     pub fn is_intact(&self, number: u64, block: &[u8]) -> bool {
         let stored = usize::try_from(number).ok().and_then(|number| self.0.get(number));
         stored.is_some_and(|&digest| digest == xxh3_64(block))
@@ -107,8 +107,8 @@ impl BlockDigester {
         Ok(())
     }
 
-    /// Writes the bytes of the incomplete digest block. The internal state of the hash is not written: its form belongs
-    /// to the library and may change.
+    /// Writes the bytes of the incomplete digest block. The internal state of the hash is not written, because
+    /// the library may change the format of this state.
     pub(super) fn save_block(&self, state: &mut StateWriter) {
         state.bytes(&self.block);
     }

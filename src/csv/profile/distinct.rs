@@ -108,8 +108,9 @@ impl Distinct {
         self.insert_exact(hash.max(1))
     }
 
-    /// Adds many values by their hashes, once values are no longer counted exactly. `novelty_mask` is a result of
-    /// [`Distinct::novelty_mask`] from before this call. `novel` is a buffer for the hashes that the mask selects.
+    /// Adds many values by their hashes. Call it only after values are no longer counted exactly. `novelty_mask` is a
+    /// result of [`Distinct::novelty_mask`] from before this call. `novel` is a buffer for the hashes that have none of
+    /// the bits of the mask.
     #[inline(always)]
     pub(super) fn insert_many<const N: usize>(
         &mut self,
@@ -118,7 +119,7 @@ impl Distinct {
         novel: &mut [u64; N],
     ) {
         debug_assert!(hashes.len() <= N, "the buffer is too small for the hashes");
-        // The processor cannot predict which hashes the mask selects. So this loop collects them without a branch.
+        // The processor cannot predict which hashes have none of the bits. So this loop collects them without a branch.
         let mut count = 0;
         for &hash in hashes {
             novel[count % N] = hash;
@@ -175,8 +176,9 @@ impl Distinct {
         self.lowest_count = self.registers.iter().filter(|&&rank| rank == self.lowest_rank).count();
     }
 
-    /// Returns a mask. It selects the hashes that have none of its bits: only these can change the state. The rank of
-    /// any other hash is at most the lowest rank of all registers. The mask is 0 while values are counted exactly.
+    /// Returns a mask of bits. A hash that has at least one of these bits cannot change the state, because its rank is
+    /// at most the lowest rank of all registers. So only hashes with none of these bits need to be added. The mask is 0
+    /// while values are counted exactly.
     pub(super) fn novelty_mask(&self) -> u64 {
         match self.lowest_rank.min(MAX_RANK - 1) {
             0 => 0,

@@ -2,7 +2,7 @@
 //!
 //! Each entry is the start of the first row at or after a multiple of the stride. A reader can begin at any entry: a
 //! row certainly starts there, so the reader need not guess whether it is inside quotes. The stride is 1 MiB for files
-//! of up to 64 GiB and doubles for larger ones.
+//! of up to 64 GiB. For a larger file, the stride doubles each time the index is full.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
@@ -67,7 +67,7 @@ impl RowIndex {
         }
     }
 
-    /// Adds an entry. Returns `true` if the index was full and every second entry was dropped.
+    /// Adds an entry. If the index is full, first drops every second entry, doubles the stride and returns `true`.
     pub(super) fn push(&mut self, start: RowStart) -> bool {
         let is_full = self.entries.len() >= self.max_entries;
         if is_full {
@@ -135,7 +135,7 @@ impl RowIndex {
         Ok(())
     }
 
-    /// Creates an index with small bounds, so that a small test file fills it.
+    /// Creates an index with small bounds, so that a small test file fills the index.
     #[cfg(test)]
     pub(super) fn with_bounds(max_entries: usize, stride_bytes: u64) -> Self {
         Self { max_entries, stride_bytes, ..Self::default() }

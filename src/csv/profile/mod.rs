@@ -59,7 +59,7 @@ use std::sync::Arc;
 
 /// Maximum number of columns with statistics.
 pub const MAX_PROFILED_COLUMNS: usize = 1_000;
-/// Maximum number of rejects in a profile.
+/// Maximum number of malformed rows that [`Profile::rejects`] lists.
 pub const MAX_REJECTS: usize = 100;
 
 /// The profile of a file. Its JSON form has everything except the row index, the zone maps and the digests.

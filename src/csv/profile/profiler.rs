@@ -23,9 +23,9 @@ pub const MAX_STATE_BYTES: usize = 8 << 20;
 pub struct SavedState {
     /// The state that changes with every record.
     pub head: Vec<u8>,
-    /// Append-only state since the last save; empty if there is none.
+    /// Append-only state that was added since the last save; empty if nothing was added.
     pub growth: Vec<u8>,
-    /// Size of the whole append-only state, including the parts in earlier saves.
+    /// Size of the whole append-only state: the entries in `growth` and the entries in earlier saves.
     pub grown: AppendOnlyCounts,
 }
 
@@ -86,8 +86,8 @@ impl Profiler {
         }
     }
 
-    /// Adds the next piece. This never fails: a record that exceeds a limit ends profiling and becomes the profile's
-    /// `failure`. After that, only the size and the digests are computed.
+    /// Adds the next piece. This never fails. If a record exceeds a limit, profiling ends, and the profile's `failure`
+    /// describes the record. After that, only the size and the digests are computed.
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
         self.digester.push(piece);
@@ -140,8 +140,9 @@ impl Profiler {
         }
     }
 
-    /// Saves the state between two pieces, with its version. `None` if the state of the decoder cannot be saved, or if
-    /// the state is larger than [`MAX_STATE_BYTES`] because the header or the unfinished record has several mebibytes.
+    /// Returns the state between two pieces as bytes, with the version of the format. Returns `None` if the state of
+    /// the decoder cannot be saved. Also returns `None` if the state is larger than [`MAX_STATE_BYTES`], because the
+    /// header or the unfinished record has several mebibytes.
     pub fn save(&self) -> Option<Vec<u8>> {
         let SavedState { head, growth, .. } = self.save_since(AppendOnlyCounts::default())?;
         let mut whole = WHOLE.writer();
@@ -161,7 +162,8 @@ impl Profiler {
         Self::restore_appended(head, &[growth])
     }
 
-    /// Does the same as [`Profiler::save`], without the append-only state that was already saved (`saved`).
+    /// Does the same as [`Profiler::save`], without the append-only state that earlier saves contain. `saved` is the
+    /// size of this state. If its epoch is over ([`AppendOnlyCounts`]), the whole append-only state is saved again.
     pub fn save_since(&self, saved: AppendOnlyCounts) -> Option<SavedState> {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);
@@ -202,7 +204,8 @@ impl Profiler {
         is_small.then_some(SavedState { head, growth, grown })
     }
 
-    /// Restores a profiler from [`SavedState::head`] and every [`SavedState::growth`] of its epoch, in order.
+    /// Restores a profiler from the last [`SavedState::head`] and from every [`SavedState::growth`] of the same epoch
+    /// ([`AppendOnlyCounts::epoch`]), in order.
     ///
     /// # Errors
     /// [`StateError`] for a state of another version and for damaged bytes.
@@ -218,7 +221,7 @@ impl Profiler {
         if digester.size_bytes() != size_bytes {
             return Err(StateError::Damaged);
         }
-        // A growth that was saved before the header was read has only digests, so nothing is left to read in it.
+        // A growth that was saved before the header was read has only digests, and the digests have been read above.
         growth.retain(|growth| !growth.is_empty());
         let stage = match state.byte()? {
             0 => ProfilerStage::CsvOpener(Box::new(CsvOpener::restore(&mut state, max_record_bytes)?)),

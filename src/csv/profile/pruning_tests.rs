@@ -1,4 +1,4 @@
-//! Tests that a cut or a page that uses the profile has the same result as one that reads the whole file.
+//! Tests that a cut and a page of rows have the same result with the profile as without it.
 #![allow(clippy::unwrap_used)]
 
 use super::pruning::MAX_RANGES;
@@ -21,7 +21,7 @@ fn profile_of_zones(file: &[u8], stride_bytes: u64) -> Profile {
     Profile::with_bounds(file, RowIndex::with_bounds(1 << 16, stride_bytes), 1 << 16)
 }
 
-/// Runs a cut. The whole first byte range is pushed as one piece, to open the file.
+/// A cut of a file. To open the file, the cut pushes the whole first byte range as one piece.
 struct Cut<'a> {
     file: &'a [u8],
     plan: CutPlan,
@@ -185,7 +185,7 @@ fn a_cut_of_scattered_rows_reads_at_most_256_ranges() {
     let filter = condition("x", Comparison::Equals("hit".to_owned()));
     let scan = plan_for(&profile, &filter).unwrap();
     assert_eq!(scan.ranges.len(), MAX_RANGES);
-    assert!(scan.ranges.iter().any(|range| range.rows_skipped > 60), "the longest gap is still skipped");
+    assert!(scan.ranges.iter().any(|range| range.rows_skipped > 60), "the longest gap must be skipped");
     assert_eq!(scan.bytes_scanned + scan.bytes_skipped, file.len() as u64);
     let plan = CutPlan { columns: vec![0], predicate: Some(bound(&filter, &profile)), ..CutPlan::default() };
     let (with, tally) = Cut::new(&file, &plan, true).run(Some(&scan), 1_000);
@@ -218,7 +218,8 @@ fn skipping_within_a_record_is_refused() {
     assert!(!cut.processor.as_mut().unwrap().skip_to(1, 20, 3));
 }
 
-/// Reads a page from the last entry of the row index at or before its first row. `None` if the file has no such row.
+/// Reads a page. Begins at the last entry of the row index that is at or before the first row of the page. Returns
+/// `None` if the file does not have the first row of the page.
 fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Option<RowPage> {
     let start = profile.locate_row(request.offset)?;
     assert!(start.row <= request.offset);
@@ -298,7 +299,7 @@ fn bound(filter: &Filter, profile: &Profile) -> Predicate {
     filter.compile(&profile.header()).unwrap()
 }
 
-/// Compares a cut that skips zones to the same cut of the whole file. Does nothing if no zone can be skipped.
+/// Compares a cut that skips zones with the same cut of the whole file. Does nothing if no zone can be skipped.
 fn check_pruning(
     file: &[u8],
     profile: &Profile,
@@ -322,7 +323,8 @@ fn check_pruning(
     Ok(())
 }
 
-/// Returns each operator for which `values` are valid, with the values that it uses and the condition on `column`.
+/// Returns each operator for which `values` are valid, with the values that the operator uses and the condition on
+/// `column`.
 fn every_condition(column: &str, values: &[String]) -> Vec<(Operator, Vec<String>, Filter)> {
     let condition = |&operator: &Operator| {
         let values = values_for(operator, values);

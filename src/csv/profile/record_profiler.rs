@@ -47,8 +47,8 @@ pub(super) struct RecordProfiler {
     group: Box<GroupBuffer>,
 }
 
-/// The size of the append-only state: the number of entries in the row index, of complete entries in the zone maps, and
-/// of digests. When the epoch changes, the whole append-only state must be written again.
+/// The size of the append-only state: the number of entries in the row index, the number of complete entries in the
+/// zone maps, and the number of digests. When the epoch changes, the whole append-only state must be written again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AppendOnlyCounts {
     epoch: u32,
@@ -216,7 +216,8 @@ impl RecordProfiler {
         }
     }
 
-    /// Writes the append-only state that was added since `saved`, which must be of this epoch or empty.
+    /// Writes the append-only state that was added since `saved`. The epoch of `saved` must be the current epoch, or
+    /// `saved` must be empty.
     pub(super) fn save_growth(&self, saved: AppendOnlyCounts, state: &mut StateWriter) {
         self.index.save_since(saved.starts, state);
         self.zones.save_entries(saved.zones..self.zones.complete_entries(), state);
@@ -314,8 +315,8 @@ impl RecordProfiler {
     }
 }
 
-/// Returns for each column how many rows have no cell in it. `short_rows[n]` is the number of short rows with `n`
-/// fields.
+/// Returns for each column the number of rows that have no cell in this column. `short_rows[n]` is the number of short
+/// rows with `n` fields.
 fn missing_cells(short_rows: &[u32]) -> impl Iterator<Item = u32> {
     short_rows.iter().scan(0, |missing, rows| {
         *missing += rows;
@@ -344,8 +345,8 @@ impl RecordSink for RecordProfiler {
         Ok(Flow::Continue)
     }
 
-    /// Processes the first rows of the group column by column. With the returned [`Selection`], the scanner only
-    /// counts these rows.
+    /// Processes the first rows of the group column by column. The returned [`Selection`] tells the scanner to count
+    /// these rows and not to pass them to [`RecordSink::record`].
     #[inline(never)]
     fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Tests that processing rows column by column gives the same profile as processing them one by one.
+//! Tests that rows that are profiled column by column give the same profile as rows that are profiled one by one.
 #![allow(clippy::unwrap_used)]
 
 use super::ROW_BY_ROW;
@@ -120,7 +120,8 @@ fn row_by_row<T>(profile: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Profiles a file in pieces. Saves and restores the state between them. Returns these states and the profile.
+/// Profiles a file in pieces. Saves and restores the state at each split point. Returns the saved states and the
+/// profile.
 fn states_and_profile(file: &[u8], split_points: &[usize]) -> (Vec<Vec<u8>>, Profile) {
     let mut profiler = Profiler::new(4 << 20);
     let mut states = Vec::new();

@@ -1,10 +1,11 @@
 //! The profile as it is stored in the sidecar of its file.
 //!
 //! A sidecar is a container: `binding · sections`, sealed and versioned as described in [`crate::csv::checkpoint`]. The
-//! binding names the attempt whose bytes the sidecar describes. The caller of [`Profile::decode`] gives the attempt
-//! that it expects. A sidecar of other bytes is refused. A section is `tag · version · length · bytes`. The reader
-//! skips a section whose tag or version it does not know, as if the sidecar did not have it. So a new feature adds a
-//! section, and a section in a new form gets a new version. Only the statistics section is required.
+//! binding identifies the bytes that the sidecar describes ([`ProfiledBytes`]). The caller of [`Profile::decode`]
+//! passes the binding that it expects, and a sidecar with another binding is refused. A section is `tag · version ·
+//! length · bytes`. The reader skips a section whose tag or version it does not know, as if the sidecar did not have
+//! this section. So a new feature adds a section, and a section in a new form gets a new version. Only the statistics
+//! section is required.
 //!
 //! An older sidecar (magic `CUTp`) is one profile without sections. [`Profile::decode`] still reads it, but
 //! [`Profile::encode`] no longer writes it.

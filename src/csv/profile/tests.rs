@@ -283,7 +283,7 @@ fn append_only_state_can_be_saved_in_parts() {
         assert_eq!(found.head.len(), wanted.head.len(), "{number}");
     }
     assert!(grown.epoch() > 2, "the index was halved and entries were merged");
-    // The size is that of the seal, three lengths, and the digests of one or two digest blocks that were completed.
+    // The size of a growth that has the seal, three lengths, and the digests of at most two completed digest blocks.
     assert!(
         sizes.iter().filter(|&&size| size <= 14 + 3 + 2 * 8).count() > 30,
         "only digests are added between two zone ends"
@@ -379,7 +379,8 @@ fn a_sidecar_without_sections_is_read_and_has_no_digests() {
     }
 }
 
-/// Builds a sidecar from a section with an unknown tag and the sections of `profile`, which get these versions.
+/// Builds a sidecar that has a section with an unknown tag, and then the sections of `profile`. The sections of
+/// `profile` get the versions `versions`.
 fn sidecar_of(profile: &Profile, versions: [u64; 4]) -> Vec<u8> {
     let mut state = super::sidecar::CONTAINER.writer();
     state.text(&profiled_bytes().attempt);

@@ -21,10 +21,10 @@ struct ZoneMapCell {
     least: u64,
     /// Prefix of the greatest cell.
     greatest: u64,
-    /// The smallest number as the bits of a double, or the first date in whole seconds. 0 if the zones have both
+    /// The smallest number as the bits of a double, or the earliest date in whole seconds. 0 if the zones have both
     /// numbers and dates, or neither.
     low: u64,
-    /// The greatest number or the last date, in the same form as `low`.
+    /// The greatest number or the latest date, in the same form as `low`.
     high: u64,
     empties: u32,
     longest_bytes: u8,
@@ -216,17 +216,17 @@ impl ZoneMaps {
         self.entries.is_empty()
     }
 
-    /// Returns the entry that covers a zone of the row index.
+    /// Returns the position of the entry that covers a zone of the row index.
     pub(super) fn entry_of(&self, zone: usize) -> usize {
         zone / self.zones_per_entry
     }
 
-    /// Whether a record in the zones of an entry is malformed. `true` if there is no such entry.
+    /// Whether a record in the zones of an entry is malformed. `true` if there is no entry at this position.
     pub(super) fn has_malformed(&self, entry: usize) -> bool {
         self.entries.get(entry).is_none_or(|entry| entry.has_malformed)
     }
 
-    /// Returns the span of a column in an entry; `None` if it is unknown.
+    /// Returns the span of a column in an entry; `None` if the entry or its column does not exist.
     pub(super) fn span(&self, entry: usize, column: usize) -> Option<Span> {
         self.entries.get(entry)?.cells.get(column).map(ZoneMapCell::span)
     }
@@ -275,8 +275,8 @@ impl ZoneMaps {
         }
     }
 
-    /// Returns the number of complete entries: those to which [`ZoneMaps::push`] adds no further zone, until entries
-    /// are merged.
+    /// Returns the number of complete entries. [`ZoneMaps::push`] adds no zone to a complete entry until entries are
+    /// merged.
     pub(super) fn complete_entries(&self) -> usize {
         self.zones / self.zones_per_entry
     }

@@ -30,7 +30,7 @@ pub(super) struct Record<'a> {
     /// Number of fields, located or not.
     pub(super) fields: usize,
     pub(super) marks: Marks,
-    /// The values of the quoted fields. `None` if each of them is the bytes between the quotes.
+    /// The values of the quoted fields. `None` if the value of each quoted field is the bytes between its quotes.
     values: Option<&'a Values>,
 }
 
@@ -194,8 +194,8 @@ impl Cells for Record<'_> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
     text: Vec<u8>,
-    /// For each field, the range of its value in `text`. The ranges of fields that are not quoted are from an earlier
-    /// record.
+    /// For each quoted field, the range of its value in `text`. The ranges at the indexes of other fields are left from
+    /// an earlier record and are not used.
     places: Vec<(usize, usize)>,
 }
 

@@ -10,7 +10,7 @@ use crate::csv::scanner::{Flow, FoundRecord, LineCounter, Receiver, RecordGroup,
 
 /// Receives the records of a file.
 pub(in crate::csv) trait RecordSink {
-    /// Receives one record and returns whether the reader goes on.
+    /// Receives one record and returns whether the reader continues.
     fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError>;
 
     /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. The piece that
@@ -255,7 +255,7 @@ impl RecordReader {
         Ok(())
     }
 
-    /// Keeps the beginning of the unfinished record for the next piece.
+    /// Keeps the beginning of the unfinished record for the next piece. Refuses a record that is already too long.
     fn keep_unfinished(&mut self, beginning: &[u8]) -> Result<(), CsvError> {
         let open_bytes = self.scanner.open_bytes();
         if open_bytes > self.bounds.max_record_bytes {
@@ -311,7 +311,7 @@ pub(in crate::csv) struct ReadProgress {
     pub(in crate::csv) paused: bool,
 }
 
-/// Maximum number of bytes that the scanner receives as one piece, because its positions in a piece have 32 bits.
+/// Maximum number of bytes that the scanner receives as one piece. The scanner's positions in a piece have 32 bits.
 const MAX_PIECE_BYTES: usize = 1 << 30;
 
 /// Receives the records of one piece from the scanner.

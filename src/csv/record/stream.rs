@@ -24,8 +24,8 @@ pub(in crate::csv) struct RecordStream {
     /// `None` for UTF-8.
     transcoder: Option<Transcoder>,
     reader: RecordReader,
-    /// Decoded text, of which the first `read_to` bytes have been read: the rest of the text from the opening of the
-    /// file, or a piece that was just decoded.
+    /// Decoded text. At first, this is the text that was decoded to open the file. Later, it is the last decoded piece.
+    /// The first `read_to` bytes of the text have been read.
     text: Vec<u8>,
     read_to: usize,
 }
@@ -158,7 +158,7 @@ impl RecordStream {
         }
         self.read_to = 0;
         if self.transcoder.is_none() {
-            // For UTF-8, only the opening of the file fills this buffer, so it is not needed again.
+            // For UTF-8, the buffer holds only the text from the opening of the file. So it is not needed any more.
             self.text = Vec::new();
         }
         self.text.clear();

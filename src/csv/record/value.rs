@@ -1,4 +1,4 @@
-//! The value of a field with its first and last bytes as words, so that code can handle eight bytes at a time.
+//! The value of a field, with its first and its last eight bytes as words. So code can handle eight bytes at a time.
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +60,8 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Returns the first eight bytes of `text` as a big-endian number. Shorter text is padded with zero bytes. The prefix
-/// of a smaller text is smaller or equal.
+/// Returns the first eight bytes of `text` as a big-endian number. Shorter text is padded with zero bytes. If one text
+/// is smaller than another, its prefix is smaller or equal.
 #[inline(always)]
 pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
     let len = text.len();

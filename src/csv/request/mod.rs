@@ -1,7 +1,7 @@
-//! Parses the request for a cut from a query string or a JSON body. This needs no file.
+//! Parses the request for a cut from a query string or a JSON body. To parse a request, the module needs no file.
 //!
 //! Both forms have the same options. An unknown name or value is an error; it is never ignored. [`CutRequest::plan`]
-//! needs the header of the file, and checks that the columns exist.
+//! then checks that the columns exist. For this, it needs the header of the file.
 
 mod cut_request;
 mod error;
@@ -42,7 +42,7 @@ enum Member {
     Option(CutOption),
 }
 
-/// The names that only a JSON body can have. It can also have the names of [`CutOption`].
+/// The names of the members that a JSON body can have in addition to the names of [`CutOption`].
 const JSON_NAMES: [(&str, Member); 7] = [
     ("selectedColumns", Member::Option(CutOption::Columns)),
     ("whereFilters", Member::WhereFilters),
@@ -195,7 +195,7 @@ impl CutRequest {
             name: "format".to_owned(),
             given: format!("a JSON format for columns whose names have {names_bytes} bytes in total"),
             allowed: format!(
-                "csv or tsv if these names have more than {MAX_NAMES_BYTES} bytes. Or select fewer columns"
+                "csv or tsv if these names have more than {MAX_NAMES_BYTES} bytes. Or pick fewer columns"
             ),
         })
     }

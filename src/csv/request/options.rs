@@ -18,7 +18,7 @@ const FORMATS: [(&str, OutputFormat); 4] = [
 ];
 const NEWLINES: [(&str, Newline); 2] = [("lf", Newline::Lf), ("crlf", Newline::Crlf)];
 const COMPRESSIONS: [(&str, Compress); 1] = [("gzip", Compress::Gzip)];
-/// The words come before the characters, because recipes use the first name of a value.
+/// The words come before the characters, because a recipe writes the first name that a delimiter has in this list.
 const DELIMITERS: [(&str, u8); 8] = [
     ("comma", b','),
     ("semicolon", b';'),

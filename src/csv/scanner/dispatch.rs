@@ -1,4 +1,4 @@
-//! Compiles the scan for newer x86-64 instruction sets and chooses one at run time.
+//! Compiles the scan once for each of several x86-64 instruction sets, and chooses one of them at run time.
 
 use super::block::{Avx2, Avx512};
 use super::{Baseline, Receiver, ScanProgress, Scanner, WalkKind};
@@ -10,7 +10,7 @@ pub(super) static MAX_VECTOR_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 pub(super) enum InstructionSet {
     Avx512,
     Avx2,
-    /// Baseline vectors, and the instruction POPCNT that counts bits.
+    /// Baseline vectors, and the instruction POPCNT, which counts bits.
     Popcnt,
     Baseline,
 }

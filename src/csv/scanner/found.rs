@@ -60,8 +60,8 @@ pub(in crate::csv) struct Selection {
     pub(in crate::csv) undecided: u64,
 }
 
-/// Receives records. Closures implement this trait. A receiver that must be fast implements it with methods: they are
-/// called for every record and must be inlined, and a closure cannot be marked `#[inline(always)]`.
+/// Receives records. Closures implement this trait. A receiver that must be fast is a type with its own methods, marked
+/// `#[inline(always)]`, because the scanner calls them for every record. A closure cannot have this attribute.
 pub(in crate::csv) trait Receiver<E> {
     /// Receives one record and returns whether the scanner goes on.
     fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E>;
@@ -69,8 +69,8 @@ pub(in crate::csv) trait Receiver<E> {
     /// Handles any number of the first records of a group together. This is faster than one call per record,
     /// because the CPU need not wait for the result of one record before it starts on the next. The scanner
     /// hands over the `kept` and `undecided` records of the returned [`Selection`] one by one and counts the
-    /// others with [`Receiver::count_finished`]. So this method must read all that the receiver needs from a
-    /// finished record.
+    /// others with [`Receiver::count_finished`]. So this method must read everything that the receiver needs from
+    /// the finished records.
     fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
         let _ = group;
         Selection::default()

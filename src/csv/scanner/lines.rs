@@ -12,8 +12,8 @@ pub(in crate::csv) fn start_of_record(text: &[u8], from: usize) -> usize {
     start
 }
 
-/// Computes the line number of a position in a piece on demand. Line numbers are needed only for errors, so
-/// counting lines at every record would waste time.
+/// Computes the line number of a position in a piece, but only when a caller asks for it. Line numbers are needed only
+/// for errors, so counting lines at every record would waste time.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) struct LineCounter<'a> {
     pub(super) piece: &'a [u8],
@@ -65,7 +65,8 @@ impl<'a> LineCounter<'a> {
     }
 }
 
-/// Counts the line breaks in `text`: each CR, and each LF that does not follow a CR.
+/// Counts the line breaks in `text`: each CR, and each LF that does not follow a CR. `after_cr` says whether a CR
+/// precedes `text`.
 #[inline(never)]
 fn line_breaks(text: &[u8], after_cr: bool) -> u64 {
     let first = matches!(text, [b'\n', ..] if !after_cr) || matches!(text, [b'\r', ..]);

@@ -1,12 +1,12 @@
 //! Finds the ends of records and fields.
 //!
-//! The scanner reads pieces of text that may be split at any byte. Between two pieces it keeps a few words of
-//! state and the ends of the fields of the unfinished record. So it can stop and continue at any byte. It
-//! reports positions and copies no text. The caller keeps the bytes of a record that began in an earlier piece.
+//! The scanner reads pieces of text that may be split at any byte. Between two pieces, it keeps a few numbers and the
+//! ends of the fields of the unfinished record. So it can stop and continue at any byte. It reports positions and
+//! copies no text. The caller keeps the bytes of a record that began in an earlier piece.
 //!
 //! The scanner turns blocks of 64 bytes into bit masks ([`block`]), applies the quote rules to them
-//! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). It chooses the way from the start of the first
-//! piece.
+//! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). The first bytes of the first piece decide which way
+//! the scanner uses.
 //!
 //! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no special rule.
 
@@ -38,15 +38,15 @@ use window::Window;
 pub(super) struct Scanner {
     delimiter: u8,
     wanted: Wanted,
-    /// `None` until the first piece has been seen.
+    /// `None` until a piece has been read with the current wanted fields.
     walk_kind: Option<WalkKind>,
-    /// Buffer of field ends. It starts with the ends of the unfinished record, up to the last wanted field.
+    /// Buffer of field ends. At its start are the ends of the unfinished record's fields, up to the last wanted field.
     ends: Vec<u32>,
     record: UnfinishedRecord,
     quote_state: QuoteState,
     /// Whether the last byte of the last piece was CR.
     after_cr: bool,
-    /// Structure of the current window. Between two pieces, only its buffers and estimates are used.
+    /// Structure of the current window. The next piece reuses only its buffers and estimates.
     window: Window,
 }
 
@@ -76,8 +76,8 @@ impl WalkKind {
     }
 }
 
-/// Locating one separator costs about as much as writing this many positions. This was measured: locating costs a
-/// branch that is often mispredicted, writing costs one or two cycles per position.
+/// To locate one separator takes about as long as to write this many positions, as measured. Each located separator
+/// costs a branch that the CPU often mispredicts. Each written position costs one or two cycles.
 const SEPARATORS_PER_WANTED: usize = 6;
 
 impl Scanner {
@@ -110,7 +110,8 @@ impl Scanner {
         self.walk_kind = None;
     }
 
-    /// Sets the line of the next record, and whether the byte before it is a CR. Must be called between two records.
+    /// Sets the line of the next record, and whether a CR is directly before the record. Must be called between two
+    /// records.
     pub(super) fn start_on(&mut self, line: u64, is_after_cr: bool) {
         debug_assert_eq!(self.record.carried, 0, "the line changed inside a record");
         self.record.line = line;

@@ -2,9 +2,9 @@
 //!
 //! The parity of the number of quotes before a byte shows whether the byte is inside a quoted field. There, delimiters
 //! and line breaks are text. The parity is right as long as every quote opens a field, closes a field or is doubled.
-//! Two more masks find the first place in a block where it may be wrong: a stray quote, or text after a closing quote.
-//! The masks of the block end there. The scanner then searches for the end of that field, because quotes have no
-//! meaning in the rest of the field.
+//! Two more masks find the first place in a block where the parity may be wrong: a stray quote, or text after a closing
+//! quote. The masks of the block end at this place. The scanner then searches for the end of the field, because quotes
+//! have no meaning in the rest of the field.
 
 use super::block::{Block, Masks};
 

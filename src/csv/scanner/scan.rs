@@ -1,5 +1,5 @@
-//! Scans one piece, window by window: finds the structure of a window, then hands over the records that end in
-//! it.
+//! Scans one piece, window by window. For each window, finds its structure and then hands over the records that end in
+//! the window.
 
 use super::block::Masks;
 use super::found::{Flow, FoundRecord, Receiver, RecordGroup, Selection};

@@ -264,8 +264,8 @@ const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 #[test]
 fn every_short_text_is_read_correctly_at_every_split() {
-    // The loops build all texts of up to 6 bytes from the alphabet. So each byte of it follows each state of the
-    // reader.
+    // The loops build all texts of up to 6 bytes from the alphabet. So in every state, the reader gets every byte of
+    // the alphabet.
     let alphabet = *b"a\",\r\n";
     for length in 0..=6u32 {
         for number in 0..alphabet.len().pow(length) {

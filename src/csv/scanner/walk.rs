@@ -75,7 +75,7 @@ pub(in crate::csv) trait Walk<'a> {
     fn make_room(&mut self);
 
     /// Adds the separators of the next blocks. The first of these blocks starts at `base`. Prefetches `next`, the text
-    /// after them.
+    /// after these blocks.
     fn add_blocks<M: Masks>(
         &mut self,
         separators: impl ExactSizeIterator<Item = u64>,
@@ -115,7 +115,7 @@ pub(in crate::csv) struct Positions<'a> {
     /// Number of fields of the current record whose positions were dropped, because they come after the last slot.
     forgotten: usize,
     /// Number of positions of the previous record, minus 1. Most records have the same number of fields, so
-    /// this is tried first.
+    /// `end_record` tries this span first.
     typical_span: usize,
     /// Estimated number of separators per block.
     typical_per_block: usize,
@@ -303,8 +303,8 @@ impl<'a> Walk<'a> for Sparse<'a> {
 }
 
 impl Sparse<'_> {
-    /// Counts the next `count` separators of the current record, and locates the wanted ones. They are the set bits of
-    /// `separators`, the mask of the block at `base`.
+    /// Counts the next `count` separators of the current record, and locates the wanted ones. These `count` separators
+    /// are the set bits of `separators`, a mask of the block at `base`.
     #[inline(always)]
     fn pass(&mut self, mut separators: u64, base: u32, count: u32) {
         let after = self.fields.saturating_add(count);

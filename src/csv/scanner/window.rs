@@ -1,4 +1,4 @@
-//! Finds the structure of one window before any of its records is handed over.
+//! Finds the structure of one window before the scanner passes any record of this window on.
 //!
 //! Each step handles all blocks of the window before the next step starts: masks, then the quote rules, then
 //! the positions. A single step needs so few variables that they stay in registers, and no step branches on
@@ -47,7 +47,8 @@ const BLOCKS_AFTER_STRAY: usize = 1;
 #[derive(Clone, Copy)]
 pub(super) struct ScanState {
     pub(super) quote_state: QuoteState,
-    /// 1 after a line break and at the start of a record, where a line break ends no record; else 0.
+    /// 1 if the window starts directly after a line break or at the start of a record; else 0. If it is 1 and the
+    /// window begins with a line break, this line break ends no record.
     pub(super) after_break: u64,
 }
 
@@ -163,8 +164,8 @@ impl Window {
             let blank = structure.record_ends & after_breaks;
             block.newlines = structure.record_ends & !blank;
             block.delimiters = structure.separators & !blank;
-            // The mask is written even if it is 0: in quoted text, the CPU would mispredict a branch on it for every
-            // other block.
+            // The mask is written even if it is 0: in quoted text, the CPU would mispredict a branch on the mask for
+            // every second block.
             self.escapes[escaped] = (structure.escapes, at + index * BLOCK_BYTES);
             escaped += usize::from(structure.escapes != 0);
             if structure.is_stray {

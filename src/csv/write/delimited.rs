@@ -1,9 +1,9 @@
 //! Writes CSV and TSV (RFC 4180).
 //!
-//! The raw bytes of a field, quotes included, are copied if they have the same meaning in the output. So columns that
-//! are consecutive in both the file and the output are copied as one range. For any other field, the value is written:
-//! in quotes if it contains the delimiter of the output, a quote or a line break. The only field of a row is quoted if
-//! it is empty, because the row would otherwise be a blank line.
+//! If the raw bytes of a field, quotes included, have the same meaning in the output, they are copied. So columns that
+//! are consecutive in both the file and the output are copied as one range. For any other field, the value is written,
+//! in quotes if the value contains the delimiter of the output, a quote or a line break. If the only field of a row is
+//! empty, it is quoted, because the row would otherwise be a blank line.
 
 use super::options::{Newline, OutputOptions};
 use super::row_progress::{RowProgress, bytes_that_fit};
@@ -74,8 +74,8 @@ impl DelimitedWriter {
         self.end_row(out);
     }
 
-    /// Does the same as [`DelimitedWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the
-    /// end of the row.
+    /// Does the same as [`DelimitedWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` when
+    /// the whole row is written.
     pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -123,7 +123,7 @@ impl DelimitedWriter {
         self.at_start && progress.field == 0 && starts_with_mark(text)
     }
 
-    /// Returns the number of bytes of a row without its values.
+    /// Returns the minimum number of bytes that a row has besides its values: the delimiters and the line break.
     pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.len()
     }
@@ -235,8 +235,8 @@ fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Puts quotes around the first field of the row at `start`. This field is unquoted and starts like a byte order mark:
-/// without the quotes, a reader of the output would see a byte order mark.
+/// Puts quotes around the first field of the row at `start`. This field is unquoted and starts with the bytes of a byte
+/// order mark. Without the quotes, a reader would take these bytes for the byte order mark of the output.
 #[cold]
 fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     let end = memchr::memchr(delimiter, &out[start..]).map_or(out.len(), |at| start + at);

@@ -83,8 +83,8 @@ impl JsonWriter {
         self.end_row(out);
     }
 
-    /// Does the same as [`JsonWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` at the end
-    /// of the row.
+    /// Does the same as [`JsonWriter::row`], but stops when `out` has at least `target_bytes` bytes. Returns `true` at
+    /// the end of the row.
     pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -148,8 +148,8 @@ impl JsonWriter {
     }
 }
 
-/// Returns the JSON literal for a typed cell: `null` for an empty cell, `true` or `false` for these words in any case,
-/// or the number. `None` if the cell is text.
+/// Returns the JSON literal for a typed cell: `null` for an empty cell, `true` or `false` for these words in upper or
+/// lower case, or the number. `None` if the cell is text.
 fn literal(value: &[u8]) -> Option<&[u8]> {
     match value {
         b"" => Some(b"null"),

@@ -53,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// Returns the number of bytes of a row without its values.
+    /// Returns the number of bytes that a row has in addition to its values.
     pub(super) fn row_overhead_bytes(&self) -> usize {
         match self {
             Self::Delimited(writer) => writer.row_overhead_bytes(),
@@ -62,7 +62,7 @@ impl Writer {
     }
 
     /// Continues to write a row from `progress` until `out` has about `target_bytes` bytes. Returns `true` at
-    /// the end of the row. The result equals that of [`Writer::row`].
+    /// the end of the row. All calls together write the same bytes as [`Writer::row`].
     pub(super) fn write_row_part(
         &mut self,
         record: &Record<'_>,

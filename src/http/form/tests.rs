@@ -140,7 +140,7 @@ fn content_is_returned_as_slices_of_the_input() {
     let mut input = piece.as_slice();
     let Ok(Event::Data(bytes)) = reader.read_event(&mut input) else { unreachable!("no data") };
     assert_eq!(bytes.as_ptr(), piece.as_ptr());
-    assert_eq!(bytes.len(), piece.len() - 2, "only the last line break may be the start of the delimiter");
+    assert_eq!(bytes.len(), piece.len() - 2, "the delimiter may begin with the last line break");
     assert_eq!(reader.read_event(&mut input), Ok(Event::NeedInput));
     let mut more: &[u8] = b"4";
     assert_eq!(reader.read_event(&mut more), Ok(Event::Data(b"\r\n")));
@@ -200,7 +200,8 @@ fn a_form_with_more_than_64_parts_is_refused() {
     assert_eq!(read_whole("B", form(MAX_PARTS + 1).as_bytes()), Err(FormError::TooManyParts));
 }
 
-/// Splits `body` into pieces. A split point is the length of a piece, modulo the length of the rest plus 1.
+/// Splits `body` into pieces. Each split point, modulo one more than the length of the rest, is the length of the next
+/// piece.
 fn pieces<'b>(body: &'b [u8], split_points: &[usize]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let mut rest = body;

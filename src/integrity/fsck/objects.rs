@@ -21,7 +21,7 @@ const FILES_PER_PAGE: u64 = 100;
 /// call.
 const OBJECTS_PER_PAGE: u32 = 500;
 
-/// Prefixes of the keys of operators' own objects. The self-check ignores these objects.
+/// Operators may store their own objects under keys with these prefixes. The self-check ignores these objects.
 const FOREIGN_PREFIXES: [&str; 2] = ["backups/", "imports/"];
 
 #[derive(Debug, Deserialize)]

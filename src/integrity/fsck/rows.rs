@@ -12,7 +12,8 @@ use crate::sql::checks::{self, RowsToCheck, Table};
 /// Number of rows on one page of files or uploads.
 const ROWS_PER_PAGE: u64 = 500;
 
-/// Number of rows of `quotas` or `usage` on one page. For each of them, the database counts or sums rows of the user.
+/// Number of rows of `quotas` or `usage` on one page. For each of these rows, the database counts or sums the user's
+/// rows in other tables.
 const QUOTAS_PER_PAGE: u64 = 20;
 
 /// Number of rows on one page of a table. Of these rows, the query returns only the wrong ones and the last one.
@@ -95,8 +96,8 @@ struct UploadStatusRow {
 }
 
 impl UploadStatusRow {
-    /// Whether the file's status fits the upload's status. After a crash that follows the commit, the upload is still
-    /// `completing`, so its file can have any status.
+    /// Whether the file's status fits the upload's status. If the upload is `completing`, its file may have any status,
+    /// but must exist.
     fn has_its_file(&self) -> bool {
         match (self.status.as_str(), self.file_status.as_deref()) {
             ("open", file) => file == Some("pending"),
@@ -133,7 +134,7 @@ struct TableRow {
     total: u64,
 }
 
-/// Checks one page of rows of the table with the index `index` in [`Table::ALL`].
+/// Checks one page of rows of a table. `index` is the index of the table in [`Table::ALL`].
 pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition) -> Result<FsckStep> {
     let mut step = FsckStep::default();
     let Some(table) = Table::ALL.get(index).copied() else { return Ok(step) };
@@ -148,7 +149,7 @@ pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition)
             );
         }
         if row.orphan != 0 {
-            step.add(ViolationCode::OrphanRow.violation(subject, "the rows that it belongs to do not exist"));
+            step.add(ViolationCode::OrphanRow.violation(subject, "the row belongs to rows that are missing"));
         }
         if row.n == row.total {
             step.checked = row.total;

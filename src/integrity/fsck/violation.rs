@@ -46,17 +46,17 @@ pub enum ViolationCode {
     UnreferencedObject,
     /// The owner of a kept file has no quota.
     MissingQuota,
-    /// The used bytes of a quota are not the sum over the user's kept files.
+    /// The used bytes of a quota differ from the total size of the user's kept files.
     WrongUsedBytes,
-    /// The reserved bytes of a quota are not the sum over the user's pending files.
+    /// The reserved bytes of a quota differ from the total size of the user's pending files.
     WrongReservedBytes,
-    /// A number in `usage` is not the count of the user's rows, or not the sum over them.
+    /// A number in `usage` differs from the number that is computed from the user's rows.
     WrongUsage,
     /// An unfinished upload has no pending file.
     UploadWithoutFile,
     /// A time is not in the stored form.
     OddTime,
-    /// A row belongs to other rows, and these do not exist.
+    /// A row belongs to another row that does not exist.
     OrphanRow,
 }
 

@@ -139,7 +139,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-/// Refuses a body with a content coding (RFC 9110 §15.5.16): its compressed bytes must not be stored as the file.
+/// Refuses a body with a content coding (RFC 9110 §15.5.16), because compressed bytes must not be stored as the file.
 fn refuse_content_coding(headers: &HeaderMap) -> Result<()> {
     for value in headers.get_all(CONTENT_ENCODING) {
         if let Some(coding) = text::content_codings(&String::from_utf8_lossy(value.as_bytes())).next() {

@@ -27,8 +27,9 @@ impl FromRequestParts<SharedApp> for Storage {
     }
 }
 
-/// The storage service of the user of a valid access token, for the requests of a resumable upload. This extractor does
-/// not look up the account: the upload session checks once a minute that the account still exists.
+/// The storage service for the requests of a resumable upload. Its user is the user that a valid access token names.
+/// This extractor does not look up the account. Instead, the upload session checks once a minute that the account still
+/// exists.
 pub struct SessionStorage(pub R2StorageService);
 
 impl FromRequestParts<SharedApp> for SessionStorage {

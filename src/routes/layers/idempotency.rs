@@ -35,18 +35,19 @@ use crate::storage::R2StorageService;
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The function that responds to a repeated request whose effect is recorded. Each request has this function in an
-/// extension, because the function depends on the routes, and the routes depend on this layer.
+/// extension. This layer cannot import the function, because the function imports the routes, and the routes import
+/// this layer.
 #[derive(Clone, Copy)]
 pub struct Replay(pub fn(Done, R2StorageService) -> BoxFuture<'static, Result<Response>>);
 
-/// The parts of a request from which the fingerprint is computed.
+/// The data from which the fingerprint of a request is computed, in addition to method, path and query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FingerprintOf {
     /// The whole body, of at most [`MAX_JSON_BYTES`].
     Body,
     /// The whole body, of at most this number of bytes.
     BodyOf(usize),
-    /// The headers only. The body is an upload and is not read.
+    /// The headers that describe an upload. The body is the upload and is not read.
     Head,
 }
 

@@ -1,4 +1,5 @@
-//! Layers around the handlers. Every request passes through `problems` and `memory`. A route adds `idempotency` itself.
+//! Layers around the handlers. Every request passes through `problems` and `memory`. `idempotency` runs only on the
+//! routes that add it.
 
 pub mod idempotency;
 pub mod memory;

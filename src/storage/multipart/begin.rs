@@ -23,8 +23,8 @@ impl R2StorageService {
         let part = self.part_bytes_for(&new)?;
         let app = &self.app;
         let attempt = Attempt::draft(self, new.file, new.size_bytes, UPLOAD_LIFETIME)?;
-        // R2's upload is created before the intent, so that the upload's row can hold its id. An R2 upload without
-        // parts costs nothing, and R2 drops it after seven days if it is never completed.
+        // R2's upload is created before the intent, so that our upload's row can hold the id of R2's upload. An R2
+        // upload without parts costs nothing. R2 drops it after seven days if it is never completed.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
         let open = attempt.open();
         let expires_at = open.started.plus(UPLOAD_LIFETIME);
@@ -56,8 +56,8 @@ impl R2StorageService {
         let remember = sql::gc::SetUpload { key: &key, r2_upload: &r2_upload }.statement();
         let effect = Effect::BegunInParts { upload: open.attempt };
         if let Err(problem) = attempt.start_upload(effect, insert, vec![remember]).await {
-            // The batch may have taken effect although the call failed. Then the upload still needs its R2 upload.
-            // Otherwise the R2 upload is aborted. It has no parts, so nothing is lost if the abort fails.
+            // The batch may have taken effect although the call failed. Then the upload exists and needs R2's upload.
+            // If the upload does not exist, R2's upload is aborted. It has no parts, so a failed abort does no harm.
             if self.was_not_started(open.attempt).await {
                 let _ = app.objects.abort_multipart(&key, &r2_upload).await;
             }

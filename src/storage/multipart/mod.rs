@@ -29,7 +29,8 @@ use crate::storage::resumable::problems::gone;
 
 pub use parts::{NewPart, StoredPart, StoredParts};
 
-/// Maximum duration of an upload. It is less than seven days, because R2 then drops an upload that is not complete.
+/// Maximum duration of an upload. It is shorter than seven days, because R2 drops an unfinished upload after seven
+/// days.
 const UPLOAD_LIFETIME: TimeDelta = TimeDelta::days(6);
 
 /// A request to start a multipart upload.
@@ -45,7 +46,8 @@ pub struct NewMultipart {
     pub part_bytes: Option<u64>,
 }
 
-/// Data that later requests need. The upload's row stores them as JSON. The JSON names are a stored contract.
+/// Data that later requests need. The upload's row stores them as JSON. The JSON names must never change, because
+/// stored rows contain them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Data {
     by: String,

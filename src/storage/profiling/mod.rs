@@ -1,7 +1,8 @@
 //! Computes a file's profile and row index while its bytes pass, and stores both in the sidecar of the file.
 //!
 //! A profile is optional: a file whose profile could not be stored is still committed, and the background pass computes
-//! the profile later. The scrub repairs a sidecar that is missing or damaged, or that has no digests or wrong ones.
+//! the profile later. The scrub replaces a sidecar that has no digests or wrong digests. If a sidecar is missing or
+//! damaged, the scrub has the background pass make it again.
 
 pub mod pass;
 

@@ -1,9 +1,9 @@
 //! The background pass: reads a stored file to compute the profile or the SHA-256 that its upload could not compute. If
 //! the bytes do not have the SHA-256 in the file's row, the pass records a finding and stores no profile.
 //!
-//! A long file is read in steps. Each step is a job. At the end of a step, the pass stores a checkpoint under `temp/`.
-//! It puts the key of the checkpoint on `gc_queue` before it stores the first byte, and then into a row of `jobs`. A
-//! step may be repeated, or may run twice at the same time: the result is the same.
+//! A long file is read in steps. Each step is a job. At the end of a step, the pass puts the key of a checkpoint on
+//! `gc_queue`, stores the checkpoint under `temp/`, and then writes the key into a row of `jobs`. A step that is
+//! repeated, or that runs twice at the same time, has the same result.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,8 @@ const STATE_LIFETIME: TimeDelta = TimeDelta::hours(24);
 /// Age at which a file without a profile is queued again. The first job of the file has usually run by then.
 const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 
-/// Maximum number of tries for a new file. For each day since the file was stored, it may have this number of tries
-/// more. So a file that cannot be read is not read all the time, and after an outage every file still gets a profile.
+/// Maximum number of tries for a new file. For each day since the file was stored, the maximum grows by this number. So
+/// a file that cannot be read is not read all the time, and after a long outage every file still gets a profile.
 ///
 /// Every step counts as a try when it starts. When a step stores a checkpoint, its try is subtracted again, except for
 /// the first step of a pass. So the tries end even if every pass loses its checkpoint and starts again.
@@ -186,7 +186,8 @@ impl App {
         Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: checkpoint, is_resumed: false }))
     }
 
-    /// Ends the pass of a file that has no tries left. The sweep queues the file again when the file is older.
+    /// Ends the pass of a file that has no tries left. The sweep queues the file again when the file may have more
+    /// tries.
     async fn give_up(
         &self,
         attempt: AttemptId,
@@ -220,8 +221,8 @@ impl App {
         Ok(Some((hash, profiler)))
     }
 
-    /// Reads the bytes of one step. Returns the state of the profiler after them; `None` if they reach the end of the
-    /// file. While the state is too large to be saved, the step reads more than `step_bytes`.
+    /// Reads the bytes of one step. Returns the state of the profiler after these bytes; `None` if the bytes reach the
+    /// end of the file. While the state is too large to be saved, the step continues beyond `step_bytes`.
     async fn read_step(
         &self,
         file: &UnprofiledFile,

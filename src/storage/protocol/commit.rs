@@ -30,9 +30,9 @@ impl Attempt {
         Err(failure)
     }
 
-    /// Commits the attempt for a caller that can repeat the call: a failure does not abandon the attempt. Returns
-    /// `None` if the attempt no longer owns a pending row. Without `sha256`, the file has no checksum until the
-    /// background pass has read it.
+    /// Commits the attempt, but does not abandon the attempt if the commit fails, because the caller repeats the call.
+    /// Returns `None` if the attempt no longer owns a pending row. Without `sha256`, the file has no checksum until the
+    /// background pass has read the file.
     ///
     /// # Errors
     /// `unavailable` or `in_progress`: it is unknown whether the file is visible. The caller must repeat the call.

@@ -4,8 +4,8 @@
 //! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the object's
 //!    key on `gc_queue`. The file is not visible yet. After a crash, the sweep finds the key and undoes step 1.
 //! 2. The caller stores the bytes under [`Attempt::object`].
-//! 3. [`Attempt::commit`] makes the row active, sets the final quota and removes the key from `gc_queue`. It does so in
-//!    one batch, which fails completely if the attempt no longer owns a pending row. If the outcome is unknown, the
+//! 3. [`Attempt::commit`] makes the row active, sets the final quota and removes the key from `gc_queue`. All of this
+//!    is one batch, which fails completely if the attempt no longer owns a pending row. If the outcome is unknown, the
 //!    commit reads the row's status.
 //!
 //! [`Attempt::abandon`] undoes step 1 if step 2 failed.
@@ -73,7 +73,8 @@ impl Attempt {
     ///
     /// # Errors
     /// `forbidden`; `quota_exceeded`; `in_progress` if the request no longer holds its idempotency key; or
-    /// `unavailable`. If it is unknown whether step 1 took effect, the sweep undoes it.
+    /// `unavailable`. After `unavailable`, step 1 may have taken effect, so this function tries to undo step 1. If that
+    /// fails, or if step 1 takes effect later, the sweep undoes step 1.
     pub async fn begin(service: &R2StorageService, new: NewFile, reserve_bytes: u64) -> Result<Self> {
         Self::draft(service, new, reserve_bytes, MAX_ATTEMPT_TIME)?.start_with(Vec::new()).await
     }
@@ -145,8 +146,8 @@ impl Attempt {
         }
     }
 
-    /// Performs step 1 for an upload in several requests. The same batch runs `insert`, records `start_effect` under
-    /// the idempotency key of the request if it has one, and runs the statements in `extra`.
+    /// Performs step 1 for an upload in several requests. The same batch runs `insert` and the statements in
+    /// `extra`. If the request has an idempotency key, the batch also records `start_effect` under this key.
     ///
     /// # Errors
     /// The errors of [`Self::begin`].
@@ -164,7 +165,7 @@ impl Attempt {
     }
 
     /// Sets the principal and the request that commit the attempt. The audit entry names both. If the request has an
-    /// idempotency key, the commit records its effect under this key.
+    /// idempotency key, the commit records the effect of the attempt under this key.
     pub fn set_claim(&mut self, actor: &Actor) {
         self.actor.clone_from(actor);
     }

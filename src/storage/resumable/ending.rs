@@ -60,8 +60,8 @@ impl ResumableUpload {
                 state.record.save(self.store.as_ref())?;
                 state.work = None;
                 record::delete_all_except_record(self.store.as_ref())?;
-                // The alarm is still set to a time within the next minute. It would then delete the record of the
-                // upload. So the session moves the alarm before it sends the job.
+                // The alarm is still set to a time within the next minute. An alarm at that time would delete the
+                // record of the upload. So the session sets the alarm to a later time before it sends the job.
                 self.store.set_alarm(now.plus(OUTCOME_KEPT_FOR)).await?;
                 if !has_profile {
                     self.app.send_learn_job(state.record.plan.open.attempt).await;
@@ -112,7 +112,7 @@ impl ResumableUpload {
     /// Abandons the upload. If the clean-up fails, the alarm repeats the clean-up.
     pub(super) async fn give_up(&self, state: &mut UploadState, status: &str, why: &str) -> Result<()> {
         state.work = None;
-        // The record in memory may count bytes that are not kept. The saved record does not.
+        // The record in memory may count bytes that were not saved. The saved record counts only saved bytes.
         if let Some(saved) = UploadRecord::load(self.store.as_ref())? {
             state.record = saved;
         }

@@ -22,5 +22,6 @@ pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
     usize::try_from(part).unwrap_or(usize::MAX)
 }
 
-/// Maximum number of uploads in several requests for each user. An ended upload counts until its row is deleted.
+/// Maximum number of uploads that one user may have. Counts tus uploads and multipart uploads, but not uploads in one
+/// request. An ended upload counts until its row is deleted.
 pub const MAX_UPLOADS: u64 = 10_000;

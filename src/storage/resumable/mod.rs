@@ -1,14 +1,17 @@
 //! Resumable uploads (tus): one upload in several requests, with chunks of any size, over connections that may break.
 //!
-//! The service writes the intent of the storage protocol ([`crate::storage::protocol`]), with a longer time limit than
-//! for other uploads. Then a Durable Object receives the bytes: each upload has one session
-//! ([`session::ResumableUpload`]). Only this session writes the bytes, and only it knows the offset.
+//! The service writes the intent of the storage protocol ([`crate::storage::protocol`]). A resumable upload may take
+//! longer than other uploads, so the sweep undoes its intent later. Then a Durable Object, the session of this upload
+//! ([`session::ResumableUpload`]), receives the bytes. Only this session writes the bytes of the upload, and only this
+//! session knows the offset.
 //!
-//! R2 requires equal parts, but clients send chunks of any size. So the session divides the bytes into parts of equal
-//! size. It holds one part in memory, and saves the bytes of a part that is not full in its rows.
+//! R2 requires parts of equal size, but clients send chunks of any size. So the session divides the bytes into parts of
+//! equal size. It holds one part in memory. If a request ends before this part is full, the session saves the bytes of
+//! the part in its rows.
 //!
 //! - [`service`] starts uploads and sends requests to the session as [`command`]s.
-//! - [`session`] carries out the commands, one at a time. `receiving` stores their bytes, and `ending` makes the file.
+//! - [`session`] carries out the commands, one at a time. `receiving` stores the bytes of a command, and `ending` makes
+//!   the file.
 //! - [`record`] defines the rows of a session.
 //! - [`observers`] computes the hash and the profile while the bytes pass.
 //! - [`writer_lock`] lets a new request interrupt the request that is receiving (takeover).

@@ -65,7 +65,7 @@ impl UploadObservers {
         })
     }
 
-    /// Returns the numbers of entries of the append-only state.
+    /// Returns how many entries of each kind the append-only state has.
     pub fn grown(&self) -> AppendOnlyCounts {
         self.profiler.as_ref().map(Profiler::grown).unwrap_or_default()
     }

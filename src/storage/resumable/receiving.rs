@@ -110,7 +110,7 @@ impl ResumableUpload {
         }
         if all_came && digest.is_some_and(|check| !check.matches()) {
             let detail =
-                "The SHA-256 of the bytes is not the announced one. None of them were kept. Send them again.";
+                "The SHA-256 of the bytes is not the announced SHA-256. No bytes were kept. Send them again.";
             return Err(Problem::new(Code::DigestMismatch, detail));
         }
         outcome
@@ -200,7 +200,7 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Stores the part that is in memory in R2. The part must be full or the last part of the upload.
+    /// Stores in R2 the part that is in memory. The part must be full, or it must be the last part of the upload.
     pub(super) async fn put_part(&self, state: &mut UploadState) -> Result<()> {
         self.check_content(state)?;
         let received = state.received();
@@ -229,13 +229,13 @@ impl ResumableUpload {
         }
         let upload = self.app.objects.create_multipart(&attempt.object()).await?;
         // The id of R2's upload must be on `gc_queue` before it is in the session's record. If the record were written
-        // first and the call below failed, the session would not repeat the call.
+        // first and `remember_multipart` then failed, the session would not call `remember_multipart` again.
         if let Err(problem) = attempt.remember_multipart(&upload).await {
             // The upload has no parts, so nothing is lost if the abort fails.
             let _ = self.app.objects.abort_multipart(attempt.key(), &upload).await;
             return Err(problem);
         }
-        // Only this field is saved now: the rest of the record may count bytes that will not be kept.
+        // Only the field `r2_upload` is saved now: the rest of the record may count bytes that will not be kept.
         if let Some(mut saved) = UploadRecord::load(self.store.as_ref())? {
             saved.r2_upload = Some(upload.clone());
             saved.save(self.store.as_ref())?;
@@ -268,12 +268,12 @@ impl ResumableUpload {
     }
 }
 
-/// Maximum part size, in bytes, that is chosen because it divides the chunk size. A part is longer only if 10,000 parts
-/// of this size cannot hold the file.
+/// Maximum size, in bytes, of a part that is longer than the minimum because its size divides the chunk size.
 const MAX_FITTED_PART_BYTES: usize = 32 << 20;
 
-/// Returns a part size in bytes, from `least` to twice `least`, that divides `chunk_bytes`. With such parts, no chunk
-/// leaves bytes that the session must save in rows. Returns `least` if no such size exists.
+/// Returns a part size in bytes that divides `chunk_bytes`: from `least` to twice `least`, and at most
+/// [`MAX_FITTED_PART_BYTES`]. With such parts, no chunk leaves bytes that the session must save in rows. Returns
+/// `least` if no such size exists.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
     let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {

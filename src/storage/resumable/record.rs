@@ -1,13 +1,16 @@
-//! The rows of an upload session, by name. The record is written last and says which other rows count.
+//! The rows of an upload session, by name. The record holds the number of parts, the epoch and the number of bytes in
+//! `rest`. So the record decides which of the other rows belong to the upload. The session writes these rows first and
+//! the record last.
 //!
 //! - `record`: the upload as JSON.
 //! - `etag/N`: R2's etag of part N.
 //! - `learned/N/i`: the observers' state after N parts, in rows of at most 1 MiB.
 //! - `grown/E/N/i`: the append-only state that part N added, in rows of at most 1 MiB. E is an epoch. A new epoch
-//!   begins when entries are merged, and the record names the epoch that counts.
+//!   begins when entries are merged. Only the rows of the epoch in the record belong to the upload.
 //! - `rest/N/i`: the bytes after the N stored parts, in rows of at most 1 MiB.
 //!
-//! A row that the record does not count is left from a crash. The session overwrites or deletes it.
+//! A row that does not belong to the upload is left from a crash, or from an earlier number of parts. The session
+//! overwrites or deletes such a row.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,9 +26,9 @@ use crate::storage::protocol::DetectedContent;
 /// Maximum length of a row, in bytes.
 const ROW_BYTES: usize = 1 << 20;
 
-/// Length in bytes below which the last row of `rest` is written again, together with the new bytes. So chunks of one
-/// byte do not make one row each. A longer row is not written again, because a chunk of one byte must not cost a write
-/// of up to 1 MiB.
+/// If the last row of `rest` is shorter than this, in bytes, the session writes the row again with the new bytes at its
+/// end. So many chunks of one byte do not make one row each. If the last row is longer, the session begins a new row,
+/// because a chunk of one byte must not cost a write of up to 1 MiB.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";
@@ -64,14 +67,14 @@ pub struct UploadRecord {
     pub r2_upload: Option<String>,
     /// Number of stored parts.
     pub parts: u16,
-    /// Number of bytes in rows: the bytes that follow the stored parts.
+    /// Number of bytes in the rows `rest`: the bytes that follow the stored parts.
     pub rest_bytes: u64,
     /// The detected media type, once the content is checked.
     pub content_type: Option<String>,
     /// The declared encoding, once the content is checked.
     #[serde(default)]
     pub encoding: Option<String>,
-    /// The epoch of the append-only state that counts.
+    /// The epoch whose append-only state belongs to the upload.
     #[serde(default)]
     pub epoch: u32,
     /// State of the upload.
@@ -146,7 +149,7 @@ impl UploadRecord {
         }
     }
 
-    /// Reads the record; `None` if the session has no upload or has deleted it.
+    /// Reads the record; `None` if the session has no upload, or has deleted the rows of its upload.
     ///
     /// # Errors
     /// The error of the storage; `internal` if the row is malformed.
@@ -156,7 +159,7 @@ impl UploadRecord {
         serde_json::from_slice(&row).map(Some).map_err(malformed)
     }
 
-    /// Writes the record. After that, the upload consists of the rows that this record counts.
+    /// Writes the record. From then on, this record decides which rows belong to the upload.
     ///
     /// # Errors
     /// The error of the storage.
@@ -227,8 +230,8 @@ fn row_name(prefix: &str, index: usize) -> String {
     format!("{prefix}{index:05}")
 }
 
-/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty. So a reader knows the
-/// last row, even if older rows follow it.
+/// Returns the number of rows for `bytes` bytes. The last row is never full, and may be empty. So a reader recognizes
+/// the last row, even if rows of an older state follow it.
 fn row_count(bytes: usize) -> usize {
     bytes / ROW_BYTES + 1
 }
@@ -344,7 +347,7 @@ pub fn delete_rows(store: &dyn ObjectStorage, names: impl IntoIterator<Item = St
     Ok(())
 }
 
-/// Deletes the rows of observers' states and of `rest` that `record` does not count.
+/// Deletes the rows of observers' states and of `rest` that do not belong to the upload according to `record`.
 ///
 /// # Errors
 /// The error of the storage.

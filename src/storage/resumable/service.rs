@@ -37,7 +37,7 @@ pub struct NewUpload {
 }
 
 impl R2StorageService {
-    /// Creates an upload, and sends the body of the request to its session if there is a body.
+    /// Creates an upload. If the request has a body, sends the body to the session of the upload.
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, the errors of [`Self::append`] for the body, or `unavailable` if a service cannot
@@ -72,14 +72,14 @@ impl R2StorageService {
                     return Ok(progress);
                 }
                 let ended = sql::uploads::End { upload, status: "aborted", now: self.app.now() }.statement();
-                // If this fails, the sweep undoes the upload later.
+                // If this batch fails, the sweep undoes the upload later.
                 let _ = attempt.try_abandon(Leftover::Perhaps, vec![ended]).await;
                 Err(problem)
             }
             Err(problem) => {
-                // The session has undone the upload, so the same request may create another one.
+                // The session has undone the upload, so the same request may create another upload.
                 if let Some(undone) = self.actor.release_undone(&Effect::Begun { upload }) {
-                    // If this fails, the repeated request undoes the effect.
+                    // If this statement fails, the repeated request undoes the effect.
                     let _ = self.app.database.query(undone).await;
                 }
                 Err(problem)

@@ -1,15 +1,17 @@
-//! The session of one upload: its single writer. Only the session knows the upload's offset.
+//! The session of one upload. Only the session writes the upload, and only the session knows the upload's offset.
 //!
 //! **One at a time.** A command runs while it holds the [`WriterLock`]. The newest request wins: it interrupts the
 //! request that is receiving.
 //!
-//! **When bytes are kept.** Memory is a cache of the rows. Bytes are kept once the record that counts them is
-//! written: at the end of every part, and at the end of every request. A request also ends if its connection breaks
-//! or another request takes over. Bytes with an announced checksum or digest are kept only if all arrive and match.
-//! After any failure, the session drops its memory, and the next command starts from the rows.
+//! **When bytes are kept.** The state in memory is only a cache of the rows. Received bytes are kept as soon as the
+//! session has written the upload record that counts them. The session writes this record at the end of every part and
+//! at the end of every request. A request also ends if its connection breaks or another request takes over. If a
+//! request announces a checksum or digest, its bytes are kept only if all of them arrive and match. After any failure,
+//! the session drops the state in memory, and the next command starts from the rows.
 //!
-//! **The end.** With the last byte, the upload enters the stage `Storing`: the session stores the object, then
-//! commits the file. Both steps can be repeated. The next request or the alarm repeats them if they fail.
+//! **The end.** When the last byte has arrived, the upload enters the stage `Storing`: the session stores the object
+//! and then commits the file. Both steps can be repeated. If a step fails, the next request or the alarm repeats the
+//! step.
 
 use std::sync::{Arc, Mutex};
 
@@ -44,7 +46,7 @@ pub(super) const OUTCOME_KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 /// Time after which the alarm repeats a step that failed.
 pub(super) const RETRY_AFTER: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a check of the owner's account stays valid, so that not every request of an upload reads the database.
+/// How long a check of the owner's account stays valid. So not every request for an upload reads the database.
 const ACCOUNT_CHECK_VALID_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// The session of one upload.
@@ -101,8 +103,8 @@ impl ResumableUpload {
         }
     }
 
-    /// Runs the alarm: finishes the upload, ends it as expired, repeats its clean-up, or deletes the rows of the
-    /// session.
+    /// Runs the alarm: finishes the upload, ends the upload as expired, repeats a clean-up that failed, or deletes the
+    /// rows of the session.
     async fn run_alarm(&self) -> Result<()> {
         if self.lock.receiving_at().is_some() {
             return Ok(self.store.set_alarm(self.app.now().plus(MAX_IDLE_TIME)).await?);
@@ -132,11 +134,11 @@ impl ResumableUpload {
         };
         if let Err(problem) = outcome {
             if matches!(state.record.stage, UploadStage::Over { cleaned: true, .. }) {
-                // The upload was abandoned, and its bytes were deleted. There is nothing to do.
+                // The upload was abandoned, and its bytes were deleted. Nothing is left to repeat.
                 return Ok(());
             }
             *guard = None;
-            self.log("the alarm of an upload failed; it will try again", &problem);
+            self.log("the alarm of an upload failed; the alarm will run again", &problem);
             self.store.set_alarm(now.plus(RETRY_AFTER)).await?;
         }
         Ok(())
@@ -154,8 +156,8 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Waits for memory for a body: one part, a piece and the profile. The request does not hold the upload's lock
-    /// while it waits.
+    /// Waits for the memory that a request with a body needs: one part, a piece and the profile. The request does not
+    /// hold the upload's lock while it waits.
     async fn lease_for(
         &self,
         body: Option<Box<dyn NativeBody>>,
@@ -197,7 +199,7 @@ impl ResumableUpload {
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body).await {
             Ok(()) => Ok(state.record.progress()),
-            // The request that interrupted this request has the upload's address. It continues after the kept bytes.
+            // The request that interrupted this request knows the upload's address, and continues after the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
                 *guard = None;
                 Ok(self.load_state(&mut guard)?.record.progress())
@@ -225,7 +227,7 @@ impl ResumableUpload {
         announced: DeclaredBody,
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
-        // A request with another offset does not interrupt the one that is receiving.
+        // A request with another offset does not interrupt the request that is receiving.
         if let Some(at) = self.lock.receiving_at().filter(|at| *at != offset) {
             return Err(wrong_offset(at));
         }

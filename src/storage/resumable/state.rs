@@ -37,7 +37,7 @@ pub(super) struct DeclaredBody {
 }
 
 impl DeclaredBody {
-    /// Whether the bytes are kept completely or not at all.
+    /// Whether the request announces a hash. If it does, the session keeps either all bytes of the body or none.
     pub(super) fn is_checked(&self) -> bool {
         self.checksum.is_some() || self.digest.is_some()
     }
@@ -48,9 +48,9 @@ pub(super) struct PartInProgress {
     pub(super) part: Box<dyn PartBuffer>,
     pub(super) rest: RestRows,
     pub(super) observers: UploadObservers,
-    /// The state of the observers at the end of the last part; `None` after it was saved.
+    /// The state of the observers at the end of the last full part; `None` after this state was saved.
     pub(super) at_last_part: Option<SavedState>,
-    /// The numbers of entries of the append-only state that are saved.
+    /// How many entries of the append-only state are saved.
     pub(super) grown: AppendOnlyCounts,
     /// The names of the rows that are deleted after the next save.
     pub(super) replaced: Vec<String>,

@@ -1,7 +1,7 @@
-//! The lock of an upload's writer, with takeover. A connection that hangs looks to the server like a slow one, and
-//! its client may reconnect long before the network reports the failure. So a new request interrupts the request
-//! that is receiving, waits until that request has saved its bytes, and then gets the lock. Bytes of two requests never
-//! mix.
+//! The lock that one request at a time holds while it writes to an upload, with takeover. The server cannot distinguish
+//! a connection that hangs from a slow connection. A client whose connection hangs may connect again long before the
+//! network reports the failure. So a new request interrupts the request that is receiving, waits until that request has
+//! saved its bytes, and then gets the lock. Bytes of two requests never mix.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex as SyncMutex, PoisonError};
@@ -19,7 +19,8 @@ const NOT_RECEIVING: u64 = u64::MAX;
 pub struct WriterLock<T> {
     value: Mutex<T>,
     waiting: AtomicUsize,
-    /// Offset of the request that is receiving; [`NOT_RECEIVING`] if there is none.
+    /// Number of bytes that the upload had received when the current read began; [`NOT_RECEIVING`] if no request is
+    /// receiving.
     receiving_at: AtomicU64,
     /// Aborts the current read.
     reading: SyncMutex<Option<AbortHandle>>,
@@ -27,14 +28,14 @@ pub struct WriterLock<T> {
 
 /// The result of an interruptible read.
 pub enum InterruptibleRead {
-    /// The number of bytes read, 0 at the end; or the error of the stream.
+    /// The number of bytes read (0 at the end of the stream), or the error of the stream.
     Done(Result<usize>),
     /// Another request waits for the lock.
     Interrupted,
 }
 
 impl<T> WriterLock<T> {
-    /// Creates an unlocked value.
+    /// Creates a lock that no request holds.
     pub fn new(value: T) -> Self {
         Self {
             value: Mutex::new(value),
@@ -54,7 +55,8 @@ impl<T> WriterLock<T> {
         self.value.lock().await
     }
 
-    /// Returns the offset of the request that is receiving, if there is one.
+    /// Returns the number of bytes that the upload had received when the current read began; `None` if no request is
+    /// receiving.
     pub fn receiving_at(&self) -> Option<u64> {
         Some(self.receiving_at.load(Ordering::SeqCst)).filter(|offset| *offset != NOT_RECEIVING)
     }
@@ -84,7 +86,8 @@ impl Drop for Waiting<'_> {
 pub struct Receiving<'a, T>(&'a WriterLock<T>);
 
 impl<T> Receiving<'_, T> {
-    /// Reads more bytes, unless another request waits for the lock.
+    /// Reads more bytes, unless another request waits for the lock. `offset` is the number of bytes that the upload has
+    /// received so far.
     pub async fn read(
         &self,
         source: &mut dyn ByteSource,

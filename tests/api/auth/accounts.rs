@@ -35,7 +35,7 @@ async fn several_users_may_register_without_an_email() {
 }
 
 #[tokio::test]
-async fn login_accepts_the_name_or_the_email_in_any_case() {
+async fn login_accepts_the_name_or_the_email_in_upper_and_lower_case() {
     let app = TestApp::new();
     let id = register(&app, "ada").await["user"]["id"].clone();
     let bodies = [
@@ -64,7 +64,7 @@ async fn a_user_name_takes_precedence_over_an_equal_email_of_another_user_at_log
 }
 
 #[tokio::test]
-async fn registration_with_a_taken_name_or_email_in_any_case_is_refused_and_writes_nothing() {
+async fn registration_with_a_taken_name_or_email_in_other_letter_case_is_refused_and_writes_nothing() {
     let app = TestApp::new();
     register(&app, "ada").await;
     let before = app.database.row_counts();
@@ -198,7 +198,7 @@ async fn a_django_hash_is_replaced_at_the_first_login() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_one_costs_only_its_own_hash() {
+async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_one_costs_only_the_work_of_its_hash() {
     let app = TestApp::new();
     register(&app, "ada").await;
     let work = async |login: &str, password: &str| {
@@ -211,12 +211,12 @@ async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_one_costs_on
     for login in ["ada", "bob", "nobody"] {
         assert_eq!(work(login, "wrong password").await, (1, 1000), "{login}");
     }
-    assert_eq!(work("ada", PASSWORD).await, (1, 0), "a right password costs only its own hash");
+    assert_eq!(work("ada", PASSWORD).await, (1, 0), "a right password costs only the work of its hash");
     assert_eq!(work("bob", PASSWORD).await, (0, 1000));
 }
 
 #[tokio::test]
-async fn a_wrong_password_costs_the_most_iterations_of_any_valid_django_hash() {
+async fn a_wrong_password_costs_the_greatest_number_of_iterations_in_any_valid_django_hash() {
     let app = TestApp::new();
     let most = async || {
         let most = cutty::sql::accounts::MostDjangoIterations { most: 2_000_000 };

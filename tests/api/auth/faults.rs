@@ -59,7 +59,7 @@ async fn a_failed_database_call_leaves_no_partial_change_of_an_account() {
             );
         }
     }
-    assert_eq!(broken, 7, "register 1, login 2, refresh 1, logout 1, user 2");
+    assert_eq!(broken, 7, "database calls: register 1, login 2, refresh 1, logout 1, user 2");
 }
 
 #[tokio::test]

@@ -30,7 +30,8 @@ impl Table {
         std::iter::once(line(self.columns.clone())).chain(rows).collect()
     }
 
-    /// Returns these columns of the rows in which `k` is `value`, or of all rows if there is no `value`.
+    /// Returns a table with `columns` and the rows in which `k` is `value`. If `value` is `None`, the table has all
+    /// rows.
     pub fn cut(&self, columns: &[&'static str], value: Option<&str>) -> Self {
         let index = |name: &str| self.columns.iter().position(|column| *column == name).unwrap();
         let places: Vec<_> = columns.iter().map(|name| index(name)).collect();

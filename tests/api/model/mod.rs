@@ -18,8 +18,9 @@ use file::{File, Table};
 /// Seeds that once failed.
 const REGRESSIONS: &[u64] = &[];
 
-/// The number of sequences, and the number of operations in each.
+/// The number of sequences.
 const SEEDS: u64 = 120;
+/// The number of operations in each sequence.
 const STEPS: usize = 60;
 
 const QUOTA: u64 = 400;
@@ -143,7 +144,8 @@ impl World {
         }
     }
 
-    /// Draws columns, and sometimes a value that `k` must have. Returns both, and the query of a cut with them.
+    /// Draws columns, and sometimes a filter: a value that the column `k` must have. Returns the columns, this value,
+    /// and the query of a cut with these columns and this filter.
     fn draw_cut(&mut self, table: &Table) -> (Vec<&'static str>, Option<String>, String) {
         let mut columns = table.columns.clone();
         if self.rng.once_in(2) {

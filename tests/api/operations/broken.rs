@@ -20,7 +20,7 @@ fn is_broken(case: &Case) -> bool {
     case.is_usual() && changes(case.0) || ALSO_BROKEN.contains(&case.0)
 }
 
-/// Runs alarms and sweeps until they must have deleted all temporary rows and objects.
+/// Moves the clock forward and runs alarms and sweeps. Afterwards, all temporary rows and objects must be deleted.
 async fn settle(app: &TestApp, case: &str) {
     for _ in 0..3 {
         app.advance(TimeDelta::hours(25));

@@ -1,5 +1,5 @@
 //! The number of calls that each operation makes to the database, the object store, named objects and the queue. The
-//! table is committed, so that every change is visible in a review. It must agree with the API description.
+//! table is committed, so that every change is visible in a review. The table must agree with the API description.
 
 use super::scene::Scene;
 use super::{CASES, Case, Operator};
@@ -113,7 +113,8 @@ async fn the_cost_of_a_route_does_not_depend_on_the_number_of_files() {
 const UNDESCRIBED_COSTS: [&str; 5] =
     ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
 
-/// Returns the number of R2 calls in the usual case. A description states this case first, up to the first `;` or `.`.
+/// Returns the number of R2 calls in the usual case. `cost` is the part of a description after "Costs". It states the
+/// usual case first, before the first `;` or `.`.
 fn calls_to_r2(cost: &str) -> usize {
     let usual = cost.split([';', '.']).next().unwrap_or_default();
     let words: Vec<_> = usual.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! Sends each request of the table as each kind of principal. The service must allow only what the principal may do.
+//! Sends each request in [`CASES`] as each kind of principal. The service must allow only what the principal may do.
 
 use chrono::TimeDelta;
 use cutty::domain::ids::{ApiKeyId, FileId, ShareId, UserId};
@@ -87,7 +87,8 @@ async fn an_api_key_may_send_exactly_the_requests_that_its_scopes_allow() {
     }
 }
 
-/// Returns the cases with an idempotency key that change something. Their setup is the state before the first request.
+/// Returns the cases that change something and have an idempotency key. For a case that repeats a request, the setup is
+/// replaced by the state before the first request.
 fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
     CASES.iter().filter_map(|case| match (case.1, case.2) {
         _ if !case.0.contains(", keyed") || case.0.ends_with("refused") => None,
@@ -191,7 +192,7 @@ async fn a_principal_that_owns_no_file_cannot_read_or_change_any_file() {
 }
 
 #[tokio::test]
-async fn the_audit_log_names_the_principal() {
+async fn the_audit_log_names_the_principal_of_each_request() {
     let (app, file) = with_a_file().await;
     app.log.take();
     app.send(get(&path(&file)).by(share(file["id"].as_str().unwrap()))).await.expect(200);

@@ -1,5 +1,6 @@
-//! The audit record of each operation: rows of `file_access_logs`, and log lines with an action. The snapshot of this
-//! table is committed, so that a review shows every change.
+//! The audit record of each operation: rows of `file_access_logs`, and log lines with an action. The test writes the
+//! records of all operations as one text and compares it with the snapshot in this file. So a review shows every change
+//! of a record.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -74,7 +75,7 @@ async fn left_by(case: &Case) -> String {
 }
 
 #[tokio::test]
-async fn each_operation_writes_the_audit_rows_and_log_lines_of_the_table() {
+async fn each_operation_writes_the_audit_rows_and_log_lines_in_the_snapshot() {
     let mut table = String::new();
     for case in CASES {
         table += &format!("{:<44} {}\n", case.0, left_by(case).await);

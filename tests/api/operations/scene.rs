@@ -24,8 +24,8 @@ pub enum Setup {
     Saved,
     /// Ada has a file and has sent the same request before.
     Repeat,
-    /// Ada has a file and has sent the same request before. The effect of that request is recorded, its response is
-    /// not.
+    /// Ada has a file and has sent the same request before. The effect of the first request is recorded, but its
+    /// response is not stored.
     LostResponse,
     /// Ada has a resumable upload that has received half of its bytes.
     HalfUpload,

@@ -122,8 +122,8 @@ async fn the_retention_periods_come_from_the_configuration() {
         app.advance(TimeDelta::days(day) - TimeDelta::milliseconds(1));
         sweep_all(&app).await;
         assert!(names.iter().all(|name| counts(&app)[name] != 0), "{names:?}");
-        // The sweeps compare ids, which contain their time in milliseconds, so they keep the rows of the last
-        // millisecond for one millisecond more.
+        // An id contains the time of its row in whole milliseconds. Some sweeps compare ids instead of times, so they
+        // keep a row for up to one millisecond more.
         app.advance(TimeDelta::milliseconds(2));
         sweep_all(&app).await;
         assert!(names.iter().all(|name| counts(&app)[name] == 0), "{names:?}");
@@ -147,7 +147,8 @@ async fn old_addresses_are_erased_in_pages_and_new_entries_keep_their_addresses(
         app.run_sweep("erase_callers").await.unwrap();
         assert_eq!(app.database.value(left), expected);
     }
-    // If its cursor is lost, the sweep starts again at the first entry and still keeps the address of the new entry.
+    // Without its cursor, the sweep starts at the first entry again. It must keep the address of the new entry then,
+    // too.
     app.database.execute("DELETE FROM sweep_cursors");
     for _ in 0..4 {
         app.run_sweep("erase_callers").await.unwrap();

@@ -138,7 +138,7 @@ async fn every_run_writes_a_report_and_reports_are_listed_in_pages() {
     assert_eq!(app.database.row_counts()["sweep_runs"], kinds as u64, "reports are kept for 30 days");
 }
 
-/// Returns an application in which the sweep has as much due work as one run may do.
+/// Returns an application with as many due items of the sweep as one run may handle.
 async fn busy(sweep: &str) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");

@@ -1,4 +1,4 @@
-//! Sweeps of uploads in several requests that are not completed in time.
+//! The sweep of expired uploads: a client began an upload in several requests and did not complete it in time.
 
 use chrono::TimeDelta;
 use cutty::ports::ObjectStore;

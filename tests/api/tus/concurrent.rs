@@ -1,4 +1,4 @@
-//! Concurrent requests of one upload.
+//! Concurrent requests to one upload.
 
 use std::sync::atomic::Ordering;
 

@@ -168,7 +168,7 @@ async fn head_returns_the_file_id_for_a_day_if_the_session_crashes_after_its_com
             assert!(response.has("x-file-id"));
         }
         scene.assert_only_file_is(&bytes).await;
-        scene.assert_nothing_is_left("died").await;
+        scene.assert_nothing_is_left("after a crash").await;
     }
 }
 
@@ -204,7 +204,7 @@ async fn head_returns_410_for_an_upload_that_its_alarm_ended() {
     scene.send(tus(head(&path))).await.expect(410);
 }
 
-/// Storage of a named object in which every read of a row fails.
+/// The storage of a named object. Every read of a row fails.
 struct UnreadableStorage;
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Bytes in chunks and pieces of any length, connections that break, and uploads of deferred length.
+//! Tests of uploads whose chunks and pieces have any length, whose connections break, or whose length is deferred.
 
 use serde_json::json;
 

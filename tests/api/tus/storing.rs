@@ -119,7 +119,7 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(10))).await.1,
         [1, 2, 1, 0],
-        "a body that is one part is stored by one call"
+        "a file of one part is stored with one put; the other put stores the profile"
     );
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(PART + 1))).await.expect(204);

@@ -24,7 +24,7 @@ const MAX_KEY_BYTES: usize = 1024;
 /// The largest number of objects on a page of a listing.
 const MAX_LISTED: u32 = 1000;
 
-/// The effects of the calls.
+/// Helpers that carry out the calls of the port on the objects in memory.
 impl MemoryObjects {
     /// Stores bytes as a part.
     pub async fn put_part(
@@ -143,7 +143,7 @@ impl MemoryObjects {
         let subject = key.to_string();
         assert!(
             (1..=MAX_KEY_BYTES).contains(&subject.len()),
-            "the key has {} bytes, more than R2 allows",
+            "the key has {} bytes, but R2 allows 1 to 1024",
             subject.len()
         );
         let call = Call { port: Port::Objects, method, subject, statements: 1 };
@@ -295,7 +295,8 @@ impl ObjectStore for MemoryObjects {
     }
 }
 
-/// Converts a body to the body type of this double. The platform's adapter also accepts only bodies of its own type.
+/// Converts a body to the body type of this double. Panics for other bodies. The platform's adapter also accepts only
+/// bodies of its own type.
 fn own(body: Box<dyn NativeBody>) -> TestBody {
     *body.into_any().downcast().expect("the body is not a `TestBody`")
 }

@@ -84,7 +84,7 @@ pub struct MemoryObjects {
     clock: Arc<ManualClock>,
 }
 
-/// Access that bypasses the service.
+/// Methods with which tests read and change objects directly, without the service.
 impl MemoryObjects {
     pub fn new(faults: Faults, clock: Arc<ManualClock>) -> Arc<Self> {
         let state = State { min_part_bytes: MIN_PART_BYTES, ..State::default() };
@@ -110,12 +110,12 @@ impl MemoryObjects {
         self.state().objects.keys().cloned().collect()
     }
 
-    /// Returns the keys of files: all keys except those of profiles.
+    /// Returns all keys except the keys of sidecars.
     pub fn file_keys(&self) -> Vec<String> {
         self.keys().into_iter().filter(|key| !key.contains("/metadata/")).collect()
     }
 
-    /// Returns the object, or `None` if there is none.
+    /// Returns the object under a key, or `None` if there is no such object.
     pub fn object(&self, key: &str) -> Option<Object> {
         self.state().objects.get(key).cloned()
     }
@@ -127,8 +127,8 @@ impl MemoryObjects {
 
     /// Returns the id and the key of each multipart upload that has at least one part.
     ///
-    /// Uploads without parts are no violation: if the response with the id of a new upload is lost, the service cannot
-    /// abort the upload, and the store drops it after seven days.
+    /// An upload without parts is no violation. If the response with the id of a new upload is lost, the service cannot
+    /// abort this upload. Then the store drops the upload after seven days.
     pub fn open_uploads(&self) -> Vec<(String, String)> {
         let state = self.state();
         let with_parts = state.multiparts.iter().filter(|(_, upload)| !upload.parts.is_empty());

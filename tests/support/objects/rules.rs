@@ -67,8 +67,8 @@ pub(super) fn slice(bytes: &Bytes, range: ByteRange) -> Result<Bytes, StoreError
     Ok(bytes.slice(range.start() as usize..=end as usize))
 }
 
-/// Joins the parts. The etags must match the stored parts, all parts except the last must have the same length, and no
-/// part except the last may be shorter than `min_part_bytes`.
+/// Joins the parts. The etags must match the stored parts. All parts except the last must have the same length, which
+/// must be at least `min_part_bytes`. The last part must not be longer than the others.
 pub(super) fn join(
     parts: &BTreeMap<u16, (String, Bytes)>,
     part_etags: &[String],
@@ -101,8 +101,8 @@ pub(super) fn check_limits(object: &NewObject) {
     assert!(bytes <= MAX_LABEL_BYTES, "the labels have {bytes} bytes, more than R2 allows");
 }
 
-/// Returns an etag of 32 hex digits that depends only on the bytes. If an object is stored by a single put, its etag in
-/// R2 depends only on the bytes too.
+/// Returns an etag of 32 hex digits that depends only on the bytes. The etag that R2 gives an object stored by a single
+/// put also depends only on the bytes.
 pub(super) fn content_etag(bytes: &[u8]) -> String {
     sha256_hex(bytes)[..32].to_owned()
 }

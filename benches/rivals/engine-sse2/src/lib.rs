@@ -1,5 +1,5 @@
-//! The sources of `engine`, compiled as if the processor had SSE2 and nothing newer: 128-bit vectors, as in wasm. So
-//! the same code is compared in wasm and natively.
+//! The sources of `engine`, compiled as if the processor had SSE2 and nothing newer. SSE2 has 128-bit vectors, as wasm
+//! has. So a benchmark can compare the wasm build of this code with a native build that uses vectors of the same width.
 
 #![allow(dead_code)] // parts that only the rest of the product calls
 #![allow(clippy::all)] // the product's own lints check these sources

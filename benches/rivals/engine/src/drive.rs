@@ -1,4 +1,4 @@
-//! Runs one cut as the product does: input pieces of 256 KiB, output pieces of about the same size.
+//! Runs one cut as the product does, with input pieces of 256 KiB and output pieces of about the same size.
 
 use std::io::{BufRead, Write};
 

@@ -1,4 +1,4 @@
-//! Compares cuts with other parsers. Another parser must read the same cells from the output and from the file.
+//! Compares cuts with other parsers. Another parser must read the same cells from the output of a cut as from its file.
 
 use super::{TestCut, number_rows};
 use crate::csv::csv_crate::read_with_csv_crate;
@@ -6,7 +6,7 @@ use crate::csv::write::options::{Newline, OutputFormat};
 use encoding_rs::UTF_8;
 use proptest::prelude::*;
 
-/// Pads or truncates each record to the number of fields of the first record.
+/// Gives each record as many fields as the first record has: adds empty fields or removes the last fields.
 fn padded(mut records: Vec<Vec<Vec<u8>>>) -> Vec<Vec<Vec<u8>>> {
     let columns = records.first().map_or(0, Vec::len);
     records.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
@@ -62,7 +62,7 @@ proptest! {
         for (row, record) in rows.iter().zip(expected.iter().skip(1)) {
             let mut cells: Vec<&str> = row.values().filter_map(|cell| cell.as_str()).collect();
             let mut wanted: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell)).collect();
-            // The members of an object have no order.
+            // The map does not keep the order of the members, so both lists are sorted before they are compared.
             cells.sort_unstable();
             wanted.sort_unstable();
             prop_assert_eq!(cells, wanted);

@@ -1,6 +1,7 @@
 //! Finds the first occurrence of a segment with `_` by the Shift-And algorithm (Baeza-Yates and Gonnet, "A new approach
-//! to text searching", 1992). Its state has one bit for each character of the segment. The bit is set if the text read
-//! so far ends with the part of the segment up to and including this character.
+//! to text searching", 1992). The state of the search has one bit for each character of the segment. The bit of a
+//! character is set if the text that was read so far ends with the beginning of the segment, up to and including this
+//! character.
 //!
 //! Each character of the text costs one word operation per 64 characters of the segment. The cost does not depend on
 //! which characters the text and the segment have.
@@ -20,10 +21,10 @@ type Mask = Box<[u64]>;
 /// A compiled segment.
 #[derive(Debug, Clone)]
 pub(super) struct BitSearch {
-    /// The characters of the segment, sorted by their bytes. The mask of a character has the positions at which it may
-    /// occur.
+    /// The characters of the segment, sorted by their bytes, each with a mask. A bit of the mask is set if the
+    /// character matches the segment at the position of the bit.
     masks: Vec<(Vec<u8>, Mask)>,
-    /// The positions of `_`: characters that are not in `masks` may occur only there.
+    /// The positions of `_`. A character that is not in `masks` matches only at these positions.
     any_mask: Mask,
     /// Index into `masks` for each ASCII character of the segment.
     ascii: [Option<u16>; 128],
@@ -31,7 +32,7 @@ pub(super) struct BitSearch {
 }
 
 impl BitSearch {
-    /// Compiles a segment; `None` if it is empty or longer than the longest pattern.
+    /// Compiles a segment. Returns `None` if the segment is empty or longer than the longest pattern.
     pub(super) fn new(tokens: &[PatternToken], characters: usize) -> Option<Self> {
         let words = characters.div_ceil(WORD_BITS);
         if words == 0 || words > MAX_WORDS {
@@ -76,7 +77,8 @@ impl BitSearch {
         Some(Self { masks, any_mask, ascii, characters })
     }
 
-    /// Returns the rest of `text` after the first occurrence of the segment.
+    /// Returns the rest of `text` after the first occurrence of the segment. Returns `None` if `text` does not contain
+    /// the segment.
     pub(super) fn skip_past<'a>(&self, mut text: &'a [u8]) -> Option<&'a [u8]> {
         let mut state = [0_u64; MAX_WORDS];
         let state = &mut state[..self.any_mask.len()];

@@ -3,13 +3,14 @@
 /// A token of a segment.
 #[derive(Debug, Clone)]
 pub(super) enum PatternToken {
-    /// A text, folded.
+    /// Text that the cell must have at this place, folded.
     Text(Vec<u8>),
-    /// A number of arbitrary characters.
+    /// Consecutive `_`: this number of arbitrary characters.
     Any(usize),
 }
 
-/// Returns the length of the first character in bytes; `None` if `text` is empty.
+/// Returns the length of the first character in bytes; `None` if `text` is empty. A byte that is not part of valid
+/// UTF-8 counts as one character.
 pub(super) fn character_bytes(text: &[u8]) -> Option<usize> {
     let claimed = match text.first()? {
         0xc2..=0xdf => 2,

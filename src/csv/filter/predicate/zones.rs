@@ -1,10 +1,10 @@
 //! Evaluates a predicate for a whole zone, from the [`Span`]s of its columns.
 //!
-//! The outcome is that no record matches, that every record matches, or that this is unknown. The first two outcomes
-//! are certain, so pruning never changes a result. They are certain because cells and operands are rounded in the same
-//! way: numbers to the nearest double, dates to whole seconds, text to its first eight bytes. Rounding keeps the order:
-//! if two rounded values differ, the exact values are in the same order. If the rounded values are equal, the outcome
-//! is unknown.
+//! There are three outcomes: no record matches, every record matches, or unknown. The first two outcomes are certain,
+//! so pruning never changes a result. They are certain because cells and operands are rounded in the same way: numbers
+//! to the nearest double, dates to whole seconds, text to its first eight bytes. Rounding keeps the order: if two
+//! rounded values differ, the exact values are in the same order. If the rounded values are equal, the outcome is
+//! unknown.
 
 use super::{Bound, CellMatcher, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
@@ -270,7 +270,7 @@ impl TextSet {
         numbers.sort_by(f64::total_cmp);
         Self {
             has_empty: texts.iter().any(|text| text.is_empty()),
-            // The texts are sorted, and prefixes keep their order.
+            // The texts are sorted, so their prefixes are sorted too.
             prefixes: filled().map(|text| prefix_of(text)).collect(),
             numbers: numbers.into_boxed_slice(),
         }

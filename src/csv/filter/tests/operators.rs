@@ -1,5 +1,5 @@
-//! Tests of every operator in the table. They also test a new operator without a change here; only its definition in
-//! [`super::definitions`] must be added.
+//! Tests of every operator in the table. They also test each operator that is added to the table later. Only its
+//! definition must be added, in [`super::definitions`].
 
 #![allow(clippy::panic)]
 
@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::definitions::is_kept;
 use super::*;
 
-/// Texts that are used both as values and as cells, chosen so that the operators give different results. If a new
-/// operator needs another text, add it.
+/// Texts that are used both as values and as cells. For each operator, some pairs of these texts match and others do
+/// not. If this is not true for a new operator, add texts.
 #[rustfmt::skip]
 const TEXTS: &[&str] = &[
     "", " ", "\0", "x\ny",
@@ -40,7 +40,8 @@ fn samples(operator: Operator) -> Vec<Vec<String>> {
     taken.collect()
 }
 
-/// Returns key and value of the condition in the query form. Several values are one CSV record with every value quoted.
+/// Returns the key and the value of the condition in the query form. Two or more values become one CSV record in which
+/// every value is quoted.
 fn pair(operator: Operator, values: &[String]) -> (String, String) {
     let quoted = |value: &String| format!("\"{}\"", value.replace('"', "\"\""));
     let value = match operator.arity() {
@@ -74,7 +75,7 @@ fn every_operator_agrees_with_its_definition() {
         }
         assert!(
             kept > 0 && dropped > 0,
-            "add TEXTS for {operator:?}: it keeps {kept} cells and drops {dropped}"
+            "add texts to TEXTS: {operator:?} keeps {kept} cells and drops {dropped}"
         );
     }
 }
@@ -143,7 +144,7 @@ fn names_signs_and_keywords_are_unique_and_valid() {
 /// The public documentation of the operators.
 const API_DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md"));
 
-/// Returns the paragraph on filters, joined into one line.
+/// Returns the section of `docs/api.md` on filters, joined into one line.
 fn documentation() -> String {
     let section = API_DOCUMENT.split("\n### ").find(|section| section.starts_with("Filters\n"));
     let section = section.expect("docs/api.md has a section Filters");
@@ -173,7 +174,7 @@ fn every_operator_is_documented() {
     }
 }
 
-/// Generates texts of few different letters and digits, so that a value and a cell are often similar.
+/// Generates texts from a few different letters and digits, so that a value and a cell are often similar.
 fn similar_text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[abAÉé]{0,5}",

@@ -6,7 +6,8 @@ use crate::csv::record::value::Value;
 use crate::csv::record::value::prefix_of;
 use std::cmp::Ordering;
 
-/// Maximum number of bytes of a value that are kept: enough for common numbers and dates, and to recognise a text.
+/// Maximum number of bytes of a value that are kept. This is enough for common numbers and dates. A longer text can be
+/// recognised by its start.
 const MAX_VALUE_BYTES: usize = 48;
 
 /// The start of a value, stored inline.
@@ -41,7 +42,7 @@ impl KeptValue {
         &self.bytes[..usize::from(self.len)]
     }
 
-    /// Returns the eight bytes after the first eight, as a big-endian number like a prefix.
+    /// Returns bytes 8 to 15 of the value as a big-endian number, as [`prefix_of`] does for bytes 0 to 7.
     pub(super) fn next(&self) -> u64 {
         prefix_of(&self.bytes[8..16])
     }

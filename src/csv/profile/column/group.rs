@@ -57,7 +57,7 @@ impl HotColumn {
     #[inline(never)]
     fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
         // Many texts start with the same letter as `true` or `false`. This loop compares the first four letters of all
-        // cells without a branch. It shows that most of these texts are no booleans.
+        // cells without a branch. Usually no cell starts with `true` or `fals`. Then no whole cell must be compared.
         let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
         let booleans = match may_be_some {
             true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
@@ -117,8 +117,8 @@ impl HotColumn {
             zone.widen(low);
             zone.widen(high);
         }
-        // If several cells have this number, `position` finds the first one. The column would keep the same cell if
-        // they were added one by one.
+        // If several cells have this number, `position` finds the first of them. The column would keep the same cell if
+        // the cells were added one by one.
         for (number, integer) in [(low, integers.low), (high, integers.high)] {
             if (number < self.numbers.0 || number > self.numbers.1)
                 && let Some(at) = cells.position(integer)
@@ -159,8 +159,8 @@ impl HotColumn {
         true
     }
 
-    /// Updates the smallest and the greatest text of the column from the cells that have one of `prefixes`: the
-    /// smallest and the greatest prefix of `cells`.
+    /// Updates the smallest and the greatest text of the column. `prefixes` are the smallest and the greatest prefix of
+    /// `cells`. Only cells with one of these prefixes can hold a new smallest or greatest text.
     #[inline(never)]
     fn add_extreme_texts(
         &mut self,

@@ -1,4 +1,4 @@
-//! Statistics of a column in the current zone. When the zone ends, its zone map is made from them.
+//! Statistics of a column in the current zone. When the zone ends, its zone map is made from these statistics.
 
 use super::extremes::Extremes;
 use super::kinds::Kinds;
@@ -85,7 +85,7 @@ impl ZoneColumn {
         self.sum += number;
     }
 
-    // This is a separate function because the compiler would otherwise store both bounds for every number.
+    // This code is a separate function, because an inlined version would store both bounds for every number.
     #[inline(never)]
     pub(super) fn widen(&mut self, number: f64) {
         let (low, high) = self.numbers;

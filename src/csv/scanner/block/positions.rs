@@ -7,7 +7,7 @@
 
 use super::BLOCK_BYTES;
 
-/// Writes the positions of the set bits in `masks` to `slots` and returns their number. The masks are those of
+/// Writes the positions of the set bits in `masks` to `slots` and returns the number of positions. The masks belong to
 /// consecutive blocks, and the first block is at `base`. `slots` must have 64 entries for each mask. `typical` is the
 /// estimated number of set bits in a mask.
 #[inline(always)]
@@ -31,8 +31,8 @@ pub(super) fn write_positions(
     }
 }
 
-/// Estimates the number of set bits in the mask of a block, from their total number in earlier blocks: one more than
-/// the average, so that few blocks have more.
+/// Estimates the number of set bits in the mask of one block, if `blocks` earlier blocks have `bits` set bits in total.
+/// The estimate is one more than the average, so that few blocks have more set bits than the estimate.
 pub(super) fn typical_per_block(bits: usize, blocks: usize) -> usize {
     bits / blocks.max(1) + 1
 }

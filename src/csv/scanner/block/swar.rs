@@ -2,7 +2,7 @@
 
 use super::{BLOCK_BYTES, Block, Masks};
 
-/// 64-bit words. They need no vector instructions.
+/// The implementation of [`Masks`] with 64-bit words. It needs no vector instructions.
 pub(in crate::csv) struct Swar;
 
 impl Masks for Swar {

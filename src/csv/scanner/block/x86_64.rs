@@ -37,7 +37,7 @@ impl Masks for Sse2 {
     }
 }
 
-/// AVX2. Use it only where AVX2 and PCLMULQDQ have been detected.
+/// AVX2. Use this type only where AVX2 and PCLMULQDQ have been detected.
 pub(in crate::csv) struct Avx2;
 
 impl Masks for Avx2 {
@@ -71,7 +71,7 @@ impl Masks for Avx2 {
     }
 }
 
-/// AVX-512. Use it only where AVX-512 BW, AVX-512 VBMI2 and PCLMULQDQ have been detected.
+/// AVX-512. Use this type only where AVX-512 BW, AVX-512 VBMI2 and PCLMULQDQ have been detected.
 pub(in crate::csv) struct Avx512;
 
 /// The position of each byte of a block.
@@ -130,8 +130,9 @@ impl Masks for Avx512 {
     }
 }
 
-/// Writes the positions of the set bits, counted from `base`, to the first slots. Writes at least `at_once`
-/// slots, so that the CPU rarely mispredicts the loop count. Use it only where AVX-512 VBMI2 has been detected.
+/// Writes the positions of the set bits, counted from `base`, to the first slots. Always writes at least `at_once`
+/// slots. So the number of iterations is usually the same, and the CPU rarely mispredicts it. Use this function only
+/// where AVX-512 VBMI2 has been detected.
 #[inline(always)]
 fn compress(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
     const PLACES_AT_ONCE: usize = 16;
@@ -163,6 +164,6 @@ unsafe fn prefix_xor(bits: u64) -> u64 {
 
 #[inline(always)]
 fn prefetch(bytes: &[u8]) {
-    // SAFETY: every x86-64 CPU has the instruction. It is only a hint and accesses no memory.
+    // SAFETY: every x86-64 CPU has the prefetch instruction. It is only a hint, and it is valid for any address.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().cast()) };
 }
