@@ -1,7 +1,7 @@
 //! Compares a download through the product with a bare Worker that sends the same object through the same native pipe.
 //!
-//! The two downloads alternate, so that the state of the machine is the same for both. The result is the median of the
-//! ratios of the pairs.
+//! The two downloads alternate, so that the state of the machine is the same for both. Each pair of downloads gives one
+//! ratio, and the result is the median of these ratios.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -3,9 +3,9 @@
 //! many cuts wait for their clients.
 //!
 //! The local object store runs in the same process and takes memory for a put. So an upload is compared with a bare
-//! `put` of the same body, and a cut with an idle process. Each measurement uses a process that was started for it and
-//! warmed up by one small request. Uploads alternate with bare puts. The report shows the smallest value of the uploads
-//! and the smallest value of the bare puts. Wasm memory never shrinks, so its size is its peak.
+//! `put` of the same body. A cut is compared with an idle process. Each measurement uses a process that was started for
+//! this measurement and warmed up by one small request. Uploads alternate with bare puts. The report shows the smallest
+//! value of the uploads and the smallest value of the bare puts. Wasm memory never shrinks, so its size is its peak.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -3,8 +3,9 @@
 //!
 //! `cargo bench --bench profile [-- FILE.csv …]` measures generated files, and then the given files. The generated
 //! files come from a seed, and no byte range in them repeats. Times are CPU time on Linux and wall time elsewhere. Each
-//! is the median of several alternating runs. The column `sidecar %` is the size of the stored profile. The last column
-//! is the time to compare the file with its digests, which includes one copy of each block.
+//! time is the median of several alternating runs. The column `sidecar %` is the size of the stored profile, in percent
+//! of the size of the file. The last column is the time to compare the file with its digests. This time includes one
+//! copy of each block.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use cutty::csv::profile::{DIGEST_BLOCK_BYTES, Profile, ProfiledBytes, Profiler};

@@ -30,7 +30,7 @@ die() {
 
 elapsed() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f s", to - from }'; }
 
-# step NAME DONE DO: calls the function DONE; if it fails, calls DO and then DONE again. Prints "ok" or "done".
+# step NAME DONE DO: calls the function DONE. If DONE fails, calls DO and then DONE again. Prints "ok" or "done".
 step() {
   local name="$1" done_check="$2" work="$3" from="$EPOCHREALTIME"
   if "$done_check"; then
@@ -118,9 +118,9 @@ wasm_rust_ready() {
   esac
 }
 
-# Puts the cargo and rustc that build the wasm first on PATH, and unsets variables that the caller may have set.
-# RUSTFLAGS would replace the flags of .cargo/config.toml. If a test calls this script, `cargo test` has set RUSTC and
-# others to the paths of another toolchain.
+# Sets the environment in which cargo builds the wasm. If Debian's Rust builds it, /usr/bin comes first on PATH. Unsets
+# variables that the caller may have set. RUSTFLAGS would replace the flags of .cargo/config.toml. If a test calls this
+# script, `cargo test` has set RUSTC and others to the paths of another toolchain.
 use_wasm_rust() {
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
   unset RUSTC RUSTDOC RUSTC_WRAPPER CARGO LD_LIBRARY_PATH
@@ -144,13 +144,13 @@ NODE_STAMP="$ROOT/node_modules/.installed-lock"
 
 npm_is_current() { [[ -x node_modules/.bin/wrangler ]] && cmp -s package-lock.json "$NODE_STAMP"; }
 # bindgen reads data that the macros of the crate `wasm-bindgen` wrote into the module. The format of this data changes
-# with each version, so both versions must be equal.
+# with each version, so bindgen and the macros must have the same version.
 bindgen_fits() {
   [[ "$(locked_version wasm-bindgen Cargo.lock)" == "$(locked_version wasm-bindgen-cli-support scripts/bindgen/Cargo.lock)" ]]
 }
 bindgen_is_built() { [[ -x "$BINDGEN" ]] && bindgen_fits; }
 
-# wrangler needs a newer Node than many machines have; the npm package `node` contains one.
+# wrangler needs a newer Node than many machines have. The npm package `node` contains a Node that is new enough.
 use_node_tools() { export PATH="$ROOT/node_modules/.bin:$PATH"; }
 
 # Local servers make no outgoing connections: no usage reports, and no look-up of the request's `cf` properties.

@@ -3,9 +3,9 @@
  * panic. scripts/build-wasm bundles this file with `index.js`, the bindings that wasm-bindgen writes, into
  * `build/index.js`.
  *
- * A panic leaves the module's memory in an unknown state, so no code may use it again. The bindings record the panic as
- * `criticalError`. The next request then resets the module. An object from before the panic is constructed again, with
- * the arguments of its first construction, when it is used next.
+ * A panic leaves the module's memory in an unknown state, so no code may use this memory again. The panic hook of the
+ * crate `worker` and `handleMaybeCritical` set `criticalError`. If it is set, the next request resets the module. An
+ * object that was constructed before the panic is constructed again at its next use, with the same arguments.
  *
  * This is the shim that worker-build 0.8.7 generates (github.com/cloudflare/workers-rs, Apache-2.0), but this file
  * lists our exports by name. When the crate `worker` gets a new version, compare this file with the generated shim.

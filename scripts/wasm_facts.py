@@ -101,7 +101,7 @@ VECTOR_LANE = set(range(21, 35))  # extract_lane, replace_lane
 def skip_try_table_catches(code: Reader) -> None:
     code.skip_leb()  # block type
     for _ in range(code.leb()):
-        code.skip_lebs(2 if code.byte() < 2 else 1)  # catch and catch_ref name a tag and a label, the others a label
+        code.skip_lebs(2 if code.byte() < 2 else 1)  # catch, catch_ref: tag and label; others: label
 
 
 def skip_vector_immediates(code: Reader) -> None:

@@ -25,8 +25,9 @@ pub struct Config {
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
     /// `MAX_CHUNK_SIZE`: minimum size of a part, for files that are uploaded in several requests. Default 5 MiB, the
-    /// minimum of R2. Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, a
-    /// part may be up to twice as long (at most 32 MiB), if the first chunk is then a whole number of parts.
+    /// minimum of R2. Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, the
+    /// parts may be up to twice as long as this minimum (at most 32 MiB), so that the first chunk is a whole number of
+    /// parts.
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -42,8 +43,8 @@ pub struct Config {
     pub waiting_quota_percent: u32,
     /// `MAX_USERS`: maximum number of accounts. Default: 1,000,000.
     pub max_users: u64,
-    /// `MAX_FILES_PER_USER`: maximum number of files of a user, including files in the trash. Together with files that
-    /// wait for their purge, a user may have twice as many. Default 100,000.
+    /// `MAX_FILES_PER_USER`: maximum number of files of a user, including files in the trash. These files and the files
+    /// that wait for their purge may together be twice as many. Default 100,000.
     pub max_files_per_user: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,

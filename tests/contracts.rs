@@ -115,7 +115,7 @@ fn the_stored_form_of_an_upload_record_does_not_change() {
 }
 
 #[test]
-fn the_form_of_commands_and_progress_of_uploads_does_not_change() {
+fn the_json_forms_of_upload_commands_and_of_upload_progress_do_not_change() {
     let digest = [7_u8; 32];
     let (sha1, sha256) = (json!({"sha1": &digest[..20]}), json!({"sha256": digest}));
     for mut command in [
@@ -174,7 +174,7 @@ fn the_text_and_the_hash_of_a_recipe_do_not_change() {
 }
 
 #[test]
-fn recorded_effects_of_older_versions_can_be_read() {
+fn effects_that_older_versions_recorded_can_be_read() {
     let id = "018f0000-0000-7000-8000-000000000001";
     for effect in [
         json!({"effect": "created", "file": id}),

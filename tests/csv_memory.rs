@@ -1,8 +1,8 @@
 //! The memory of a cut and of a profile does not depend on the length of the file.
 //!
 //! The files are generated while they are read. By default each test reads few bytes, because code without optimization
-//! is slow. `LONG=1 cargo test --release --test csv_memory` reads 10 GB of rows, and 50 GiB to fill the row index of a
-//! profile.
+//! is slow. With `LONG=1 cargo test --release --test csv_memory`, the longest cuts read 10 GB each, and the profile of
+//! a thousand columns reads 50 GiB.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "support/weighing.rs"]
@@ -40,7 +40,8 @@ struct Stream {
 const DIGITS: usize = 12;
 
 impl Stream {
-    /// Creates the file. `row` must start with `DIGITS` characters. The number of each row replaces these characters.
+    /// Creates the file. Every row is a copy of `row` in which the number of the row replaces the first `DIGITS`
+    /// characters.
     fn new(header: &str, row: &str) -> Self {
         Self { row: format!("{row}\n").into(), number: 0, pending: format!("{header}\n").into() }
     }
@@ -135,7 +136,7 @@ fn profile(mut stream: Stream, size_bytes: u64) -> (usize, Profile) {
 
 #[test]
 fn profiling_a_thousand_columns_takes_at_most_eight_mebibytes() {
-    // Rows of 1 MiB, so that each row starts a zone.
+    // Rows of about 1 MB, so that almost every row starts a zone.
     let cell = |column: usize| format!(",{}", "x".repeat(900 + column % 200));
     let header = (0..1000).map(|column| format!("column {column}")).collect::<Vec<_>>().join(",");
     let row = format!("000000000000{}", (1..1000).map(cell).collect::<String>());

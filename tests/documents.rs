@@ -10,7 +10,7 @@ use std::process::Command;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Returns the Markdown files that git tracks or would track.
+/// Returns the Markdown files that git tracks, and the new Markdown files that git does not ignore.
 fn documents() -> Vec<PathBuf> {
     let list = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"])
@@ -20,7 +20,7 @@ fn documents() -> Vec<PathBuf> {
     assert!(list.status.success());
     let documents: Vec<PathBuf> =
         String::from_utf8(list.stdout).unwrap().lines().map(|path| root().join(path)).collect();
-    assert!(documents.len() > 40, "only {} documents: git did not list them", documents.len());
+    assert!(documents.len() > 40, "git listed only {} documents", documents.len());
     documents.into_iter().filter(|path| path.exists()).collect()
 }
 

@@ -96,7 +96,7 @@ fn only_the_adapters_and_the_entry_points_name_the_platform() {
 }
 
 #[test]
-fn the_csv_and_http_modules_use_no_async_clock_or_randomness() {
+fn the_csv_and_http_modules_use_no_clock_no_randomness_and_no_async_code() {
     for (path, text) in rust_below("src/csv").into_iter().chain(rust_below("src/http")) {
         let found = names_found(&text, &IMPURE);
         assert!(found.is_empty(), "{path} names {found:?}");
@@ -111,8 +111,9 @@ fn sql_occurs_only_in_src_sql() {
     }
 }
 
-/// The folders whose code reads files as CSV, and the only file in these folders that may read stored bytes into wasm.
+/// The folders whose code reads files as CSV.
 const READERS: [&str; 2] = ["src/cuts/", "src/routes/cuts/"];
+/// The only file in [`READERS`] that may read stored bytes into wasm.
 const COMPARES_BYTES: &str = "src/cuts/verified.rs";
 
 #[test]
@@ -158,7 +159,7 @@ fn no_text_for_users_names_a_type() {
 }
 
 #[test]
-fn a_type_name_in_a_text_is_found_and_an_ordinary_word_is_not() {
+fn a_type_name_in_a_text_is_found_and_an_ordinary_word_is_ignored() {
     let types = types_of("struct StoredPart { x: u8 } enum Part {} // struct InComment\n\"struct InText\"");
     assert_eq!(types, ["StoredPart"]);
     assert_eq!(sentences_naming("format!(\"StoredPart {n} of it\")", &types).len(), 1);
@@ -204,7 +205,7 @@ fn no_file_contains_a_package_registry_host() {
 }
 
 #[test]
-fn a_planted_platform_name_is_found_and_prose_is_not() {
+fn a_planted_platform_name_is_found_and_prose_is_ignored() {
     for text in
         ["use worker::Env;", "let x = ::worker::send();", "fn f(e: &worker::Error) {}", "use {worker as w};"]
     {
@@ -223,7 +224,7 @@ fn a_planted_platform_name_is_found_and_prose_is_not() {
 }
 
 #[test]
-fn a_planted_clock_or_await_is_found_and_prose_is_not() {
+fn a_planted_clock_or_await_is_found_and_prose_is_ignored() {
     for (text, wanted) in [
         ("async fn f() {}", "async"),
         ("x.await", "await"),
@@ -243,7 +244,7 @@ fn a_planted_clock_or_await_is_found_and_prose_is_not() {
 }
 
 #[test]
-fn planted_sql_is_found_and_prose_is_not() {
+fn planted_sql_is_found_and_prose_is_ignored() {
     for text in [
         "f(\"SELECT 1\")",
         "f(\"SELECT a\n FROM b\")",
@@ -267,7 +268,7 @@ fn planted_sql_is_found_and_prose_is_not() {
 }
 
 #[test]
-fn a_planted_binding_is_found_and_a_typed_statement_is_not() {
+fn a_planted_binding_is_found_and_a_typed_statement_is_ignored() {
     for text in [
         "Statement::new(sql)",
         "crate::ports::Statement::new(sql).bind(1)",

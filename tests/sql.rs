@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 const MAY_SCAN: &[(&str, &str)] = &[];
 
 /// The SHA-256 of each migration. Databases have applied the released migrations, so a released migration is never
-/// edited. A new migration corrects its mistakes.
+/// edited. To correct a mistake in a released migration, add a new migration.
 const CHECKSUMS: &[(&str, &str)] = &[
     ("0001_users.sql", "ab8b4de98fa41cacc1ba9b89fb3c85d470cb93397d79a8a6ccbeb10bea5de134"),
     ("0002_file_relatives.sql", "17c2b46c1d67a5824a1c3afab2732cf1213aa817f6d263282c2f73f52366cac6"),
@@ -78,8 +78,8 @@ fn scans(connection: &Connection, sql: &str) -> Vec<String> {
     scanned(&plan(connection, sql))
 }
 
-/// Returns the child columns of foreign keys for which there is no index that starts with the column. Without such an
-/// index, deleting a parent would scan the child table.
+/// Returns each column that references another table and with which no index starts. Without such an index, deleting a
+/// row of the other table would scan the table of this column.
 fn unindexed_references(connection: &Connection) -> Vec<String> {
     let mut found = Vec::new();
     for table in tables(connection) {
@@ -118,7 +118,8 @@ fn no_released_migration_was_edited() {
     for (name, sum) in &found {
         assert!(
             known.contains(&(name.clone(), sum.clone())),
-            "migrations/{name}: for a new migration, add (\"{name}\", \"{sum}\") to CHECKSUMS; a released one must not change"
+            "migrations/{name}: for a new migration, add (\"{name}\", \"{sum}\") to CHECKSUMS; \
+             a released migration must not change"
         );
     }
     assert_eq!(found.len(), known.len(), "a released migration is missing");
@@ -148,7 +149,7 @@ fn columns_that_break_running_code(migrations: &[(String, String)]) -> Vec<Strin
 }
 
 #[test]
-fn a_new_column_of_an_old_table_has_a_default_or_is_null() {
+fn a_new_column_of_an_old_table_has_a_default_or_may_be_null() {
     let found = columns_that_break_running_code(&migrations());
     assert!(found.is_empty(), "code that runs during a rollout cannot insert rows any more: {found:?}");
     let mut planted = migrations();
@@ -200,7 +201,7 @@ fn every_statement_compiles_within_the_limits() {
     assert!(!names.is_empty());
 }
 
-/// Returns the greatest number of terms of a compound SELECT in a text of several statements.
+/// Returns the number of terms in the longest compound SELECT of a text. The text may have several statements.
 fn most_compound_terms(sql: &str) -> usize {
     let words = |statement: &str| {
         let joins = ["UNION", "EXCEPT", "INTERSECT"];
@@ -301,7 +302,7 @@ fn a_time_in_another_format_is_found() {
 }
 
 #[test]
-fn the_compatibility_view_has_the_old_column_names_and_only_kept_files() {
+fn the_compatibility_view_has_the_old_column_names_and_lists_only_kept_files() {
     let connection = migrated();
     for (id, status) in [("f", "active"), ("p", "pending"), ("d", "dead")] {
         let sql =

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use source::{Source, rust_below};
 
-/// Modules that plain-data folders and the ports may import, besides their own modules and other crates.
+/// Rules for the folders of plain data, the ports and `sql`. The items are: (1) a folder; (2) the folders that it may
+/// import. Each folder may also import its own modules and other crates.
 const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("domain", &["error"]),
     ("error", &[]),
@@ -22,7 +23,7 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("sql", &["error", "domain", "ports"]),
 ];
 
-/// The only modules that may import from `routes`: no service calls a route.
+/// The only modules that may import from `routes`, because a service must not call a route.
 const MAY_IMPORT_ROUTES: [&str; 2] = ["routes", "cloudflare"];
 
 /// A path such as `crate::storage::file::FileRow`, split into its segments.
@@ -31,7 +32,7 @@ type Path = Vec<String>;
 /// The imports of one file, without the imports of its tests.
 #[derive(Debug, Default)]
 struct Imports {
-    /// Imported paths from the crate root.
+    /// Imported paths, each written from the crate root.
     used: Vec<Path>,
     /// Re-exports: name → path.
     exported: BTreeMap<String, Path>,
@@ -161,7 +162,7 @@ fn imports_of(module: &[String], text: &str, modules: &BTreeSet<Path>) -> Import
     }
     between.push_str(rest);
     imports.used.extend(full_paths(&between).into_iter().filter_map(|path| absolute(module, path, modules)));
-    // A name that a file re-exports and also uses is an import.
+    // If a file re-exports a name and also uses the name, the name counts as an import.
     let itself = Source { code: between, strings: Vec::new() };
     let used = imports.exported.iter().filter(|(name, _)| itself.names(name));
     imports.used.extend(used.map(|(_, path)| path.clone()).collect::<Vec<_>>());
@@ -293,7 +294,7 @@ fn there_are_no_circular_imports() {
 }
 
 #[test]
-fn plain_data_and_ports_import_only_plain_data() {
+fn each_folder_imports_only_what_it_may_import() {
     let forbidden = product().forbidden();
     let advice = "pass plain data instead; tests/structure.rs lists what each folder may import";
     assert!(forbidden.is_empty(), "{advice}: {forbidden:#?}");

@@ -1,5 +1,5 @@
-//! Checks that each environment in `wrangler.toml` repeats all bindings and variables. An environment does not inherit
-//! them. Also checks that their values agree with the code.
+//! Checks that each environment in `wrangler.toml` repeats all bindings and variables, because an environment does not
+//! inherit them. Also checks that the values of bindings and variables agree with the code.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -254,7 +254,7 @@ fn asked_for(text: impl Fn(&str) -> Option<String>) -> (BTreeSet<String>, Config
 }
 
 #[test]
-fn wrangler_toml_lists_exactly_the_variables_with_their_defaults() {
+fn wrangler_toml_lists_exactly_the_variables_and_defaults_of_the_code() {
     let top = wrangler();
     let vars = top["vars"].as_table().unwrap();
     let (asked, of_file) = asked_for(|name| vars.get(name).map(|value| value.as_str().unwrap().to_owned()));

@@ -1,5 +1,6 @@
-//! Cuts files of arbitrary bytes, given in pieces of arbitrary size. The engine never panics, the output does not
-//! depend on the pieces, and the records equal those of the `csv` crate.
+//! Cuts files of arbitrary bytes, given in pieces of arbitrary size. Asserts that the engine never panics, that the
+//! output does not depend on how the file is split into pieces, and that the `csv` crate reads the same records as the
+//! engine.
 //!
 //! The first bytes of the input choose the cut; the rest is the file.
 
@@ -14,8 +15,8 @@ use libfuzzer_sys::fuzz_target;
 
 const CHOICES: usize = 4;
 const MAX_RECORD_BYTES: usize = 1 << 16;
-/// The operands. The input rotates this list. A condition then takes as many operands from the start of the list as its
-/// operator needs.
+/// The operands. A byte of the input says how far this list is rotated. A condition then takes as many operands from
+/// the start of the list as its operator needs.
 const VALUES: [&str; 4] = ["3", "10.25", "%a_", "-1.5"];
 
 fuzz_target!(|data: &[u8]| {

@@ -1,5 +1,5 @@
 //! Parses headers and form bodies from arbitrary bytes. The parsers never panic, their results stay within the limits,
-//! and the result for a form does not depend on the pieces.
+//! and the result for a form does not depend on how its bytes are divided into pieces.
 
 #![no_main]
 
@@ -44,7 +44,7 @@ fn ranges(text: &str, size_bytes: u64) {
     }
 }
 
-/// Asserts that the result of parsing a form does not depend on the pieces.
+/// Asserts that the result of parsing a form does not depend on how its bytes are divided into pieces.
 fn form(body: &[u8], piece_bytes: usize) {
     let boundary = Boundary::new("b").expect("the boundary is valid");
     assert_eq!(read(&boundary, body.chunks(piece_bytes)), read(&boundary, [body]));

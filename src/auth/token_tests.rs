@@ -179,7 +179,7 @@ fn unsupported_token_headers_are_refused() {
 }
 
 #[test]
-fn after_a_key_rotation_old_tokens_are_accepted_and_the_new_key_signs() {
+fn after_a_key_rotation_old_tokens_are_accepted_and_the_new_key_signs_new_tokens() {
     let before = config(&[("JWT_KEY_ID", "2025")]);
     let after = config(&[
         ("JWT_SECRET", OTHER_KEY),
@@ -200,7 +200,7 @@ fn after_a_key_rotation_old_tokens_are_accepted_and_the_new_key_signs() {
 }
 
 #[test]
-fn a_token_with_a_kid_is_verified_only_with_the_key_that_kid_names() {
+fn a_token_with_a_key_id_is_verified_only_with_the_key_that_has_this_id() {
     let payload = r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42}"#;
     assert!(verify(&forge(r#"{"alg":"HS256","kid":"main"}"#, payload)).is_ok());
     for kid in ["previous", "", "../../dev/null", "MAIN"] {

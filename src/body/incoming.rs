@@ -9,7 +9,7 @@ use super::stream::NativeBody;
 pub struct Incoming(Arc<Mutex<Option<Box<dyn NativeBody>>>>);
 
 impl Incoming {
-    /// Wraps a body; `None` if the request has none.
+    /// Wraps the body of a request. `body` is `None` if the request has no body.
     pub fn new(body: Option<Box<dyn NativeBody>>) -> Self {
         Self(Arc::new(Mutex::new(body)))
     }

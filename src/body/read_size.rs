@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_are_long_after_fast_reads_and_short_after_a_slow_one() {
+    fn reads_are_long_after_fast_reads_and_short_after_a_slow_read() {
         let mut pace = Pace::BODY;
         (0..FAST_READS).for_each(|_| pace.note(SHORT, 65.0));
         assert_eq!(pace.read_bytes(), LONG_READ_BYTES);

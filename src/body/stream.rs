@@ -11,9 +11,9 @@ use crate::error::Result;
 /// the calls does not matter, and small enough that one isolate can serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Capacity of a buffer for a piece of a cut's output. A piece of output ends after the row that makes the piece at
-/// least half of [`PIECE_BYTES`] long, so the piece can be longer than half. The steps of a cut use the same buffers
-/// again and again. If a buffer had to grow, its capacity would double and stay doubled.
+/// Capacity of a buffer for a piece of a cut's output. A piece of output ends after the row with which the piece
+/// reaches half of [`PIECE_BYTES`]. So a piece can be longer than half of [`PIECE_BYTES`]. The steps of a cut use the
+/// same buffers again and again. If a buffer had to grow, its capacity would double and stay doubled.
 pub const OUTGOING_BYTES: usize = PIECE_BYTES / 2 + 64 * 1024;
 
 /// A stream of bytes that is read piece by piece into the caller's buffer.

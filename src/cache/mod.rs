@@ -1,9 +1,9 @@
 //! FileCache: a cache of profiles that were read recently. It only saves reads: no response depends on it.
 //!
-//! A profile is cached under the attempt that stored its bytes. The bytes of an attempt never change, so an entry is
-//! never stale. Each entry expires after `CACHE_TTL`, so that the values of a deleted file do not stay in memory for
-//! long. Every call removes expired entries. The caller must first read the file's row, which decides who may see
-//! the file.
+//! The key of a cached profile is the attempt that stored the bytes of the file. The bytes of an attempt never change,
+//! so an entry is never stale. Each entry expires after `CACHE_TTL`, so that the values of a deleted file do not stay
+//! in memory for long. Every call removes expired entries. The caller must first read the file's row, which decides who
+//! may see the file.
 
 use std::sync::Arc;
 

@@ -1,8 +1,9 @@
 //! The inbound byte path: reads JavaScript streams with one recycled buffer for each reader.
 //!
-//! An ordinary stream reader returns 4 KiB at a time and costs ten times as much. A BYOB reader with `readAtLeast`
-//! returns as many bytes as the caller asks for. The caller passes a buffer to each read and gets it back with the
-//! result. The buffer therefore stays in JavaScript and is used again. Wasm receives copies, one piece at a time.
+//! An ordinary stream reader returns 4 KiB at a time. A BYOB reader with `readAtLeast` returns as many bytes as the
+//! caller asks for, and costs about a tenth as much. The caller passes a buffer to each read and gets the buffer back
+//! with the result. The buffer therefore stays in JavaScript and is used again. Wasm receives copies, one piece at a
+//! time.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -316,8 +317,8 @@ thread_local! {
     static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns a buffer for a read of `wanted` bytes: a spare buffer if there is one of the right length, or a new buffer.
-/// Buffers have three lengths.
+/// Returns a buffer for a read of `wanted` bytes. There are three lengths of buffers, and the buffer has the shortest
+/// length that is enough. If a spare buffer has this length, it is returned; otherwise a new buffer is returned.
 fn spare_buffer(wanted: u32) -> Uint8Array {
     let sizes = [PIECE_BYTES, OBJECT_READ_BYTES, LONG_READ_BYTES].map(narrow);
     let length = sizes.into_iter().find(|length| *length >= wanted).unwrap_or(wanted);

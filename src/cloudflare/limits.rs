@@ -8,7 +8,7 @@ use worker::send::SendFuture;
 
 use crate::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
-/// The bindings, one for each limit. `wrangler.toml` sets the number and the period of each limit.
+/// The bindings, one for each limit. `wrangler.toml` sets how many calls each limit allows in which period.
 pub struct RateLimits {
     logins_of_account: worker::RateLimiter,
     sign_ins_from_address: worker::RateLimiter,

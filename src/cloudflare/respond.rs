@@ -153,7 +153,7 @@ async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
     let _ = JsFuture::from(writer.close()).await;
 }
 
-/// A JavaScript buffer into which outgoing pieces are copied. It is replaced only by a larger buffer.
+/// A JavaScript buffer into which outgoing pieces are copied. If a piece does not fit, a larger buffer replaces it.
 #[derive(Default)]
 struct OutgoingBuffer {
     buffer: Option<Uint8Array>,

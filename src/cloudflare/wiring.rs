@@ -24,7 +24,7 @@ static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
 /// Creates the application from the environment's bindings. This function is cheap enough to run for each event.
 ///
 /// # Errors
-/// A text for the operator that names the missing or invalid setting or binding.
+/// A text for the operator. The text names the setting or the binding that is missing or invalid.
 pub fn wire(env: &Env) -> Result<SharedApp, String> {
     let variable = |name: &str| env.var(name).ok().map(|value| value.to_string());
     let config = Config::parse(&variable).map_err(|error| error.to_string())?;

@@ -28,8 +28,8 @@ pub(super) struct Seal {
 }
 
 const CHECKSUM_BYTES: usize = 8;
-/// Number of bytes that hold the length of a section. It is the same for all lengths, because the length is filled in
-/// after the section has been written.
+/// Number of bytes that hold the length of a section. This number is the same for short and long sections, because the
+/// length is filled in after the section has been written.
 const LENGTH_BYTES: usize = 8;
 
 impl Seal {
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn magic_version_and_checksum_are_checked_and_the_format_is_stable() {
+    fn the_reader_checks_the_magic_the_version_and_the_checksum_and_the_format_is_stable() {
         let bytes = sealed(b"body");
         assert_eq!(hex::encode(&bytes), "544553540300626f6479ea641b6ad5551722");
         assert!(SEAL.open(&bytes).is_ok());

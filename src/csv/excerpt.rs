@@ -4,7 +4,7 @@
 /// Maximum number of characters that a message repeats.
 const SHOWN_CHARACTERS: usize = 100;
 
-/// Returns `text`; if it has more than 100 characters, the first 100 of them and `…`.
+/// Returns `text` if it has at most 100 characters. Otherwise returns the first 100 characters and `…`.
 pub fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         None => text.to_owned(),

@@ -4,8 +4,8 @@
 /// A cell of one to eight bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShortCell {
-    /// The bytes of the cell. The last one is in the highest byte of the word. If the cell is shorter than the word,
-    /// the lowest bytes of the word are zero.
+    /// The bytes of the cell. The last byte of the cell is in the highest byte of the word. If the cell is shorter than
+    /// the word, the lowest bytes of the word are zero.
     word: u64,
     bytes: u32,
 }
@@ -84,8 +84,8 @@ impl ShortCell {
     }
 }
 
-/// Returns the number with these eight digit values, the first one in the lowest byte. `None` if a value is
-/// above 9.
+/// Returns the number whose eight digit values are the bytes of `digits`. The first digit is in the lowest byte. `None`
+/// if a value is above 9.
 #[inline(always)]
 fn parse_digit_values(digits: u64) -> Option<i64> {
     if (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & HIGH_BITS != 0 {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_digits_with_a_sign_and_a_decimal_point_are_parsed() {
+    fn only_digits_with_an_optional_sign_and_an_optional_decimal_point_are_parsed() {
         for (text, wanted) in [
             ("0", Some((0, 0))),
             ("00000007", Some((7, 0))),

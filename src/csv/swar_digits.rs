@@ -151,7 +151,8 @@ mod vectors {
 
     pub(super) const NONE: v128 = u64x2(0, 0);
 
-    /// Returns the numbers that the words stand for, and the greatest digit values.
+    /// Returns the four numbers that the words stand for, and 16 digit values. The greatest of these 16 values is the
+    /// greatest digit value of all words.
     #[inline(always)]
     pub(super) fn integers(words: &[u64; 4]) -> (v128, v128) {
         let fours = |ones: v128| {

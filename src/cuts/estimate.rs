@@ -60,11 +60,11 @@ impl CutService {
     /// # Errors
     /// The errors of [`Self::prepare`].
     pub async fn estimate(&self, file: &FileRow, request: &CutRequest) -> Result<Estimate> {
-        let profile = self.storage.profile(file).await;
+        let profile = self.storage.profile(file).await?;
         let planned = self.usable_profile(file, request, profile.as_deref())?;
         if planned.is_none() {
             let (file, digests) = (Arc::new(file.clone()), digests_in(profile.as_deref()));
-            let OpenFile { opened, mut scan } = self.open(file, request.input, digests).await?;
+            let OpenFile { opened, mut scan, .. } = self.open(file, request.input, digests, None).await?;
             scan.cancel().await;
             request.plan(&opened.header).map_err(request_problem)?;
         }

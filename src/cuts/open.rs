@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::memory::LONG_RECORD_BYTES;
 use super::output_budget::check_estimate;
 use super::problems::{csv_problem, request_problem};
 use super::scan::{FileScan, PlannedBytes};
@@ -14,8 +15,10 @@ use crate::csv::request::CutRequest;
 use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor};
 use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
 use crate::error::{Code, Problem, Result};
-use crate::memory::budget::{Lease, Memory};
+use crate::memory::SMALL_BYTES;
+use crate::memory::budget::{Lease, Memory, WIDE_BUDGET};
 use crate::storage::file::FileRow;
+use crate::storage::profiling::FileProfile;
 
 /// The version of the engine, stored in recipes. The same version makes the same bytes from a recipe.
 pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION"));
@@ -31,6 +34,16 @@ pub struct OpenFile {
     pub opened: OpenedCsv,
     /// The file's scan, positioned after the bytes that were read to open the file.
     pub scan: FileScan,
+    /// The memory of a long header.
+    pub lease: Option<Lease>,
+}
+
+/// The result of reading the start of a file.
+enum Opening {
+    Ready(Box<OpenedCsv>),
+    /// The first record is so long that the caller must first lease this many bytes. The caller must not hold the
+    /// record while it waits for them: it drops the record, waits, and reads the file again.
+    NeedsMemory(usize),
 }
 
 /// A cut that is checked and can start.
@@ -64,31 +77,94 @@ impl CutService {
         file: Arc<FileRow>,
         asked: InputOptions,
         digests: Option<Arc<BlockDigests>>,
+        mut lease: Option<Lease>,
     ) -> Result<OpenFile> {
-        let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, None).await?;
-        let opened = self.read_opening(&mut scan, file.input(asked)).await?;
-        Ok(OpenFile { opened, scan })
+        loop {
+            let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests.clone(), None).await?;
+            match self.read_opening(&mut scan, file.input(asked), digests.as_deref(), &mut lease).await? {
+                Opening::Ready(opened) => return Ok(OpenFile { opened: *opened, scan, lease }),
+                Opening::NeedsMemory(bytes) => {
+                    scan.cancel().await;
+                    lease = self.storage.app.lease_wide_memory(bytes).await?;
+                }
+            }
+        }
     }
 
-    /// Reads the start of the file until its dialect is known.
-    async fn read_opening(&self, scan: &mut FileScan, options: InputOptions) -> Result<OpenedCsv> {
+    /// Makes `lease` a lease of at least `bytes`, without waiting. Returns whether this was possible; if not, `lease` is
+    /// `None`.
+    fn try_grow(&self, lease: &mut Option<Lease>, bytes: usize) -> bool {
+        let needed = Memory::wasm(bytes.min(WIDE_BUDGET.wasm));
+        if lease.as_ref().is_some_and(|lease| lease.amount().wasm >= needed.wasm) {
+            return true;
+        }
+        *lease = None;
+        let app = &self.storage.app;
+        *lease = app.memory.wide.try_lease_now(needed, Memory::default(), app.clock.now());
+        lease.is_some()
+    }
+
+    /// Opens a file for a cut. The scan skips the byte ranges that cannot hold a match.
+    async fn open_planned(&self, file: FileRow, request: &CutRequest) -> Result<OpenFile> {
+        let profile = self.storage.profile(&file).await?;
+        let file = Arc::new(file);
+        let digests = digests_in(profile.as_deref());
+        let plan = self.scan_plan(&file, request, profile.as_deref())?;
+        let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
+        let mut lease = lease.flatten();
+        if let (Some(plan), Some(profile)) = (plan, profile) {
+            let mut scan =
+                FileScan::open(self.storage.clone(), file.clone(), digests.clone(), Some(plan)).await?;
+            let opening = self.read_opening(&mut scan, request.input, digests.as_deref(), &mut lease).await?;
+            match opening {
+                Opening::Ready(opened) if profile.suits(&opened) => {
+                    return Ok(OpenFile { opened: *opened, scan, lease });
+                }
+                _ => scan.cancel().await,
+            }
+        }
+        self.open(file, request.input, digests, lease).await
+    }
+
+    /// Reads the start of the file until its dialect is known. `lease` becomes a lease for the header, for what a cut
+    /// makes of it, and for the digests; `None` if they are short.
+    async fn read_opening(
+        &self,
+        scan: &mut FileScan,
+        options: InputOptions,
+        digests: Option<&BlockDigests>,
+        lease: &mut Option<Lease>,
+    ) -> Result<Opening> {
         let limit = self.storage.app.config.max_record_size_bytes;
         let mut opening = CsvOpener::new(options, limit).map_err(csv_problem)?;
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        loop {
+        let opened = loop {
             piece.clear();
             if scan.read(&mut piece).await? == 0 {
-                return opening.finish().map_err(csv_problem);
+                break opening.finish().map_err(csv_problem)?;
             }
             match opening.push(&piece) {
                 Ok(OpeningStatus::NeedMore) => {}
-                Ok(OpeningStatus::Ready(opened)) => return Ok(*opened),
+                Ok(OpeningStatus::Ready(opened)) => break *opened,
                 Err(error) => {
                     scan.cancel().await;
                     return Err(csv_problem(error));
                 }
             }
+            if opening.held_bytes() > LONG_RECORD_BYTES && !self.try_grow(lease, 2 * limit) {
+                return Ok(Opening::NeedsMemory(2 * limit));
+            }
+        };
+        let bytes = 2 * opened.header.memory_bytes() + digests.map_or(0, BlockDigests::memory_bytes);
+        if bytes <= SMALL_BYTES {
+            *lease = None;
+        } else if !self.try_grow(lease, bytes) {
+            return Ok(Opening::NeedsMemory(bytes));
         }
+        if let Some(lease) = lease {
+            lease.shrink_to(Memory::wasm(bytes));
+        }
+        Ok(Opening::Ready(Box::new(opened)))
     }
 
     /// Checks a cut against the file's header before anything is written. Leases `memory` before it reads the file.
@@ -102,22 +178,12 @@ impl CutService {
         mut request: CutRequest,
         memory: Memory,
     ) -> Result<PreparedCut> {
-        let lease = self.storage.app.lease_memory(memory).await?;
+        let mut lease = self.storage.app.lease_memory(memory).await?;
         // The recipe must say in which encoding the file was read.
         request.input = file.input(request.input);
         let recipe = recipe_of(&file, &request)?;
-        let profile = self.storage.profile(&file).await;
-        let file = Arc::new(file);
-        let digests = digests_in(profile.as_deref());
-        let plan = self.scan_plan(&file, &request, profile.as_deref())?;
-        let planned = profile.filter(|_| plan.is_some());
-        let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests.clone(), plan).await?;
-        let mut opened = self.read_opening(&mut scan, request.input).await?;
-        if planned.is_some_and(|profile| !profile.suits(&opened)) {
-            scan.cancel().await;
-            let OpenFile { opened: again, scan: whole } = self.open(file, request.input, digests).await?;
-            (opened, scan) = (again, whole);
-        }
+        let OpenFile { opened, mut scan, lease: wide } = self.open_planned(file, &request).await?;
+        lease.join(wide);
         let plan = match request.plan(&opened.header) {
             Ok(plan) => plan,
             Err(error) => {

@@ -18,6 +18,7 @@ use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, OpenedCsv, PageRe
 use crate::error::Result;
 use crate::memory::budget::{Lease, Memory};
 use crate::storage::file::FileRow;
+use crate::storage::profiling::FileProfile;
 
 /// Maximum size of the cells on one page, in bytes. The page ends after the row that reaches this size.
 const MAX_PAGE_BYTES: usize = 8 << 20;
@@ -28,7 +29,7 @@ pub struct RowsPage {
     pub columns: Vec<String>,
     /// The rows, with one cell for each column.
     pub rows: Vec<Vec<String>>,
-    /// Number of rows of the whole file, or of the rows before `failure`.
+    /// Number of rows in the whole file. If there is a `failure`, only the rows before it are counted.
     pub total: u64,
     /// The record at which reading the file fails, if there is one.
     pub failure: Option<MalformedCsv>,
@@ -36,14 +37,13 @@ pub struct RowsPage {
 
 /// The columns of a file, in the form in which they were read. They are not converted to one form, because a file may
 /// have a hundred thousand columns.
-#[derive(Debug)]
 pub enum KnownColumns {
     /// From the file's row, with types.
     Stored(Vec<StoredColumn>),
     /// From the file's profile, with types.
-    Learned(Arc<Profile>),
+    Learned(Arc<Profile>, Option<Lease>),
     /// From the start of the file, without types.
-    Read(Header),
+    Read(Header, Option<Lease>),
 }
 
 /// A column in the file's row.
@@ -60,13 +60,13 @@ impl KnownColumns {
             Self::Stored(columns) => {
                 Box::new(columns.iter().map(|column| (column.name.as_str(), column.r#type.as_deref())))
             }
-            Self::Learned(profile) => Box::new(
+            Self::Learned(profile, _) => Box::new(
                 profile
                     .columns
                     .iter()
                     .map(|column| (column.name.as_str(), profile.type_of(column).map(ColumnType::name))),
             ),
-            Self::Read(header) => Box::new(header.names().iter().map(|name| (name.as_str(), None))),
+            Self::Read(header, _) => Box::new(header.names().iter().map(|name| (name.as_str(), None))),
         }
     }
 }
@@ -93,25 +93,30 @@ impl CutService {
         if let Some(stored) = stored.filter(|_| is_profiled) {
             return Ok(KnownColumns::Stored(stored));
         }
-        let profile = self.storage.profile(file).await;
+        let profile = self.storage.profile(file).await?;
         let digests = digests_in(profile.as_deref());
+        let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
         if let Some(profile) = profile.filter(|_| is_profiled) {
-            return Ok(KnownColumns::Learned(profile));
+            return Ok(KnownColumns::Learned(profile, lease.flatten()));
         }
-        let OpenFile { opened, mut scan } = self.open(Arc::new(file.clone()), options, digests).await?;
+        let OpenFile { opened, mut scan, lease } =
+            self.open(Arc::new(file.clone()), options, digests, lease.flatten()).await?;
         scan.cancel().await;
-        Ok(KnownColumns::Read(opened.header))
+        Ok(KnownColumns::Read(opened.header, lease))
     }
 
     /// Returns a page of rows and the number of all rows. Reads one byte range if the file has a row index, else the
     /// whole file once. If the file cannot be read to its end, the page has only rows before the failure.
     ///
     /// # Errors
-    /// `unknown_column`, `malformed_csv` if no row of the page can be read, or the errors of [`Self::open`].
+    /// - `unknown_column` if the file has no column that the request names.
+    /// - `malformed_csv` if no row of the page can be read.
+    /// - The errors of [`Self::open`].
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
         let _lease = self.storage.app.lease_memory(PAGE).await?;
-        let (file, profile) = (Arc::new(file.clone()), self.storage.profile(file).await);
+        let (file, profile) = (Arc::new(file.clone()), self.storage.profile(file).await?);
         let digests = digests_in(profile.as_deref());
+        let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
         let mut failure = None;
         if let Some(profile) = profile.filter(|_| file.is_read_as_profiled(request.input)) {
             if let Some(page) = self.rows_by_index(&file, &profile, request, limit).await? {
@@ -120,7 +125,8 @@ impl CutService {
             let limit_bytes = self.storage.app.config.max_record_size_bytes;
             failure = profile.failure.filter(|failure| failure.is_independent_of_mode(limit_bytes));
         }
-        let OpenFile { opened, scan } = self.open(file, request.input, digests).await?;
+        let OpenFile { opened, scan, lease: _lease } =
+            self.open(file, request.input, digests, lease.flatten()).await?;
         rows_by_reading(&self.storage.app, opened, scan, request, limit, failure).await
     }
 
@@ -218,7 +224,7 @@ async fn rows_by_reading(
             if rows.is_empty() {
                 return Err(csv_problem(failure.into()));
             }
-            // `failure.record` is the number of the failed row, from 1. There is one row fewer before this row.
+            // `failure.record` is the number of the row that cannot be read, from 1. This row is not counted.
             let total = failure.record.saturating_sub(1);
             Ok(RowsPage { columns, rows, total, failure: Some(failure) })
         }

@@ -27,7 +27,7 @@ use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 /// than a response needs to send a result.
 const SPOOL_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
-/// Maximum number of bytes that a spool reserves of the quota in addition to the bytes that it needs.
+/// Maximum number of bytes that a spool reserves in addition to the bytes that it needs.
 const MAX_SPARE_BYTES: u64 = 64 << 20;
 
 /// Runs a cut to its end and returns the whole result and its length.
@@ -217,7 +217,7 @@ async fn delete_spool(app: &SharedApp, key: &StorageKey) {
         let drop_key = sql::gc::DropKey { key };
         if let Err(error) = app.database.query(drop_key.statement()).await {
             app.write_log(
-                LogLine::warn("a spool is left to the sweep").with_text("key", key).caused_by(error),
+                LogLine::warn("a deleted spool stays on gc_queue").with_text("key", key).caused_by(error),
             );
         }
     }

@@ -86,7 +86,8 @@ enum Production {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CutPhase {
     Cutting,
-    /// Everything is cut and the receipt is stored. Only the held output remains to be sent.
+    /// Everything is cut. The receipt is stored, unless the caller is responsible for the receipt. Only the held output
+    /// remains to be sent.
     Complete,
     Failed,
 }

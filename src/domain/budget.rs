@@ -1,7 +1,7 @@
 //! The budget of an event: how many calls to other services it may still make.
 
-/// The calls that an event may still make. Before code makes calls, it takes the greatest number of calls that it may
-/// need from the budget. Work that does not fit waits for the next event.
+/// The calls that an event may still make. Before code makes calls, it takes from the budget as many calls as it may
+/// need at most. Work that does not fit waits for the next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallBudget {
     left: u32,

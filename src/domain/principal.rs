@@ -70,8 +70,8 @@ pub enum Service {
     Job,
 }
 
-/// The user, key, share, operator or part of the service that makes a request. The JSON form is stored in uploads and
-/// queue messages.
+/// The user, key, share or operator that makes a request, or the part of the service that acts without a request. The
+/// JSON form is stored in uploads and queue messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Principal {

@@ -17,7 +17,7 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Creates the recipe of a cut of the file `parent` from the recipe's JSON value.
+    /// Creates a recipe from its JSON value. `parent` is the file that the recipe cuts.
     pub fn new(parent: FileId, recipe: &Value) -> Self {
         let text = recipe.to_string();
         let sha256 = hex::encode(Sha256::digest(&text));

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn two_credentials_are_malformed_in_one_header_or_in_two() {
+    fn two_credentials_in_one_header_or_in_two_headers_are_malformed() {
         let joined = headers(&["Bearer a, Bearer b"]);
         assert_eq!(Authorization::from_headers(&joined), Authorization::Malformed);
         let same_twice = headers(&["Bearer a", "Bearer a"]);

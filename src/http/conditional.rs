@@ -87,9 +87,9 @@ pub fn evaluate(
     PreconditionOutcome::Proceed { honour_range }
 }
 
-/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5). It names the representation by
-/// an equal strong tag, or by a date that equals `Last-Modified`. The date is a strong validator, because stored bytes
-/// never change: no two versions of a file have the same date.
+/// Whether `If-Range` is absent or names the current representation (RFC 9110 §13.1.5). `If-Range` names the
+/// representation by an equal strong tag, or by a date that equals `Last-Modified`. The date is a strong validator,
+/// because the stored bytes of a file never change. So a file never has two representations with the same date.
 fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> bool {
     let Some(text) = joined(headers, header::IF_RANGE) else { return true };
     match EntityTag::parse(text.trim()) {

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn form_parts_are_parsed_as_clients_write_them() {
+    fn the_headers_of_form_parts_from_common_clients_are_parsed() {
         let parsed = |value: &str| FormDataDisposition::parse(value.as_bytes()).unwrap();
         for (value, name, filename) in [
             (r#"form-data; name="tags""#, "tags", None),

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_have_commas_inside_quotes_and_empty_elements() {
+    fn a_list_may_have_empty_elements_and_commas_inside_quotes() {
         let EntityTags::List(tags) = EntityTags::parse(r#" , "a,b" ,W/"c",, "" "#).unwrap() else {
             unreachable!("the text is a list, not *")
         };

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use super::boundary::Boundary;
 use super::syntax;
 
-/// Maximum number of ranges in one response. Players and spreadsheet tools ask for one or two. RFC 9110 §17.15 warns of
-/// long lists as an attack; a longer list is ignored, and the response is the whole file.
+/// Maximum number of ranges in one response. Players and spreadsheet tools ask for one or two ranges. RFC 9110 §17.15
+/// warns that a long list of ranges can be an attack. If a header has more ranges than this, the response is the whole
+/// file.
 pub const MAX_RANGES: usize = 16;
 
 /// Maximum number of overlapping pairs of ranges. RFC 9110 §14.2 names more than two overlapping ranges as a reason to
@@ -137,7 +138,7 @@ fn parse_spec(text: &str) -> Option<Spec> {
     (!backwards).then_some(Spec::From { first, last })
 }
 
-/// Parses a number of digits only. A number too large for 64 bits becomes `u64::MAX`.
+/// Parses a number that is written in digits only. A number too large for 64 bits becomes `u64::MAX`.
 fn parse_position(digits: &str) -> Option<u64> {
     let all_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     all_digits.then(|| digits.parse().unwrap_or(u64::MAX))
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_or_overlapping_ranges_return_the_whole_file() {
+    fn too_many_ranges_overlaps_or_bytes_return_the_whole_file() {
         let list = |count: u64| {
             let specs: Vec<_> = (0..count).map(|n| format!("{}-{}", n * 2, n * 2)).collect();
             format!("bytes={}", specs.join(","))

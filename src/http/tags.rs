@@ -126,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn blanks_empty_tags_and_duplicates_are_dropped() {
+    fn duplicates_and_empty_tags_and_blanks_around_tags_are_dropped() {
         for (text, expected) in [
             ("a, b ,a,, B", vec!["a", "b", "B"]),
             ("", vec![]),

@@ -128,7 +128,7 @@ impl Metadata {
         Ok(Self(pairs))
     }
 
-    /// Returns the value of the first of these keys that is present and not empty.
+    /// Looks up the keys in order. Returns the first value that is present and not empty.
     ///
     /// # Errors
     /// The key, if the value of this key is not UTF-8.

@@ -95,7 +95,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn flat_objects_of_scalars_are_kept() {
+    fn flat_objects_of_scalars_are_accepted() {
         let json = r#"{"a":"x","b":1.5,"c":true,"d":null,"é":""}"#;
         assert_eq!(UserMetadata::parse(json).unwrap().to_json(), json);
         assert_eq!(UserMetadata::parse(" {} ").unwrap(), UserMetadata::default());
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_counts_bytes_of_json() {
+    fn the_size_limit_is_the_number_of_bytes_of_compact_json() {
         let json = |length: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(length - 8));
         assert!(UserMetadata::parse(&json(8192)).is_ok());
         assert_eq!(UserMetadata::parse(&json(8193)), Err(UserMetadataError::TooLarge { bytes: 8193 }));
@@ -131,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn accepted_metadata_round_trips(text in "\\{(\"[a-c]{1,2}\":(\"[a-c]\"|[0-9]{1,3}|null),?){0,4}\\}") {
+        fn to_json_changes_no_metadata(text in "\\{(\"[a-c]{1,2}\":(\"[a-c]\"|[0-9]{1,3}|null),?){0,4}\\}") {
             if let Ok(metadata) = UserMetadata::parse(&text) {
                 prop_assert_eq!(UserMetadata::parse(&metadata.to_json()), Ok(metadata));
             }

@@ -1,4 +1,5 @@
-//! The fingerprint of a request: a hash that shows whether a client uses an idempotency key for another request.
+//! The fingerprint of a request: a hash that shows whether a client uses one idempotency key for two different
+//! requests.
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Uri};
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_is_identified_by_the_headers_that_describe_it() {
+    fn only_headers_that_describe_the_upload_change_the_fingerprint() {
         let said = [("content-type", "text/csv"), ("content-length", "7"), ("x-file-name", "a.csv")];
         let one = upload(&said);
         for place in 0..said.len() {
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn different_lists_of_parts_have_different_fingerprints() {
+    fn different_lists_of_byte_strings_have_different_fingerprints() {
         assert_ne!(
             RequestFingerprint::of_parts(&[b"ab", b"c"]),
             RequestFingerprint::of_parts(&[b"a", b"bc"])

@@ -48,7 +48,7 @@ const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 
 /// Maximum `Retry-After` of an `in_progress` response, in seconds. It is shorter than the lease, because most requests
-/// end long before their lease does.
+/// end long before the end of their lease.
 const MAX_WAIT_S: i64 = 5;
 
 /// Maximum length of a stored response body, in bytes. A response with a longer body is made again from the effect.
@@ -172,7 +172,7 @@ pub struct StoredResponse {
 pub enum ClaimOutcome {
     /// The request holds the key. The caller continues with the request.
     Acquired(Claim),
-    /// The stored response of an earlier request with this key, and its effect if it has one.
+    /// The stored response of an earlier request with this key, and the effect of the earlier request if it had one.
     Replayed(StoredResponse, Option<Effect>),
     /// An earlier request with this key had an effect, but its response is not stored.
     EffectRecorded(Done),

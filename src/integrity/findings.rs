@@ -59,8 +59,8 @@ pub struct DamagedFile<'a> {
     pub attempt: AttemptId,
 }
 
-/// A time before all others. If a row has it as the time of the file's last scrub, the scrub reads this file next: the
-/// scrub begins with the file whose last scrub is longest ago.
+/// A time before all others. If a row has this time as the time of the file's last scrub, the scrub reads the file
+/// next, because the scrub begins with the file whose last scrub is longest ago.
 pub const NEXT: Timestamp = Timestamp::EARLIEST;
 
 /// Writes damage to `findings` and to the log. If the bytes are known to be wrong, also marks the file's row as
@@ -125,8 +125,8 @@ pub async fn list(app: &App, open_only: bool, before: Option<&str>, limit: u64) 
     app.database.query(statement).await?.into_iter().map(from_row).collect()
 }
 
-/// Resolves a finding. If the file has no other open finding, requests can read it again, and the scrub reads it next.
-/// Resolving a finding twice is no error.
+/// Resolves a finding. If the file has no other open finding, requests can read the file again, and the scrub reads the
+/// file next. Resolving a finding twice is no error.
 ///
 /// # Errors
 /// `not_found`; `unavailable` if the database cannot be reached.

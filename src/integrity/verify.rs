@@ -1,7 +1,8 @@
 //! Verifies stored bytes against their row, one object at a time, in steps of limited length.
 //!
-//! The crate `sha2` computes the hash, and not the platform, because the state of a `sha2` hash can be saved. A file
-//! that is longer than one step is hashed in several steps, which may belong to different requests.
+//! The crate `sha2` computes the hash, because the state of a `sha2` hash can be saved. The state of the platform's
+//! hash cannot be saved. A file that is longer than one step is hashed in several steps, which may belong to different
+//! requests.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

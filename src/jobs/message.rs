@@ -15,10 +15,10 @@ pub trait Message: Serialize {
     const JOB: &'static str;
 }
 
-/// Asks to write a read of a file to the audit log and to count it.
+/// Asks to record that a file was read: to write an entry to the audit log, and to count the read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordRead {
-    /// The read.
+    /// The entry of the audit log that describes the read.
     pub operation: Entry,
 }
 
@@ -26,7 +26,7 @@ impl Message for RecordRead {
     const JOB: &'static str = "record_read";
 }
 
-/// Asks to compute the profile of a file, and its checksum if it has none.
+/// Asks to compute the profile of a file. If the file has no checksum, also asks to compute the checksum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProfileFile {
     /// The attempt that stored the bytes.

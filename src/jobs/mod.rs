@@ -31,8 +31,8 @@ impl App {
             match JOBS.iter().find(|job| job.name() == name) {
                 Some(job) => job.run(self, group, &mut calls).await,
                 // During a deploy, two versions run at the same time, and the newer version may have sent the message.
-                // The queue delivers it again. The queue moves a message that no version can read to the dead letter
-                // queue.
+                // The queue delivers the message again. If no version can read the message, the queue moves it to the
+                // dead letter queue.
                 None => log_failure(self, &name, &"this version does not know the job"),
             }
             group.iter().for_each(|delivery| settle(delivery.index(), delivery.outcome()));

@@ -13,10 +13,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// Limit of all leases of [`IsolateMemory::common`] together. The rest of the isolate's 128 MiB is for the other
 /// budgets, the module, the hashing of a password (19 MiB), FileCache, small buffers, the runtime, and garbage that has
 /// not been collected yet.
-pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 32 << 20 };
+pub const COMMON_BUDGET: Memory = Memory { wasm: 24 << 20, js: 32 << 20 };
 
 /// Additional limit for long JSON bodies and the values that they are parsed into.
 pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
+
+/// Additional limit for the profiles and the headers of files with many columns or bytes.
+pub const WIDE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
 /// Additional limit for long records, long pages of rows and lists.
 pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 8 << 20 };
@@ -129,12 +132,14 @@ pub struct MemoryUsage {
 }
 
 /// The budgets of an isolate. A request takes at most one lease from each budget, in this order: first `bodies`, then
-/// `common`, then `large`. Requests that wait for leases therefore cannot deadlock.
+/// `common`, then `wide`, then `large`. Requests that wait for leases therefore cannot deadlock.
 pub struct IsolateMemory {
     /// For JSON bodies of more than 64 KiB.
     pub bodies: Arc<MemoryBudget>,
     /// For the buffers that every upload, cut or page of rows needs.
     pub common: Arc<MemoryBudget>,
+    /// For profiles and headers of more than 64 KiB.
+    pub wide: Arc<MemoryBudget>,
     /// For long records, long pages of rows and lists.
     pub large: Arc<MemoryBudget>,
 }
@@ -146,8 +151,8 @@ impl IsolateMemory {
     }
 
     /// Returns the budgets with their names.
-    pub fn budgets(&self) -> [(&'static str, &MemoryBudget); 3] {
-        [("bodies", &self.bodies), ("common", &self.common), ("large", &self.large)]
+    pub fn budgets(&self) -> [(&'static str, &MemoryBudget); 4] {
+        [("bodies", &self.bodies), ("common", &self.common), ("wide", &self.wide), ("large", &self.large)]
     }
 }
 
@@ -156,6 +161,7 @@ impl Default for IsolateMemory {
         Self {
             bodies: Arc::new(MemoryBudget::new(BODY_BUDGET)),
             common: Arc::new(MemoryBudget::new(COMMON_BUDGET)),
+            wide: Arc::new(MemoryBudget::new(WIDE_BUDGET)),
             large: Arc::new(MemoryBudget::new(LARGE_BUDGET)),
         }
     }
@@ -200,15 +206,12 @@ impl MemoryBudget {
             None => state.waiting.is_empty(),
         };
         let held = state.held() + amount;
-        let id = state.next_id;
         if is_first && held.fits(self.limit) {
-            state.next_id += 1;
-            state.leases.push(HeldMemory { id, amount, used_at: now });
-            state.most = state.most.max(held);
-            return Some(Lease { budget: self.clone(), id });
+            return Some(self.grant(&mut state, amount, now));
         }
         match place {
             None => {
+                let id = state.next_id;
                 state.next_id += 1;
                 state.waiting.push_back(Waiter { id, asked_at: now });
                 *place = Some(QueuePlace { budget: self.clone(), id });
@@ -220,6 +223,28 @@ impl MemoryBudget {
         }
         None
     }
+
+    /// Returns a lease if no request waits and if `spare` of the budget stays free. Otherwise returns `None`, and the
+    /// caller gets no place in the queue.
+    pub fn try_lease_now(
+        self: &Arc<Self>,
+        amount: Memory,
+        spare: Memory,
+        now: DateTime<Utc>,
+    ) -> Option<Lease> {
+        let mut state = self.state();
+        state.forget_dropped_requests(now);
+        let is_free = state.waiting.is_empty() && (state.held() + amount + spare).fits(self.limit);
+        is_free.then(|| self.grant(&mut state, amount, now))
+    }
+
+    fn grant(self: &Arc<Self>, state: &mut BudgetState, amount: Memory, now: DateTime<Utc>) -> Lease {
+        let id = state.next_id;
+        state.next_id += 1;
+        state.leases.push(HeldMemory { id, amount, used_at: now });
+        state.most = state.most.max(state.held());
+        Lease { budget: self.clone(), id, beside: None }
+    }
 }
 
 /// A request's place in the queue. When the place is dropped, the request no longer waits.
@@ -229,7 +254,8 @@ pub(super) struct QueuePlace {
 }
 
 impl QueuePlace {
-    /// Returns how many waiters asked before this one and still wait.
+    /// Returns how many waiters asked before this waiter and still wait. Returns `u16::MAX` if this waiter has lost its
+    /// place.
     pub(super) fn waiters_before(&self) -> u16 {
         let before = self.budget.state().waiting.iter().position(|waiter| waiter.id == self.id);
         before.and_then(|count| u16::try_from(count).ok()).unwrap_or(u16::MAX)
@@ -246,13 +272,36 @@ impl Drop for QueuePlace {
 pub struct Lease {
     budget: Arc<MemoryBudget>,
     id: u64,
+    /// The joined lease, from another budget. Both leases end together.
+    beside: Option<Box<Lease>>,
 }
 
 impl Lease {
-    /// Records that the lease is still in use at `now`.
+    /// Records that the lease and its joined lease are still in use at `now`.
     pub fn touch(&self, now: DateTime<Utc>) {
         if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
             lease.used_at = now;
+        }
+        if let Some(beside) = &self.beside {
+            beside.touch(now);
+        }
+    }
+
+    /// Joins a lease from another budget to this lease. Both leases end together. `None` changes nothing.
+    pub fn join(&mut self, other: Option<Self>) {
+        self.beside = other.map(Box::new).or(self.beside.take());
+    }
+
+    /// Returns the amount of this lease, without the amount of the joined lease.
+    pub fn amount(&self) -> Memory {
+        let state = self.budget.state();
+        state.leases.iter().find(|lease| lease.id == self.id).map(|lease| lease.amount).unwrap_or_default()
+    }
+
+    /// Reduces the lease to at most `amount`. The budget gets the rest of the memory back.
+    pub fn shrink_to(&self, amount: Memory) {
+        if let Some(lease) = self.budget.state().leases.iter_mut().find(|lease| lease.id == self.id) {
+            lease.amount = lease.amount.min(amount);
         }
     }
 }
@@ -286,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_does_not_fit_waits_until_another_ends() {
+    fn a_request_whose_lease_does_not_fit_waits_until_another_lease_ends() {
         let budget = budget();
         let first = lease(&budget, 7, 0, &mut None).unwrap();
         let mut place = None;
@@ -333,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_of_a_dropped_request_ends_but_a_lease_in_use_does_not() {
+    fn a_lease_of_a_dropped_request_ends_and_a_lease_in_use_stays() {
         let budget = budget();
         let used = lease(&budget, 5, 0, &mut None).unwrap();
         std::mem::forget(lease(&budget, 5, 0, &mut None));
@@ -359,7 +408,44 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_both_kinds_must_be_free() {
+    fn a_lease_without_waiting_leaves_the_spare_memory_and_does_not_overtake() {
+        let budget = budget();
+        let now = |bytes| budget.try_lease_now(Memory::wasm(bytes), Memory::wasm(5), at(0));
+        let half = now(5).unwrap();
+        assert!(now(1).is_none(), "five bytes stay free");
+        drop(half);
+        let _held = lease(&budget, 5, 0, &mut None).unwrap();
+        let mut place = None;
+        assert!(lease(&budget, 6, 0, &mut place).is_none());
+        assert!(budget.try_lease_now(Memory::wasm(1), Memory::default(), at(0)).is_none(), "a request waits");
+        drop(place);
+        assert!(budget.try_lease_now(Memory::wasm(1), Memory::default(), at(0)).is_some());
+    }
+
+    #[test]
+    fn joined_leases_are_touched_together_and_end_together() {
+        let (one, other) = (budget(), budget());
+        let mut lease_of_one = lease(&one, 10, 0, &mut None).unwrap();
+        lease_of_one.join(lease(&other, 10, 0, &mut None));
+        lease_of_one.join(None);
+        lease_of_one.touch(at(170));
+        assert!(lease(&other, 1, 185, &mut None).is_none());
+        drop(lease_of_one);
+        assert_eq!((one.usage().leases, other.usage().leases), (0, 0));
+    }
+
+    #[test]
+    fn a_lease_can_shrink_but_not_grow() {
+        let budget = budget();
+        let held = lease(&budget, 8, 0, &mut None).unwrap();
+        held.shrink_to(Memory::wasm(3));
+        held.shrink_to(Memory::wasm(9));
+        assert_eq!((held.amount().wasm, budget.usage().held.wasm), (3, 3));
+        assert!(lease(&budget, 7, 0, &mut None).is_some());
+    }
+
+    #[test]
+    fn a_lease_needs_free_memory_of_both_kinds() {
         let budget = budget();
         let _js = budget.try_lease(Memory::js(3), at(0), &mut None).unwrap();
         assert!(budget.try_lease(Memory { wasm: 1, js: 2 }, at(0), &mut None).is_none());

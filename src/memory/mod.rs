@@ -19,8 +19,9 @@ use crate::error::{Code, Problem, Result};
 /// Greatest time for which a request waits for memory.
 pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(60);
 
-/// Greatest time for one step of a read of a request body ([`crate::body::read_size::step_bytes`]). If fewer bytes
-/// arrive within this time, the request ends with 408.
+/// Greatest time that one step may take while a request body is read. A step has
+/// [`step_bytes`](crate::body::read_size::step_bytes) bytes. If the bytes of a step do not arrive within this time, the
+/// request ends with 408.
 pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 
 /// Like [`MAX_STALL`], but while other requests wait for memory.
@@ -44,6 +45,9 @@ const MAX_DELAY_FACTOR: i32 = 10;
 /// `Retry-After` of the response to a request that got no memory, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 
+/// A profile or a header of at most this many bytes needs no lease.
+pub const SMALL_BYTES: usize = 64 << 10;
+
 impl App {
     /// Waits for memory for the buffers that a request needs. The caller may hold a lease of
     /// [`Self::lease_body_memory`], but no other lease.
@@ -60,6 +64,18 @@ impl App {
     /// The errors of [`Self::lease_memory`].
     pub async fn lease_body_memory(&self, bytes: usize) -> Result<Lease> {
         self.lease_from(&self.memory.bodies, Memory::wasm(bytes)).await
+    }
+
+    /// Waits for memory in wasm for the profile or the header of a file with many columns or bytes. Returns `None` if
+    /// `bytes` are at most [`SMALL_BYTES`]. The caller may hold leases from `bodies` and `common`, but no other one.
+    ///
+    /// # Errors
+    /// The errors of [`Self::lease_memory`].
+    pub async fn lease_wide_memory(&self, bytes: usize) -> Result<Option<Lease>> {
+        match bytes {
+            ..=SMALL_BYTES => Ok(None),
+            bytes => self.lease_from(&self.memory.wide, Memory::wasm(bytes)).await.map(Some),
+        }
     }
 
     /// Waits for memory for a long record, a long page of rows or a list. The caller may hold leases of the other two

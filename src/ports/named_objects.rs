@@ -71,7 +71,7 @@ pub trait ObjectStorage: Send + Sync {
     /// Deletes a row. A missing row is not an error.
     fn delete(&self, name: &str) -> std::result::Result<(), StoreError>;
 
-    /// Returns the names of the rows that begin with `prefix`, in text order.
+    /// Returns the row names that begin with `prefix`, in text order.
     fn names(&self, prefix: &str) -> std::result::Result<Vec<String>, StoreError>;
 
     /// Sets the time of the object's alarm. An object has one alarm, so the new time replaces the previous time.

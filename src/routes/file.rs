@@ -352,7 +352,7 @@ async fn restore_file(Storage(service): Storage, FilePath(id): FilePath) -> Resu
     file_with_metadata_tag(service.restore(id).await?)
 }
 
-/// Query of a page of children: of the files that were cut from a file.
+/// Query for a page of children. The children of a file are the saved cuts that were made from it.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct LineageParams {

@@ -217,7 +217,7 @@ fn page_start(
             let size = cursor
                 .sort_key
                 .parse()
-                .map_err(|_| bad("The cursor has no size. Start again without it.".to_owned()))?;
+                .map_err(|_| bad("The cursor has no size. Start again without a cursor.".to_owned()))?;
             SortValue::Size(size)
         }
         SortColumn::CreatedAt | SortColumn::Filename => SortValue::Text(cursor.sort_key),

@@ -1,4 +1,5 @@
-//! Uploads of a file as a form part (RFC 7578). The file is streamed: at most one part of it is in memory.
+//! Uploads of a file as a form part (RFC 7578). The file is streamed to R2: at most one R2 part of the file is in
+//! memory.
 //!
 //! The length of the form part is not known in advance, so its bytes are stored through a [`PartWriter`]. The fields
 //! `tags`, `metadata` and `expiresAt` may be sent before or after the file.
@@ -37,7 +38,8 @@ const FRAMING_BYTES: u64 = 64 << 10;
 /// the file is not included.
 const FORM: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
-/// Returns the size in bytes of the buffer for the file of a form. The body of the form has `body_bytes`.
+/// Returns the size of the buffer for the file of a form, in bytes. `body_bytes` is the length of the request body;
+/// `None` if the length is unknown.
 fn part_bytes(body_bytes: Option<u64>) -> usize {
     let body_bytes = body_bytes.and_then(|bytes| usize::try_from(bytes).ok());
     body_bytes.map_or(STREAM_PART_BYTES, |bytes| bytes.min(STREAM_PART_BYTES))

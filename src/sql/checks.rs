@@ -137,7 +137,8 @@ statements! {
     /// Repair for operators: removes the object of a kept file from the collection queue.
     DequeueFile<'a> { file: &'a str } =
         "DELETE FROM gc_queue WHERE r2_key = (SELECT r2_key FROM files WHERE id = :file)";
-    /// Repair for operators: queues the object of a pending or dead file for collection in one day.
+    /// Repair for operators: queues the object of a pending or dead file for collection. The collection is due one day
+    /// later.
     EnqueueFile<'a> { file: &'a str } =
         "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'upload', strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day'),
@@ -175,7 +176,7 @@ statement_variants! {
         Quotas "quotas" = rows_of!("quotas", "user_id", "''", ["updated_at"]);
         /// Objects that are queued for collection.
         GcQueue "gc_queue" = rows_of!("gc_queue", "r2_key", "''", ["not_before", "deleted_at", "created_at"]);
-        /// Commit markers. An orphan is a marker without a file, not even a tombstone.
+        /// Commit markers. An orphan is a marker whose file has no row, not even a tombstone.
         CommitMarkers "commit_markers" = rows_of!("commit_markers", "attempt", "''", ["committed_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Idempotency keys.
@@ -203,7 +204,7 @@ statement_variants! {
         SweepRuns "sweep_runs" = rows_of!("sweep_runs", "id", "''", ["started_at", "finished_at"]);
         /// Cursors of sweeps.
         SweepCursors "sweep_cursors" = rows_of!("sweep_cursors", "kind", "''", ["updated_at"]);
-        /// Findings. An orphan is an open finding without a file, not even a tombstone.
+        /// Findings. An orphan is an open finding whose file has no row, not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
             orphan "(resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM files WHERE id = file_id))");
         /// Recipes. An orphan is a recipe that no receipt and no saved cut names.

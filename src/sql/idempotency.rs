@@ -1,5 +1,6 @@
-//! Idempotency keys: the claim that holds a key, and the effect and response of its request. The column `user_id`
-//! holds the namespace of a key ([`KeyScope`](crate::idempotency::KeyScope)): a user id, or a text that is no user id.
+//! Idempotency keys: the claim that holds a key, and the effect and response of the request with this key. The column
+//! `user_id` holds the namespace of a key ([`KeyScope`](crate::idempotency::KeyScope)): a user id, or a text that is no
+//! user id.
 
 use super::statement::statements;
 use crate::domain::ids::ClaimId;

@@ -8,8 +8,9 @@ use crate::domain::time::Timestamp;
 /// NULL constraint of this column fails the batch:
 ///
 /// - `quotas.reserved_bytes` if the bytes do not fit into the quota.
-/// - `quotas.updated_at` if the bytes fit into the quota, but the bytes that wait for the purge leave no space.
-///   Together with the waiting bytes, a user may exceed the quota by `:waiting_percent` percent.
+/// - `quotas.updated_at` if the bytes fit into the quota, but the bytes that wait for the purge leave no space. The
+///   bytes that count against the quota and the waiting bytes may together be `:waiting_percent` percent more than the
+///   quota.
 macro_rules! admit_bytes {
     ($more:literal) => {
         concat!(
@@ -39,9 +40,9 @@ statements! {
     Ensure<'a> { user: &'a UserId, now: Timestamp } =
         "INSERT INTO quotas (user_id, updated_at) VALUES (:user, :now) ON CONFLICT (user_id) DO NOTHING";
     /// Reserves bytes for a new file. `:default_quota_bytes` is the quota of a user whose row has none. Fails the batch
-    /// on `quotas.used_bytes` if the user has too many files: `:most_files`, or twice this number together with the
-    /// files that wait for the purge. Fails the batch on `quotas.reserved_bytes` or `quotas.updated_at` if the bytes do
-    /// not fit.
+    /// on `quotas.used_bytes` if the user already has too many files: `:most_files` pending and kept files, or twice as
+    /// many pending, kept and waiting files. A waiting file is one that waits for its purge. Fails the batch on
+    /// `quotas.reserved_bytes` or `quotas.updated_at` if the bytes do not fit.
     Reserve<'a> {
         user: &'a UserId,
         bytes: u64,
@@ -73,8 +74,8 @@ statements! {
             (SELECT file_size FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending'),
             used_bytes = used_bytes + :size_bytes, updated_at = :now
         WHERE user_id = :user";
-    /// Releases the reservation of an attempt if it is still pending. Must run before the statement that changes the
-    /// attempt's row.
+    /// Releases the reservation of an attempt if the attempt is still pending. Must run before the statement that
+    /// changes the attempt's row.
     ReleasePending<'a> { user: &'a UserId, attempt: AttemptId, now: Timestamp } =
         "UPDATE quotas SET updated_at = :now, reserved_bytes = reserved_bytes -
         (SELECT file_size FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending')

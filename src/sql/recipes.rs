@@ -6,9 +6,10 @@ use crate::domain::ids::{CutId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Makes room for a recipe of `:recipe_bytes`: deletes recipes of `:user` until all recipes, with the new one, have
-    /// at most `:most_bytes`. Deletes at most 100 recipes, and only recipes that no saved cut names. Begins with the
-    /// recipe whose last use is longest ago. Does nothing if the recipe `:sha256` is stored already.
+    /// Makes room for a new recipe of `:recipe_bytes`: deletes recipes of `:user` until the other recipes and the new
+    /// recipe together have at most `:most_bytes`. Deletes at most 100 recipes, and only recipes that no saved cut
+    /// names. Begins with the recipe whose last use is longest ago. Does nothing if the recipe `:sha256` is stored
+    /// already.
     MakeRoom<'a> { user: &'a UserId, sha256: &'a str, recipe_bytes: u64, most_bytes: u64 } =
         "DELETE FROM recipes WHERE NOT EXISTS (SELECT 1 FROM recipes WHERE sha256 = :sha256) AND sha256 IN
             (SELECT sha256 FROM (SELECT sha256,
@@ -17,8 +18,8 @@ statements! {
                     WHERE user_id = :user AND is_lineage = 0 ORDER BY used_at LIMIT 100))
             WHERE freed_before < (SELECT recipe_bytes FROM usage WHERE user_id = :user)
                 + :recipe_bytes - :most_bytes)";
-    /// Inserts a recipe (JSON) if all recipes of `:user` then have at most `:most_bytes`. If the recipe is stored
-    /// already, sets only the time of its last use.
+    /// Inserts a recipe (JSON) if all recipes of `:user`, including the new recipe, have at most `:most_bytes` in
+    /// total. If the recipe is stored already, sets only the time of its last use.
     Insert<'a> {
         sha256: &'a str,
         user: &'a UserId,

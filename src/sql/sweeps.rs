@@ -1,4 +1,4 @@
-//! Reports and cursors of sweeps, and the findings of the scrub.
+//! Reports and cursors of sweeps, statements of the scrub, and findings.
 
 use super::statement::statements;
 use crate::domain::ids::{AttemptId, EventId, FileId, UserId};
@@ -52,9 +52,9 @@ statements! {
     DeleteRuns { before: EventId, limit: u64 } = "DELETE FROM sweep_runs WHERE id IN
         (SELECT id FROM sweep_runs WHERE id < :before ORDER BY id LIMIT :limit) RETURNING id";
 
-    /// Selects at most `:limit` kept files whose last scrub was at `:cutoff` or before, after (`:after_time`,
-    /// `:after_id`). For a file without a scrub, its creation counts as the last scrub. The file whose last scrub is
-    /// longest ago is the first.
+    /// Selects at most `:limit` kept files whose last scrub was at `:cutoff` or before. The files are sorted by the
+    /// time of their last scrub and by id, and begin after the position (`:after_time`, `:after_id`). For a file
+    /// without a scrub, its creation counts as the last scrub.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at, profile_bytes,
             coalesce(scrubbed_at, created_at) AS last_look
@@ -80,8 +80,8 @@ statements! {
     ClearDamaged<'a> { attempts: &'a str } = "UPDATE files SET damaged_at = NULL
         WHERE attempt IN (SELECT value FROM json_each(:attempts)) AND damaged_at IS NOT NULL";
 
-    /// Inserts a finding. If the file has an open finding of the same kind, updates that one. `:details` is a JSON
-    /// object.
+    /// Inserts a finding. If the file has an open finding of the same kind, updates the open finding. `:details` is a
+    /// JSON object.
     RecordFinding<'a> {
         finding: EventId,
         file: FileId,

@@ -1,5 +1,5 @@
-//! Downloads. The service reads the row first, then the object. It sends only bytes of an object with the size and the
-//! etag in the row.
+//! Downloads. The service reads the row first, then the object. It sends the bytes only if the object has the size and
+//! the etag that are in the row.
 
 use std::sync::Arc;
 

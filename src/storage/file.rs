@@ -67,7 +67,7 @@ pub struct FileRow {
     pub row_count: Option<u64>,
     pub column_count: Option<u64>,
     pub profile_bytes: Option<u64>,
-    /// Name of the encoding that the upload declared, from the Encoding Standard.
+    /// The encoding that the upload declared: its name in the Encoding Standard.
     pub encoding: Option<String>,
     /// A JSON array of `{name, type}`. Queries for lists do not select it.
     #[serde(default)]

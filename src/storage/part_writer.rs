@@ -1,5 +1,5 @@
-//! Stores bytes of unknown length in an object: with one put if they fit into one part, and otherwise in equal parts.
-//! At most one part is in memory.
+//! Stores bytes of unknown length in an object: with one put if the bytes fit into one part, and otherwise in parts.
+//! All parts have the same length, except that the last part may be shorter. At most one part is in memory.
 
 use super::profiling::ProfilingObserver;
 use crate::app::{App, SharedApp};
@@ -94,7 +94,7 @@ impl PartWriter {
         let object = attempt.object();
         let hash = app.hashing.sha256();
         let part = app.objects.part_buffer(part_bytes);
-        let profiling = ProfilingObserver::new(&app.config, attempt.encoding());
+        let profiling = ProfilingObserver::new(&app, attempt.encoding());
         Self {
             app,
             attempt,
@@ -142,7 +142,7 @@ impl PartWriter {
     pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {
-                self.attempt.keep_profile(&stored.facts, &self.profiling.finish()).await;
+                self.attempt.keep_profile(&stored.facts, self.profiling.finish()).await;
                 Ok((self.attempt, stored))
             }
             Err(problem) => {

@@ -181,7 +181,8 @@ impl R2StorageService {
 const DEAD_ROW: usize = 1;
 
 /// Returns the statements that free the quota of a kept file, make the file unreachable and put its object on
-/// `gc_queue`. The caller runs them in one batch, so that all take effect or none.
+/// `gc_queue`. The caller runs the statements in one batch, so that either all of them or none of
+/// them take effect.
 pub(crate) fn permanent_deletion(
     file: FileId,
     user: &UserId,

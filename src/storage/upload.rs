@@ -25,7 +25,8 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if R2
-    /// or the database cannot be reached. After `unavailable`, the file may be stored; after other errors, it is not.
+    /// or the database cannot be reached. After `unavailable`, the file may be stored. After any other error, the file
+    /// is not stored.
     pub async fn store_body(
         &self,
         new: NewFile,
@@ -34,11 +35,11 @@ impl R2StorageService {
     ) -> Result<FileRow> {
         let lease = self.app.lease_memory(UPLOAD).await?;
         let mut attempt = Attempt::begin(self, new, length_bytes).await?;
-        let mut profiling = ProfilingObserver::new(&self.app.config, attempt.encoding());
+        let mut profiling = ProfilingObserver::new(&self.app, attempt.encoding());
         let mut observer = LeasedObserver::new(&mut profiling, lease, self.app.clock.clone());
         match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut observer).await {
             Ok(stored) => {
-                attempt.keep_profile(&stored.facts, &profiling.finish()).await;
+                attempt.keep_profile(&stored.facts, profiling.finish()).await;
                 attempt.commit(&stored).await
             }
             Err(error) => {

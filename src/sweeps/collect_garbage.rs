@@ -111,8 +111,8 @@ async fn collect(app: &App, due: &DueObject, now: Timestamp) -> Result<&'static 
     Ok("forgotten")
 }
 
-/// Sets a pending attempt to `dead`, so that it can no longer be committed. Returns true if the file was committed
-/// before.
+/// Sets the attempt to `dead` if it is pending, so that it can no longer be committed. Returns true if the attempt was
+/// already committed and its file is kept.
 async fn was_committed(app: &App, due: &DueObject, now: Timestamp) -> Result<bool> {
     let (attempt, user) = (due.attempt, &due.user_id);
     let results = app

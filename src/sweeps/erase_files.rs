@@ -19,8 +19,8 @@ use crate::sql;
 /// Maximum number of rows of each table that one run erases for one file.
 const ROWS_PER_FILE: u64 = 500;
 
-/// How long after the deletion of a file a row about this file may still be written. A cut that began before the
-/// deletion lasts at most 24 hours, and a queue message waits for a shorter time.
+/// The longest time between the deletion of a file and the last write of a row about this file. A cut that began before
+/// the deletion lasts at most 24 hours, and a queue message waits for a shorter time.
 const LAST_WRITE: TimeDelta = TimeDelta::hours(25);
 
 #[derive(Debug, Deserialize)]

@@ -29,8 +29,8 @@ impl Sweep for ExpireFiles {
     }
 
     fn cost(&self) -> Cost {
-        // A run handles at least one item of each of the two states, so a run with a limit of one item can handle two.
-        // For the second item, `base` has one call more than the two calls of a run.
+        // The limit for each of the two states is half of the run's limit, but at least one item. So a run with a limit
+        // of one item can handle two items. `base` is the two calls of a run and one call for the second item.
         Cost { base: 3, each: 1 }
     }
 

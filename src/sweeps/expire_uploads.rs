@@ -1,7 +1,7 @@
-//! Expires each upload in several requests that was not finished in time. For each upload, one batch releases the
-//! reservation, sets the pending file to `dead`, and puts the object on `gc_queue`, due immediately. A `dead` file can
-//! no longer be committed. The sweep `collect_garbage` then drops the parts and deletes the object. The sweep
-//! `expire_uploads` also deletes the rows of uploads that ended more than 7 days ago.
+//! Expires each upload in several requests if the upload was not finished in time. For each upload, one batch releases
+//! the reservation, sets the pending file to `dead`, and puts the object on `gc_queue`, due immediately. A `dead` file
+//! can no longer be committed. The sweep `collect_garbage` then drops the parts and deletes the object. The sweep
+//! `expire_uploads` also deletes the row of an ended upload 7 days after the time at which the upload expires.
 //!
 //! Every statement checks again that the upload has expired, so the sweep does not change an upload that has continued.
 //! Costs 1 D1 call per run and 1 per upload.
@@ -25,7 +25,8 @@ const UNFINISHED: [&str; 2] = ["open", "completing"];
 /// The states of an upload that has ended.
 const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 
-/// How long the row of an ended upload is kept, so that its client can learn how it ended.
+/// How long the row of an ended upload is kept after the time at which the upload expires. Until then, the client can
+/// ask how the upload ended.
 const RETENTION: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]
@@ -35,7 +36,7 @@ struct DueUpload {
     user_id: UserId,
 }
 
-/// Expires each upload in several requests that was not finished in time.
+/// Expires each upload in several requests if the upload was not finished in time.
 pub struct ExpireUploads;
 
 #[async_trait]

@@ -11,9 +11,9 @@
 //! has no digests of a file that it hashed over several runs. If the sidecar of such a file has no digests either, the
 //! background pass must make the sidecar again.
 //!
-//! A run costs 2 D1 calls. Each file costs 2 R2 calls, 1 more R2 call if its sidecar is replaced, and 1 D1 call if it
-//! is damaged. If the database refuses the batch that marks all intact files, the scrub marks each of them in its own
-//! batch, for 1 more D1 call per file. A row that cannot be changed therefore does not block the others.
+//! A run costs 2 D1 calls. Each file costs 2 R2 calls, 1 more R2 call if its sidecar is replaced, and 1 D1 call if the
+//! file is damaged. If the database refuses the batch that marks all intact files, the scrub marks each intact file in
+//! a separate batch. This costs 1 more D1 call per file. So a row that cannot be changed does not block the others.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ struct IntactFile {
 enum SidecarChange {
     /// The sidecar stays as it is.
     None,
-    /// The sidecar was replaced by one of this length.
+    /// The sidecar was replaced by a sidecar of this length.
     Replaced { bytes: u64 },
     /// The background pass must make the sidecar again.
     MakeAgain,

@@ -1,4 +1,4 @@
-//! Tests the guarantees of cuts, receipts, sessions and queue jobs when a call to a port fails. `operations::broken`
+//! Tests the guarantees of cuts, receipts, sign-ins and queue jobs when a call to a port fails. `operations::broken`
 //! injects faults into every operation that changes something. The modules `faults`, `idempotency`, `multipart` and
 //! `tus` test the guarantees of the other operations.
 
@@ -152,8 +152,9 @@ fn refresh_token_of(session: &Value) -> String {
     session["tokens"]["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// Injects each fault into each call that a session request makes to a port. Returns the number of runs. If
-/// `is_registered`, the user registers first, and `make` and `check` get the user's first refresh token.
+/// Sends a request to register, to log in, to refresh a token or to log out, and injects each fault into each call that
+/// the request makes to a port. Returns the number of runs. If `is_registered`, the user registers first, and `make`
+/// and `check` get the user's first refresh token.
 async fn session_survives(
     is_registered: bool,
     make: impl Fn(&str) -> Call,
@@ -211,7 +212,7 @@ async fn a_login_can_be_repeated_after_any_fault() {
 }
 
 #[tokio::test]
-async fn a_repeated_refresh_has_one_successor_after_any_fault() {
+async fn a_refresh_token_has_one_successor_after_any_fault_and_a_repeated_refresh() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         let session = app.send(with_refresh_token("refresh", token)).await.expect(200).json();
         assert_signed_in(app, &session, case).await;

@@ -83,7 +83,7 @@ async fn a_patch_changes_only_the_members_it_names() {
     assert_eq!(
         read.header("etag").trim_matches('"'),
         seen.json()["file"]["etag"],
-        "the download has the etag of the bytes, as the metadata shows it"
+        "the ETag of the download is the `etag` in the metadata"
     );
 }
 
@@ -165,7 +165,7 @@ async fn one_of_two_concurrent_changes_with_the_same_if_match_succeeds() {
 }
 
 #[tokio::test]
-async fn a_trashed_file_is_hidden_keeps_its_bytes_and_quota_and_can_be_restored() {
+async fn a_trashed_file_is_hidden_but_keeps_its_bytes_and_quota_and_can_be_restored() {
     let owner = Owner::with_a_file().await;
     let response = owner.delete("").await.expect(200);
     assert_eq!(response.json()["file"]["lifecycleStatus"], "deleted");

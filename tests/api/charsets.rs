@@ -106,7 +106,7 @@ async fn a_byte_order_mark_takes_precedence_over_the_declared_character_set() {
 }
 
 #[tokio::test]
-async fn forms_resumable_uploads_and_uploads_in_parts_keep_the_declared_character_set() {
+async fn uploads_by_form_or_tus_or_part_by_part_keep_the_declared_character_set() {
     let text =
         "größe,Юлия\nž,日本 и еще сорок символов, чтобы хватило на две части\n".replace("ов, ч", "ов ч");
     let text = text.as_str();
@@ -208,7 +208,7 @@ async fn an_unknown_character_set_is_refused_and_the_problem_says_what_to_send()
 }
 
 #[tokio::test]
-async fn nul_bytes_are_accepted_under_every_label_of_utf16() {
+async fn a_file_that_is_declared_as_utf16_by_any_label_may_have_nul_bytes() {
     let text = "größe,b\nž,2\n";
     for name in ["ucs-2", "unicode", "UTF16", "csUnicode"] {
         let scene = stored(TestApp::new(), declared(name, &encoded(text, "utf-16le"))).await;
@@ -218,7 +218,7 @@ async fn nul_bytes_are_accepted_under_every_label_of_utf16() {
 }
 
 #[tokio::test]
-async fn the_row_index_is_used_only_with_the_encoding_of_its_profile() {
+async fn a_cut_uses_the_row_index_only_if_it_reads_the_file_in_the_encoding_of_the_profile() {
     use std::fmt::Write;
     let mut csv = String::from("id,name\n");
     for id in 0..160_000 {

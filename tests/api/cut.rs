@@ -230,7 +230,7 @@ async fn a_malformed_record_at_the_start_gives_a_problem_instead_of_a_broken_tra
             let failed = cutter.receipts().pop().unwrap();
             assert_eq!((&failed["status"], &failed["rows_rejected"]), (&json!("failed"), &json!(1)));
         }
-        // Without strict mode, a cut returns malformed rows too. With `limit=0`, it does not reach them.
+        // Without strict mode, a cut returns malformed rows too. With `limit=0`, a cut reads no malformed row.
         for query in ["", "strict=true&limit=0"] {
             assert!(!cutter.query(query).await.expect(200).broken, "{csv:?} {query}");
         }
@@ -279,7 +279,7 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
 }
 
 #[tokio::test]
-async fn an_object_that_cannot_be_read_to_its_end_breaks_the_transfer_and_the_receipt_is_failed() {
+async fn an_object_that_cannot_be_read_to_its_end_breaks_the_transfer_and_sets_the_receipt_to_failed() {
     let csv = long_csv(3 << 20);
     for at in [600_000, csv.len() - 1] {
         let cutter = Cutter::new(csv.clone()).await;
@@ -311,7 +311,7 @@ async fn a_truncated_or_replaced_object_is_an_integrity_error() {
 }
 
 #[tokio::test]
-async fn a_cut_whose_receipt_cannot_be_stored_breaks_before_its_end() {
+async fn a_receipt_that_cannot_be_stored_breaks_the_transfer_before_the_last_byte() {
     for csv in [FLIGHTS.as_bytes().to_vec(), long_csv(1 << 20)] {
         let cutter = Cutter::new(csv.clone()).await;
         let finish = On::database().about("UPDATE cuts SET status = ?2");
@@ -341,7 +341,7 @@ async fn a_cut_whose_receipt_cannot_be_created_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_cut_stops_when_the_client_disconnects_and_its_receipt_is_failed() {
+async fn a_cut_stops_when_the_client_disconnects_and_sets_its_receipt_to_failed() {
     let cutter = Cutter::new(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call, 2).await;
@@ -402,7 +402,7 @@ async fn gzip_content_coding_is_used_only_if_the_client_accepts_it() {
 }
 
 #[tokio::test]
-async fn compress_returns_a_gzip_file_without_a_content_coding() {
+async fn the_option_compress_returns_a_gzip_file_without_a_content_coding() {
     let cutter = Cutter::new(FLIGHTS).await;
     for query in ["compress=gzip", "compress=gzip&streaming=false"] {
         let response = cutter.query(query).await.expect(200);
@@ -418,7 +418,7 @@ async fn compress_returns_a_gzip_file_without_a_content_coding() {
 }
 
 #[tokio::test]
-async fn a_failed_compressed_cut_is_a_truncated_gzip_stream() {
+async fn a_compressed_cut_that_fails_sends_a_truncated_gzip_stream() {
     let csv = long_csv(3 << 20);
     let cutter = Cutter::new(csv.clone()).await;
     cutter.app.objects.break_reads(&cutter.app.objects.keys()[0], csv.len() - 1);
@@ -430,7 +430,7 @@ async fn a_failed_compressed_cut_is_a_truncated_gzip_stream() {
 }
 
 #[tokio::test]
-async fn rows_columns_and_fields_create_no_receipt() {
+async fn the_routes_rows_columns_and_fields_create_no_receipt() {
     let cutter = Cutter::new("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
     let call = |tail: &str| get(&format!("{}/{tail}", cutter.path));
     let columns = cutter.send(call("columns")).await.expect(200).json();
@@ -487,7 +487,7 @@ async fn a_cut_that_will_certainly_exceed_the_output_limit_is_refused_before_its
 }
 
 #[tokio::test]
-async fn a_cut_that_exceeds_the_output_limit_after_its_first_byte_breaks() {
+async fn a_cut_that_exceeds_the_output_limit_after_its_first_byte_breaks_the_transfer() {
     // With a filter, the number of rows is not known before the cut runs.
     let cutter = Cutter::new(file_with_a_long_name(200)).await;
     let response = cutter.query("format=ndjson&%231__eq=1").await;

@@ -205,7 +205,7 @@ async fn a_page_and_a_pruned_cut_compare_the_digest_blocks_that_they_read() {
 }
 
 #[tokio::test]
-async fn pieces_of_any_length_are_compared() {
+async fn bytes_are_compared_with_their_digests_in_pieces_of_any_length() {
     let scene = Scene::new(sorted_csv_of(100_000)).await;
     let queries = ["/cut", "/cut?id__gte=099990&columns=id", "/rows?offset=50000", "/rows?offset=99990"];
     let ask = async || {

@@ -98,7 +98,7 @@ async fn foreign_keys_are_enforced_and_rows_have_column_names() {
 }
 
 #[tokio::test]
-async fn each_fault_fails_the_call_before_or_after_its_effect() {
+async fn each_fault_makes_a_call_fail_before_or_after_the_effect_of_the_call() {
     for (fault, happens, returns) in [
         (Fault::Failed, false, true),
         (Fault::DoneButReportedFailed, true, true),
@@ -171,7 +171,7 @@ async fn an_outage_affects_only_the_selected_calls_and_calls_are_counted() {
 }
 
 #[tokio::test]
-async fn a_put_is_create_only_and_checks_length_and_hash() {
+async fn a_put_never_replaces_an_object_and_checks_length_and_hash() {
     let app = TestApp::new();
     let body = TestBody::in_pieces_of(b"a,b\n1,2\n", 3);
     let stored =
@@ -208,7 +208,7 @@ async fn reads_support_ranges_and_conditions_and_can_fail() {
 }
 
 #[tokio::test]
-async fn all_parts_except_the_last_must_have_one_length_that_is_at_least_the_minimum() {
+async fn parts_before_the_last_must_have_equal_lengths_of_at_least_the_minimum_and_the_last_is_not_longer() {
     for (lengths, accepted) in [
         (&[4, 4, 2][..], true),
         (&[2], true),
@@ -307,7 +307,7 @@ fn an_escaped_secret_in_the_log_is_found() {
 }
 
 #[test]
-fn variables_set_the_configuration_and_the_state_survives_a_reconfiguration() {
+fn variables_set_the_configuration_and_a_reconfiguration_keeps_the_state() {
     let app = TestApp::with(&[("MAX_FILE_SIZE", "10")]);
     app.objects.plant("temp/a", "x");
     let app = app.reconfigured(&[("MAX_FILE_SIZE", "20")]);
@@ -315,7 +315,7 @@ fn variables_set_the_configuration_and_the_state_survives_a_reconfiguration() {
 }
 
 #[test]
-fn test_requests_have_their_headers_and_test_responses_are_checked() {
+fn request_helpers_set_the_content_headers_and_response_helpers_check_status_and_code() {
     let call = upload("a.csv", "a\n1\n").bearer("t");
     assert_eq!(call.request.headers()["content-length"], "4");
     assert_eq!(call.body.unwrap().drain().unwrap(), b"a\n1\n");

@@ -218,7 +218,7 @@ async fn a_download_is_recorded_through_the_queue_after_its_last_byte() {
 }
 
 #[tokio::test]
-async fn a_broken_download_is_recorded_as_failed_and_not_counted() {
+async fn a_broken_download_is_recorded_as_failed_and_is_not_counted() {
     let (app, token, file) = with_a_file().await;
     app.disconnect_after(get(&path(&file)).bearer(&token), 0).await;
     app.objects.break_reads(&app.objects.keys()[0], 4);

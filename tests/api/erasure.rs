@@ -202,7 +202,7 @@ fn block_after(document: &str, heading: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_documented_statements_erase_the_files_of_a_restored_backup_again() {
+async fn the_documented_statements_repeat_an_erasure_after_a_backup_was_restored() {
     let scene = Scene::new().await;
     let backup = scene.app.database.rows("SELECT * FROM files");
     assert_eq!(backup.len(), 2);

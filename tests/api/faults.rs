@@ -1,5 +1,6 @@
 //! Injects each fault into each call that a change makes to a port. Afterwards every acknowledged change must be
-//! visible, no partial change may be visible, and after two sweeps no temporary row or object may be left.
+//! visible, and no partial change may be visible. When the sweeps have run ([`sweep_up`]), no temporary row or object
+//! may be left.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -42,8 +43,8 @@ impl Scene {
     }
 }
 
-/// Moves the clock forward by 25 hours and runs the sweeps twice, then does both again. Asserts that no temporary row
-/// or object is left.
+/// Moves the clock forward by 25 hours and runs all sweeps twice. Moves the clock forward by 25 hours again and runs
+/// all sweeps twice again. Asserts that no temporary row or object is left.
 pub async fn sweep_up(app: &TestApp, case: &str) {
     for hours in [25, 0, 25, 0] {
         app.advance(TimeDelta::hours(hours));

@@ -48,7 +48,7 @@ pub async fn assert_refused(case: &str, call: Call, status: u16, code: &str) -> 
 }
 
 #[tokio::test]
-async fn an_upload_returns_its_metadata_and_its_bytes_can_be_read() {
+async fn an_upload_returns_the_metadata_and_a_download_returns_the_same_bytes() {
     let app = TestApp::new();
     let token = app.user("ada");
     let call = upload("fl%C3%BCge%202024.csv", CSV)
@@ -205,7 +205,7 @@ async fn an_upload_with_unacceptable_headers_is_refused_before_its_body_is_read(
 }
 
 #[tokio::test]
-async fn the_size_and_the_used_quota_are_the_number_of_received_bytes() {
+async fn the_size_and_the_used_quota_both_equal_the_number_of_received_bytes() {
     let app = TestApp::new();
     let token = app.user("ada");
     let wrong_length =
@@ -240,7 +240,7 @@ async fn a_missing_or_generic_content_type_is_replaced_by_a_csv_type() {
 }
 
 #[tokio::test]
-async fn a_file_without_a_name_gets_a_default_name_and_names_may_repeat() {
+async fn an_upload_without_a_name_gets_a_default_name_and_two_files_may_have_the_same_name() {
     let app = TestApp::new();
     let token = app.user("ada");
     for _ in 0..2 {
@@ -251,7 +251,7 @@ async fn a_file_without_a_name_gets_a_default_name_and_names_may_repeat() {
 }
 
 #[tokio::test]
-async fn a_quota_can_be_filled_to_the_last_byte_but_not_exceeded() {
+async fn a_quota_can_be_filled_to_the_last_byte_and_cannot_be_exceeded() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "10")]);
     let token = app.user("ada");
     app.upload(&token, "a.csv", "123456").await;
@@ -334,7 +334,7 @@ async fn times_are_stored_in_one_format() {
 }
 
 #[tokio::test]
-async fn an_unsupported_method_is_refused_with_the_allowed_methods() {
+async fn the_refusal_of_an_unsupported_method_lists_the_allowed_methods() {
     let app = TestApp::new();
     let token = app.user("ada");
     let response = app.send(Call::new(Method::PUT, "/api/files").bearer(&token)).await;

@@ -59,7 +59,7 @@ async fn a_form_is_read_correctly_in_pieces_of_any_length() {
 }
 
 #[tokio::test]
-async fn a_form_longer_than_one_part_is_stored_in_equal_parts() {
+async fn a_file_over_5_mib_in_a_form_is_stored_in_parts_of_5_mib() {
     const MIB: usize = 1 << 20;
     for (size, parts) in [(5 * MIB, 0), (5 * MIB + 1, 2), (10 * MIB, 2), (12 * MIB, 3)] {
         let app = TestApp::new();

@@ -63,7 +63,7 @@ async fn populated() -> TestApp {
 }
 
 #[tokio::test]
-async fn stored_parts_of_an_open_upload_are_checked() {
+async fn the_self_check_accepts_the_stored_parts_of_an_open_upload() {
     let app = TestApp::new();
     let token = app.user("ada");
     let open = app.send(parts::create(8).bearer(&token)).await.expect(201).json();
@@ -169,7 +169,7 @@ async fn the_named_repairs_remove_the_violations() {
 }
 
 #[tokio::test]
-async fn backups_imports_and_sidecars_of_kept_files_are_no_violations() {
+async fn the_self_check_accepts_backups_and_imports_and_the_sidecars_of_kept_or_queued_attempts() {
     let app = populated().await;
     let attempt = |status: &str| {
         let sql = format!("SELECT attempt FROM files WHERE lifecycle_status = '{status}'");

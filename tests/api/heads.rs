@@ -163,7 +163,7 @@ async fn a_path_that_is_not_utf8_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_wrong_json_type_is_refused_without_internal_names() {
+async fn the_problem_for_a_wrong_json_type_contains_no_internal_names() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;
@@ -222,7 +222,7 @@ async fn problem_details_are_whole_sentences() {
 }
 
 #[tokio::test]
-async fn only_permanent_true_deletes_permanently() {
+async fn a_deletion_is_permanent_only_if_the_parameter_permanent_is_true() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;

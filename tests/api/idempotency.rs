@@ -153,7 +153,7 @@ async fn a_repeated_request_is_replayed_and_changes_nothing() {
             assert!(is_replay(&again), "{}: {again}", case.0);
             assert_eq!(comparable(&again), comparable(&first), "{}", case.0);
             let calls = [On::database(), On::objects()].map(|on| scene.app.faults.count(&on));
-            assert_eq!(calls, [2, 0], "{}: one call for the account, one for the key", case.0);
+            assert_eq!(calls, [2, 0], "{}: one call for the account, one call for the key", case.0);
         }
         assert_eq!(scene.rows(), rows, "{}", case.0);
         scene.app.assert_consistent();
@@ -172,7 +172,7 @@ async fn a_replay_returns_the_first_response_even_after_later_changes() {
 }
 
 #[tokio::test]
-async fn a_response_stored_by_an_older_version_is_replayed() {
+async fn a_response_that_an_older_version_stored_is_replayed() {
     let scene = Scene::new().await;
     scene.keyed(delete(&scene.path)).await.expect(200);
     scene.app.database.execute(
@@ -183,7 +183,7 @@ async fn a_response_stored_by_an_older_version_is_replayed() {
 }
 
 #[tokio::test]
-async fn a_key_used_for_another_request_is_refused_and_changes_nothing() {
+async fn another_request_with_the_same_key_is_refused_and_changes_nothing() {
     for case in &CASES {
         let scene = Scene::for_case(case).await;
         scene.send(case).await;

@@ -190,6 +190,6 @@ fn run(seed: u64) {
 }
 
 #[test]
-fn concurrent_requests_on_one_upload_leave_its_complete_file_or_no_file() {
+fn after_concurrent_requests_an_upload_has_its_complete_file_or_no_file() {
     for_each_seed("UPLOADS_SEED", &[], SEEDS, run);
 }

@@ -232,7 +232,7 @@ async fn a_failed_creation_is_undone_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn chunks_parts_and_deletions_of_an_upload_are_replayed() {
+async fn responses_to_chunks_parts_and_deletions_are_replayed() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let by_tus = scene.begin_by(CREATIONS[0].1()).await;

@@ -90,7 +90,7 @@ async fn in_every_order_the_pages_together_are_the_whole_list() {
 }
 
 #[tokio::test]
-async fn paging_skips_and_repeats_no_file_while_files_are_added_and_deleted() {
+async fn paging_neither_skips_nor_repeats_a_file_while_files_are_added_and_deleted() {
     let (app, token) = with_files(9).await;
     let first = list(&app, &token, "limit=3").await;
     assert_eq!(names(&first), ["f8.csv", "f7.csv", "f6.csv"]);
@@ -108,7 +108,7 @@ async fn paging_skips_and_repeats_no_file_while_files_are_added_and_deleted() {
 }
 
 #[tokio::test]
-async fn lists_can_be_filtered_and_the_total_counts_all_pages() {
+async fn lists_can_be_filtered_and_the_total_is_the_number_of_files_on_all_pages() {
     let (app, token) = with_files(7).await;
     let page = list(&app, &token, "tag=t1&limit=2&sort=filename").await;
     assert_eq!((names(&page), &page["total"]), (vec!["f1.csv".to_owned(), "f3.csv".to_owned()], &json!(3)));

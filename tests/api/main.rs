@@ -43,3 +43,4 @@ mod sign_in_limits;
 mod sweep;
 mod tus;
 mod usage;
+mod wide_files;

@@ -1,4 +1,5 @@
-//! Uploads in parts: parts in any order, repeated, missing or wrong parts, and faults in each call to a port.
+//! Uploads part by part. The parts come in any order. Some parts are repeated, missing or wrong. Faults are injected
+//! into each call to a port.
 
 use chrono::TimeDelta;
 use http::Method;
@@ -124,7 +125,7 @@ async fn a_wrong_part_or_part_list_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn a_part_with_a_wrong_digest_is_refused_and_the_earlier_part_stays() {
+async fn a_part_with_a_wrong_digest_is_refused_and_does_not_replace_the_stored_part() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let bytes = csv(PART + 5);
@@ -268,7 +269,7 @@ async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn an_upload_in_parts_with_retries_succeeds_after_any_fault() {
+async fn an_upload_in_parts_succeeds_after_any_fault_if_the_client_retries() {
     let bytes = csv(PART + 9);
     let broken = break_every_call(
         async || Uploader::app(),
@@ -335,7 +336,7 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
 }
 
 #[test]
-fn of_a_concurrent_completion_and_abort_exactly_one_succeeds() {
+fn if_a_completion_and_an_abort_are_concurrent_exactly_one_succeeds() {
     let bytes = csv(2 * PART);
     let mut kept = 0;
     for seed in 0..60 {

@@ -55,7 +55,7 @@ async fn every_upload_route_profiles_the_file_during_the_upload() {
     app.assert_consistent();
 }
 
-/// Returns an application with a file whose profile could not be stored.
+/// Returns an application, the token of a user, and a file of this user. The profile of the file could not be stored.
 async fn with_unprofiled_file() -> (TestApp, String, Value) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -146,7 +146,7 @@ async fn a_background_pass_that_cannot_restore_its_state_ends_and_is_retried_lat
     assert_eq!(
         try_on().await,
         1,
-        "the limit is 5 tries plus 5 for each day of the file's age: now it is above 5, but below 6"
+        "the limit is 5 tries plus 5 per day of the file's age; after 11 minutes it is between 5 and 6"
     );
     app.queue.take();
     app.faults.forget_calls();
@@ -172,7 +172,7 @@ async fn a_background_pass_that_cannot_restore_its_state_ends_and_is_retried_lat
 }
 
 #[tokio::test]
-async fn a_background_pass_that_keeps_failing_ends_but_a_pass_that_makes_progress_continues() {
+async fn a_background_pass_ends_if_it_keeps_failing_and_continues_if_it_makes_progress() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.faults.inject(Fault::Failed, On::objects().method("put_bytes"), 1);
@@ -260,7 +260,7 @@ async fn a_running_background_pass_is_not_started_twice() {
 }
 
 #[tokio::test]
-async fn a_page_of_late_rows_needs_one_range_read() {
+async fn a_page_at_any_offset_needs_at_most_two_object_reads() {
     let csv = sorted_csv();
     let cutter = Cutter::new(csv).await;
     for offset in [0_u64, 1, 59_999, 119_990, 119_999, 120_000, 500_000] {
@@ -393,8 +393,8 @@ fn broken_csv() -> String {
 async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
     let cutter = Cutter::new(broken_csv()).await;
     let page = |query: &str| cutter.send(get(&format!("{}/rows?{query}", cutter.path)));
-    // The first kind of query uses the profile. The second kind names a delimiter: then the service does not use the
-    // profile and reads the file from its start.
+    // With the first kind of query, the service takes the failure from the profile. The second kind names a delimiter.
+    // Then the service does not use the profile, and finds the failure only by reading the file.
     for how in ["", "&delimiter=comma"] {
         for (offset, limit, shown, has_more) in
             [(0, 2, 2, true), (500, 100, 100, true), (990, 10, 10, false), (990, 100, 10, false)]
@@ -419,7 +419,7 @@ async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
 }
 
 #[tokio::test]
-async fn a_page_returns_a_record_that_was_refused_before_the_limit_was_raised() {
+async fn a_page_returns_rows_that_could_not_be_read_before_the_record_limit_was_raised() {
     let cutter = Cutter::new(broken_csv()).await;
     let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
     let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);

@@ -1,4 +1,5 @@
-//! Recipes: equal recipes are stored once, recipes have their own routes, and each user has a limit for their bytes.
+//! Recipes: equal recipes are stored once, recipes have their own routes, and the recipes of each user have a limit in
+//! bytes.
 
 use serde_json::{Value, json};
 

@@ -92,7 +92,7 @@ async fn a_refused_chunk_of_a_resumable_upload_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn json_that_is_too_long_is_read_only_if_its_length_is_not_announced() {
+async fn json_that_is_too_long_is_read_to_its_end_unless_its_length_is_announced() {
     let app = TestApp::new();
     app.user("ada");
     let text = format!("{{\"filename\": \"{}\"}}", "x".repeat(2 << 20)).into_bytes();

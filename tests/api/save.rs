@@ -89,7 +89,7 @@ async fn a_saved_cut_supports_all_operations_of_a_file() {
 }
 
 #[tokio::test]
-async fn a_saved_cut_of_many_parts_is_complete() {
+async fn a_saved_cut_that_is_stored_in_several_parts_is_complete() {
     let csv = long_csv(17 << 20);
     let whole = csv[..csv.iter().rposition(|&byte| byte == b'\n').unwrap() + 1].to_vec();
     let cutter = Cutter::new(whole.clone()).await;
@@ -153,7 +153,7 @@ async fn a_refused_save_leaves_no_file_no_object_and_no_quota() {
 }
 
 #[tokio::test]
-async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
+async fn a_save_that_fails_at_any_step_leaves_a_failed_receipt_and_no_file() {
     let csv = long_csv(9 << 20);
     let steps = [
         On::objects().method("create_multipart"),
@@ -176,7 +176,7 @@ async fn a_save_that_fails_at_any_step_leaves_no_file_and_a_failed_receipt() {
 }
 
 #[tokio::test]
-async fn a_save_whose_source_cannot_be_read_to_its_end_leaves_no_file_and_a_failed_receipt() {
+async fn a_save_whose_source_cannot_be_read_to_its_end_leaves_a_failed_receipt_and_no_file() {
     let cutter = Cutter::new(long_csv(18 << 20)).await;
     cutter.app.objects.break_reads(&cutter.app.objects.file_keys()[0], 17 << 20);
     let response = cutter.send(post_json(&format!("{}/save", cutter.path), &json!({}))).await;

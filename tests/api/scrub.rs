@@ -48,7 +48,7 @@ async fn each_file_is_scrubbed_once_per_period() {
 }
 
 #[tokio::test]
-async fn each_kind_of_damage_is_found_reported_and_not_sent() {
+async fn each_kind_of_damage_is_found_and_reported_and_damaged_bytes_are_not_sent() {
     type Damage = fn(&TestApp, &str);
     let harms: [(&str, Damage); 5] = [
         ("missing", |app, key| app.objects.lose(key)),
@@ -78,7 +78,7 @@ async fn each_kind_of_damage_is_found_reported_and_not_sent() {
         app.send(get(&format!("{path}/metadata")).bearer(&token)).await.expect(200);
         assert!(app.log.with("service", "cutty-files").len() > 3);
 
-        // If the scrub finds the same damage again, it updates the finding and adds no other.
+        // If the scrub finds the same damage again, it updates the finding and adds no second finding.
         app.advance(TimeDelta::days(30));
         scrub(&app).await;
         let again = findings(&app, "").await;
@@ -98,7 +98,7 @@ async fn each_kind_of_damage_is_found_reported_and_not_sent() {
 }
 
 #[tokio::test]
-async fn a_resolved_finding_is_checked_by_the_next_scrub() {
+async fn the_next_scrub_reads_the_file_of_a_resolved_finding() {
     let (app, token, path, key) = with_a_file_due(&[], CSV).await;
     app.objects.corrupt(&key);
     scrub(&app).await;
@@ -296,7 +296,7 @@ async fn a_file_that_cannot_be_marked_as_scrubbed_does_not_block_the_other_files
 }
 
 #[tokio::test]
-async fn with_an_invalid_cursor_the_scrub_starts_again() {
+async fn with_an_invalid_cursor_the_scrub_reads_the_file_from_its_first_byte() {
     let (app, _, _, key) = with_a_file_due(&[], CSV).await;
     app.objects.corrupt(&key);
     let attempt = app.database.value("SELECT attempt FROM files");
@@ -312,7 +312,7 @@ async fn with_an_invalid_cursor_the_scrub_starts_again() {
 }
 
 #[tokio::test]
-async fn later_scrubs_complete_a_scrub_that_failed_at_any_call() {
+async fn if_any_call_of_a_scrub_fails_later_scrubs_complete_its_work() {
     let broken = break_every_call(
         async || {
             let app = TestApp::with(&[("SCRUB_BYTES_PER_RUN", "20")]);

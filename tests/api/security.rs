@@ -1,4 +1,5 @@
-//! Protection of the files of other users, of response headers, and of secrets in the log.
+//! Tests that users cannot reach the files of other users, that texts of users cannot change the structure of response
+//! headers, and that the log contains no secrets.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -117,7 +118,7 @@ async fn every_route_authenticates_before_it_calls_a_store() {
 }
 
 #[tokio::test]
-async fn operator_routes_refuse_all_other_users() {
+async fn operator_routes_refuse_everyone_except_operators() {
     let (app, ada, _, AdasIds { file, .. }) = with_adas_file().await;
     let operations: Vec<_> = operations().into_iter().filter(is_for_operators).collect();
     assert!(operations.len() >= 5);
@@ -246,7 +247,7 @@ async fn a_server_error_shows_the_request_id_and_only_the_log_has_the_cause() {
 }
 
 #[tokio::test]
-async fn a_valid_request_id_is_returned_and_an_invalid_one_is_replaced() {
+async fn a_valid_request_id_is_returned_and_an_invalid_request_id_is_replaced() {
     let app = TestApp::new();
     let sent = |id: &str| get("/health").header("x-request-id", id);
     assert_eq!(app.send(sent("a-b_c.d:1")).await.expect(200).header("x-request-id"), "a-b_c.d:1");
@@ -264,7 +265,7 @@ async fn a_valid_request_id_is_returned_and_an_invalid_one_is_replaced() {
 }
 
 #[tokio::test]
-async fn every_route_refuses_an_invalid_request_with_a_problem_document() {
+async fn every_route_responds_to_an_invalid_request_with_a_problem_document() {
     let (app, ada, _, adas) = with_adas_file().await;
     for operation in operations() {
         let id = id_for(&operation, &adas);
@@ -318,7 +319,7 @@ async fn cors_allows_only_the_configured_origins() {
     assert_eq!(
         failed.header("access-control-allow-origin"),
         "https://cutty.com",
-        "an allowed page can also read errors"
+        "a page of an allowed origin can also read errors"
     );
     failed.expect_problem(401, "unauthenticated");
 }

@@ -1,4 +1,5 @@
-//! The service limits sign-in attempts by account and by network address. These limits do not affect signed-in users.
+//! The service limits the sign-in attempts at one account and the sign-in attempts from one network address. These
+//! limits do not affect signed-in users.
 
 use cutty::ports::{Admission, RateLimit};
 use serde_json::json;
@@ -95,7 +96,7 @@ async fn a_failed_rate_limiter_refuses_no_login() {
 }
 
 #[test]
-fn every_admission_has_the_limit_and_reports_zero_remaining_requests_after_a_refusal() {
+fn every_admission_reports_its_limit_and_a_refusal_reports_zero_remaining_requests() {
     for limit in RateLimit::ALL {
         let (open, closed) = (Admission::of(limit, true), Admission::of(limit, false));
         assert_eq!((open.limit, open.remaining, open.reset_s), (limit.per_window(), None, limit.window_s()));

@@ -44,7 +44,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn kept_and_waiting_bytes_together_are_limited_to_the_quota_and_the_allowance() {
+async fn kept_and_waiting_bytes_together_are_limited_to_the_sum_of_quota_and_allowance() {
     let scene = Scene::with(&[("DEFAULT_QUOTA_BYTES", "100")]);
     for _ in 0..4 {
         let file = scene.upload(40).await.expect(201);
@@ -158,8 +158,8 @@ async fn the_number_of_files_of_a_user_is_limited() {
         assert!(refused.json()["detail"].as_str().unwrap().contains("as many files"), "{refused}");
         refused.expect_problem(507, "quota_exceeded");
     }
-    // Files in the trash count too. Files that wait for the purge do not count toward this limit, but together with
-    // them, a user may have at most twice as many files.
+    // Files in the trash count too. Files that wait for the purge do not count toward this limit. All these files
+    // together may be at most twice the limit.
     scene.send(delete(&path)).await.expect(200);
     scene.upload(1).await.expect_problem(507, "quota_exceeded");
     for _ in 0..3 {
@@ -187,7 +187,7 @@ async fn the_number_of_uploads_in_several_requests_is_limited() {
 }
 
 #[tokio::test]
-async fn the_number_of_idempotency_keys_is_limited_and_known_keys_are_replayed() {
+async fn a_new_idempotency_key_is_refused_at_the_limit_and_a_known_key_gets_its_replay() {
     let scene = Scene::with(&[]);
     let keyed = |key: &str| upload("a.csv", CSV).header("idempotency-key", key);
     scene.send(keyed("first")).await.expect(201);
@@ -266,7 +266,7 @@ const BYTES: [(&str, u64); 15] = [
     ("file_access_logs", 3_000),
 ];
 
-/// Returns a text of `bytes` bytes. JSON writes each of them as two bytes.
+/// Returns a text of `bytes` backslashes. In JSON, each backslash has two bytes.
 fn long_text(bytes: usize) -> String {
     "\\".repeat(bytes)
 }

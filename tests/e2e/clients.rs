@@ -51,7 +51,7 @@ fn an_upload_that_is_still_running_when_it_is_swept_stores_nothing() {
 }
 
 #[test]
-fn a_client_that_disconnects_during_a_download_does_not_affect_others() {
+fn a_client_that_disconnects_during_a_download_does_not_affect_other_clients() {
     let server = exclusive();
     let user = server.user();
     let bytes = std::fs::read(flights()).unwrap();

@@ -60,7 +60,7 @@ fn a_crash_between_any_two_steps_of_an_upload_leaves_the_whole_file_or_nothing()
 }
 
 #[test]
-fn a_crash_between_any_two_steps_of_a_form_in_parts_leaves_the_whole_file_or_nothing() {
+fn a_crash_between_any_two_steps_of_a_form_that_is_stored_in_parts_leaves_the_whole_file_or_nothing() {
     let wanted = Orders::file(2, 12 << 20, 0).0;
     let head = "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"form.csv\"\r\n\r\n";
     let body = [head.as_bytes(), &wanted, b"\r\n--b--\r\n"].concat();
@@ -91,7 +91,7 @@ fn a_crash_between_any_two_steps_of_a_saved_cut_leaves_the_whole_file_or_nothing
 }
 
 #[test]
-fn a_crash_between_any_two_steps_of_a_saved_cut_in_parts_leaves_the_whole_file_or_nothing() {
+fn a_crash_between_any_two_steps_of_a_saved_cut_that_is_stored_in_parts_leaves_the_whole_file_or_nothing() {
     let parent = Orders::file(9, 12 << 20, 0).0;
     let body = json!({"selectedColumns": ["id", "customer", "note"]}).to_string().into();
     let without_amount = |line: &str| {

@@ -7,7 +7,7 @@ use super::samples::Orders;
 use super::server::{Server, exclusive};
 
 #[test]
-fn a_crash_between_any_two_steps_of_a_spooled_result_leaves_nothing() {
+fn after_a_crash_between_any_two_steps_of_a_spooled_result_the_sweeps_delete_the_spool() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(12, 9 << 20, 0).0;
@@ -90,7 +90,7 @@ fn upload(bytes: &[u8]) -> Call<'_> {
     super::http::upload_call("learn.csv", bytes)
 }
 
-/// Sets whether the next background pass is traced or crashes.
+/// Tells the Worker how to run the next background pass: to trace its calls, or to hang at one of them.
 fn send_order(server: &Server, order: &str) {
     server.client().ask(Call::get("/health").header("x-next-learning", order)).expect(200);
 }

@@ -1,6 +1,8 @@
-//! The test changes stored bytes directly on disk. If the runtime can detect the change, no client gets the changed
-//! bytes as a complete 200. The scrub and the self-check find every change. After that, no client gets the changed
-//! bytes.
+//! Damaged bytes, concurrent sweeps, and messages that are delivered twice.
+//!
+//! The first test changes stored bytes directly on disk. If the runtime can detect the change, no client gets the
+//! changed bytes as a complete 200. The scrub and the self-check find every change. After the scrub has found a change,
+//! no client gets the changed bytes.
 
 use cutty::sweeps::SWEEPS;
 use std::fs;
@@ -33,7 +35,7 @@ const DAMAGES: [(&str, Damage); 3] = [
 ];
 
 #[test]
-fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
+fn damage_of_a_blob_is_found_and_the_blob_is_not_sent_after_that() {
     let server = Server::start(Entry::Product, &[]);
     let user = server.user();
     let bytes = Orders::file(7, 1 << 20, 0).0;
@@ -101,7 +103,7 @@ fn a_corrupted_truncated_or_deleted_blob_is_found_and_not_sent() {
     named.sort_unstable();
     wanted.sort_unstable();
     assert_eq!(named, wanted);
-    // The cut has found one damaged file, and the scrub three.
+    // The cut has logged one damaged file. The scrub has logged all three damaged files.
     assert_eq!(server.log().matches("stored bytes are damaged").count(), 4);
     for id in &harmed {
         let response = user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN));

@@ -3,8 +3,8 @@
 //!
 //! The full list has every length from 1 to 4,100 bytes, the lengths within 2 bytes of a multiple of 64 KiB up to
 //! 1 MiB, and 1,000 random lengths up to 1 MiB, which come from a seed. With `LONG=1`, the test uses the full list. By
-//! default, the test uses only every tenth random length. Of the lengths up to 4,100 bytes, it then uses only lengths
-//! within 2 bytes of a multiple of 64 bytes, where a SHA-256 block and its padding end.
+//! default, the test leaves out nine of ten random lengths. It also leaves out the lengths up to 4,100 bytes that are
+//! not within 2 bytes of a multiple of 64 bytes, the length of a SHA-256 block.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -16,7 +16,7 @@ use super::server::{Entry, Server, require};
 const DISK_BYTES: u64 = 24 << 20;
 
 #[test]
-fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
+fn an_upload_during_which_the_disk_becomes_full_leaves_nothing() {
     let mounted = |state: &Path| {
         let size = format!("size={DISK_BYTES}");
         let mut mount = Command::new("mount");
@@ -41,7 +41,7 @@ fn a_disk_that_becomes_full_during_an_upload_leaves_nothing() {
     assert_eq!(
         user_files_eventually(&server, &user),
         [kept.as_str()],
-        "a file is listed that was not stored"
+        "the list has a file that was not stored"
     );
 
     // The next upload begins on a full disk. The first upload has freed its space, so the disk is filled again first.
@@ -66,7 +66,7 @@ fn an_upload_over_the_file_size_limit_of_the_system_leaves_nothing() {
     let kept = user.upload("kept.csv", &kept_bytes)["id"].as_str().unwrap().to_owned();
 
     let mut slow = begin_upload(&server, &user, "limited");
-    // The databases are already longer than this limit. Longer writes fail or end the process.
+    // The databases are already longer than this limit. Writes after the limit fail or end the process.
     let limit = Command::new("prlimit")
         .arg("--fsize=65536")
         .args(["--pid", &server.worker_pid().to_string()])
@@ -76,7 +76,7 @@ fn an_upload_over_the_file_size_limit_of_the_system_leaves_nothing() {
     assert_eq!(
         user_files_eventually(&server, &user),
         [kept.as_str()],
-        "a file is listed that was not stored"
+        "the list has a file that was not stored"
     );
 
     server.kill_worker_process();

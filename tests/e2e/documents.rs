@@ -1,5 +1,5 @@
-//! Runs all shell blocks of the documents that are marked `runnable`, one after the other, in one shell. Only the port
-//! of the server is changed in them.
+//! Runs all shell blocks that are marked `runnable` in the documents, one after the other, in one shell. The test
+//! changes only the port of the server in these blocks.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

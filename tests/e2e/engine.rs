@@ -112,7 +112,7 @@ fn wasm_and_native_code_compute_the_same_cuts() {
             let differs = found.iter().zip(&wanted).position(|(found, wanted)| found != wanted);
             assert!(
                 found == wanted,
-                "seed {seed}, {request}: {} and {} bytes, {differs:?}",
+                "seed {seed}, {request}: wasm wrote {} bytes, native code {} bytes; first difference at {differs:?}",
                 found.len(),
                 wanted.len()
             );

@@ -120,7 +120,7 @@ impl Client {
         self
     }
 
-    /// Returns the client with this access token, which all its requests send.
+    /// Returns this client with an access token. All requests of the client send this token.
     pub fn with_token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
@@ -198,7 +198,7 @@ impl Client {
     }
 
     /// Opens a connection and writes the request line and the common headers, but does not end the headers. Tests use
-    /// it for clients that break the protocol.
+    /// this connection for clients that break the protocol.
     pub fn raw(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

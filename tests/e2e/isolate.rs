@@ -1,16 +1,16 @@
-//! Counts the bytes that enter wasm. No byte of a download enters wasm. The first piece of an upload enters wasm twice,
-//! each other byte of the upload once. In a cut, each byte that pruning does not skip enters wasm once.
+//! Counts the bytes that enter wasm. No byte of a download enters wasm. The first piece of an upload enters wasm twice.
+//! Every other byte of the upload enters wasm once. In a cut, each byte that pruning does not skip enters wasm once.
 
 use super::http::{Call, upload_call};
 use super::metered::metered;
 use super::samples::Orders;
 
-/// The first piece of an upload is checked before anything is stored, and it enters wasm a second time with the other
-/// pieces.
+/// Length of the first piece of an upload. The first piece enters wasm when its content is checked, and enters wasm a
+/// second time when the whole body is stored.
 const PEEKED_BYTES: u64 = 256 << 10;
 
-/// The cut of a sorted range reads two byte ranges. They are extended to whole digest blocks: the first byte range at
-/// its end, the second byte range at both ends.
+/// Maximum number of bytes that a cut of a sorted range reads only to complete digest blocks. This cut reads two byte
+/// ranges. The first byte range is extended at its end, and the second byte range is extended at both ends.
 const EXTENDED_BYTES: u64 = 3 * (256 << 10);
 
 #[test]
@@ -33,7 +33,7 @@ fn no_byte_of_a_download_enters_wasm() {
 }
 
 #[test]
-fn an_upload_enters_wasm_once() {
+fn each_byte_of_an_upload_after_its_first_piece_enters_wasm_once() {
     let metered = metered();
     let bytes = Orders::file(21, 20 << 20, 0).0;
     let size = bytes.len() as u64;

@@ -11,7 +11,7 @@ use super::{oracle, samples, server};
 const LATE_FROM_JFK: usize = 8_401;
 
 #[test]
-fn flights_can_be_uploaded_cut_saved_cut_again_and_downloaded() {
+fn every_step_of_the_main_workflow_gives_the_right_bytes() {
     let server = server::shared();
     let user = server.user();
     let flights = fs::read(samples::flights()).unwrap();

@@ -91,7 +91,7 @@ pub fn metered() -> Turn {
 /// The counters of an isolate.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// The bytes of files that were copied into wasm.
+    /// Number of file bytes that were copied into wasm.
     pub bytes_into_wasm: u64,
     /// The size of wasm's memory in bytes. It never shrinks.
     pub memory_bytes: u64,
@@ -104,7 +104,7 @@ impl Server {
         Usage { bytes_into_wasm: number("bytesIntoWasm"), memory_bytes: number("memoryBytes") }
     }
 
-    /// Returns the bytes of files that entered wasm during `work`.
+    /// Returns the number of file bytes that entered wasm during `work`.
     pub fn bytes_into_wasm_during(&self, work: impl FnOnce()) -> u64 {
         let before = self.usage().bytes_into_wasm;
         work();

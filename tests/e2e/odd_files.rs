@@ -60,7 +60,7 @@ fn cities() -> Sample {
 }
 
 #[test]
-fn newlines_delimiters_and_quotes_inside_quotes_are_text() {
+fn a_quoted_field_may_contain_line_breaks_delimiters_and_quotes() {
     let text = "id,text,kind\n1,\"a\nb\",x\n2,\"c\r\nd, \"\"e\"\"\",y\n3,\"\n\n\",x\n4,\",\",x\n";
     let rows = Sample::new(text, &["text", "id"], ("kind", "x")).check();
     assert_eq!(rows, [["a\nb", "1"], ["\n\n", "3"], [",", "4"]]);
@@ -85,7 +85,7 @@ fn a_byte_order_mark_is_not_part_of_the_first_column_name() {
 }
 
 #[test]
-fn utf_16_with_a_mark_is_read_in_both_byte_orders() {
+fn utf_16_with_a_byte_order_mark_is_read_in_both_byte_orders() {
     let marked: Vec<u16> = format!("\u{feff}{CITIES}").encode_utf16().collect();
     for little in [true, false] {
         let unit = |unit: &u16| if little { unit.to_le_bytes() } else { unit.to_be_bytes() };

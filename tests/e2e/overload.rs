@@ -21,8 +21,8 @@ const MIB: u64 = 1 << 20;
 const MAX_WASM_BYTES: u64 = 64 * MIB;
 const MAX_BYTES: u64 = 96 * MIB;
 
-/// The longest time in which `/health` may respond during the load. The full size runs alone, a quarter runs beside
-/// other tests.
+/// The longest time that `/health` may take to respond during the load. A run of the full size runs alone. A run of a
+/// quarter of the size runs beside other tests.
 const MAX_HEALTH_ALONE: Duration = Duration::from_secs(2);
 const MAX_HEALTH_BESIDE_OTHERS: Duration = Duration::from_secs(8);
 
@@ -172,13 +172,13 @@ fn isolate(server: &Server) -> Value {
     server.operator().ask(Call::get("/api/admin/isolate")).expect(200).json()
 }
 
-/// Returns the greatest memory of one kind that leases have held, summed over all memory budgets.
+/// Adds up the member `kind`, for example `mostJsBytes`, of all memory budgets.
 fn most(isolate: &Value, kind: &str) -> u64 {
     isolate["budgets"].as_object().unwrap().values().map(|budget| budget[kind].as_u64().unwrap()).sum()
 }
 
 #[test]
-fn stalled_and_many_clients_do_not_exhaust_the_memory_of_an_isolate() {
+fn many_clients_and_stalled_clients_do_not_exhaust_the_memory_of_an_isolate() {
     let load = Load::chosen();
     let server = Server::start(Entry::Product, &[]);
     let user = server.user();
@@ -229,8 +229,8 @@ fn bare(load: &Load) -> u64 {
     })
 }
 
-/// Sends all requests of a load and waits for the responses to the well-behaved clients. Returns the longest time in
-/// which `/health` responded.
+/// Sends all requests of a load and waits for the responses to the well-behaved clients. Returns the longest time that
+/// `/health` took to respond.
 fn run(load: &Load, server: &Server, user: &Client, file: &str, chunked: &[u8]) -> Duration {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -170,8 +170,8 @@ impl Server {
         })
     }
 
-    /// Returns by how many bytes the peak memory of the Worker's process during `work` exceeds its memory before
-    /// `work`.
+    /// Returns how much the memory of the Worker's process grows during `work`, in bytes: the peak during `work` minus
+    /// the memory before `work`.
     pub fn growth_during(&self, work: impl FnOnce()) -> u64 {
         let pid = self.worker_pid();
         // Sets the recorded peak to the current memory (proc(5)).
@@ -284,7 +284,7 @@ impl Drop for Shared {
     }
 }
 
-/// Returns the server of all tests that do not change it. Each test uses its own accounts.
+/// Returns the server that the tests share if they do not change the server itself. Each test uses its own accounts.
 pub fn shared() -> Shared {
     static SERVER: OnceLock<Server> = OnceLock::new();
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
@@ -445,8 +445,8 @@ fn spawn(folder: &Path, log: &Path, port: u16, variables: &[(&str, &str)]) -> Ch
     isolated(&mut command, folder).stdin(Stdio::piped()).process_group(0).spawn().unwrap()
 }
 
-/// Sets the folder and the environment of a command: it runs in the server's folder with the project's tools, and
-/// wrangler neither reports its use nor connects to other local servers.
+/// Sets the folder and the environment of a command. The command runs in the server's folder with the project's tools.
+/// Wrangler sends no usage statistics and does not connect to other local servers.
 fn isolated<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
     let tools = root().join("node_modules/.bin");
     let path = std::env::var("PATH").unwrap();

@@ -62,7 +62,7 @@ impl State {
         one(&self.rows, "SELECT count(*) FROM cuts WHERE status = 'running'")
     }
 
-    /// Returns key and size of each object of a kept file: the object with its bytes, and its sidecar.
+    /// Returns key and size of each object of a kept file: the object with the bytes of the file, and the sidecar.
     pub fn referenced_objects(&self) -> BTreeMap<String, i64> {
         let profile = "'uploads/user-' || user_id || '/metadata/' || id || '-' || attempt || '.profile'";
         let sql = format!(

@@ -131,7 +131,7 @@ fn raw_patch(user: &Client, upload: &str, offset: usize, length: usize) -> std::
 }
 
 #[test]
-fn tus_js_client_uploads_files_around_the_size_of_a_part() {
+fn tus_js_client_uploads_files_of_any_length() {
     let server = shared();
     let user = server.user();
     for length in [1, PART - 1, PART, PART + 1, 3 * PART] {

@@ -1,4 +1,5 @@
-//! The memory of wasm never shrinks. So its size is the most memory that the process has needed at any time.
+//! The memory of wasm never shrinks. So the size of this memory is the greatest amount of wasm memory that the process
+//! has needed since its start.
 //!
 //! Each test starts a new process and warms it up with one small upload and one small cut.
 

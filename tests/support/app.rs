@@ -211,7 +211,7 @@ impl Deref for TestApp {
 ///
 /// Each run uses a new application from `prepare`. After the run the faults are removed, and `check` inspects the
 /// application. The second argument of `check` names the fault and the call. Returns the number of runs, so that a test
-/// can assert that there were some.
+/// can check that `work` made calls.
 pub async fn break_every_call(
     prepare: impl AsyncFn() -> TestApp,
     work: impl AsyncFn(&TestApp),

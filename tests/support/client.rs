@@ -108,7 +108,7 @@ impl Call {
     }
 }
 
-/// A form as browsers send it (RFC 7578). The parts stay in the given order.
+/// A form as browsers send it (RFC 7578). The form parts stay in the given order.
 #[derive(Default)]
 pub struct Form(Vec<u8>);
 
@@ -157,8 +157,8 @@ impl Form {
 impl TestApp {
     /// Creates the account `id`, whose username is also `id`, and returns an access token that is valid for ten years.
     ///
-    /// It writes the row and signs the token directly, because registration hashes a password, and that hash is slow by
-    /// design. Other tests check registration.
+    /// This function writes the row and signs the token directly. A registration would hash a password, and this hash
+    /// is slow by design. Other tests check registration.
     pub fn user(&self, id: &str) -> String {
         self.database.execute(&format!(
             "INSERT INTO users (id, username, created_at, updated_at) VALUES ('{id}', '{id}', '{now}', '{now}')",

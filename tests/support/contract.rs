@@ -113,8 +113,8 @@ fn matches(template: &str, path: &str) -> bool {
     }) && parts.next().is_none()
 }
 
-/// Headers that need not be exposed: those that a page may read from any response (Fetch standard, "CORS-safelisted
-/// response-header name"), and those that only browsers and caches need.
+/// Headers that need not be exposed. A web page may read some of them from any response (Fetch standard,
+/// "CORS-safelisted response-header name"). The others are headers that only browsers and caches need.
 const NEED_NO_EXPOSING: [&str; 14] = [
     "cache-control",
     "content-language",
@@ -132,7 +132,7 @@ const NEED_NO_EXPOSING: [&str; 14] = [
     "date",
 ];
 
-/// Panics if a response has a header that pages of other origins cannot read.
+/// Panics if a response has a header that web pages of other origins cannot read.
 pub fn assert_exposed(headers: &HeaderMap) {
     for name in headers.keys().map(HeaderName::as_str) {
         let exposed = EXPOSED_HEADERS.iter().any(|exposed| exposed.eq_ignore_ascii_case(name));

@@ -13,11 +13,13 @@ use serde_json::Value;
 use super::faults::{Call, Faults, Port};
 use super::schema;
 
-/// D1's limits: bound parameters of a statement, bytes of a statement, and bytes of a value (D1 applies the last limit
-/// to a whole row). The fourth number is the largest integer that a JavaScript number holds exactly.
+/// D1's limit on the bound parameters of a statement.
 const MAX_PARAMS: usize = 100;
+/// D1's limit on the text of a statement, in bytes.
 const MAX_SQL_BYTES: usize = 100_000;
+/// D1's limit on a row, in bytes. This database checks the limit for each bound value.
 const MAX_VALUE_BYTES: usize = 2_000_000;
+/// A JavaScript number holds every integer up to this limit exactly.
 const MAX_EXACT_INTEGER: i64 = 1 << 53;
 
 /// Number of prepared statements that the cache keeps. SQLite needs more time to prepare a statement than to execute

@@ -1,7 +1,7 @@
 //! A log of all calls to ports, and a plan of the faults to inject into them.
 //!
 //! All doubles of an application share one log and one plan. A test can therefore break the third call of an operation
-//! without knowing to which port this call goes. It can also break each call in turn.
+//! without knowing to which port this call goes. A test can also repeat the operation and break another call each time.
 
 use std::fmt;
 use std::future::{pending, poll_fn};
@@ -168,8 +168,8 @@ impl Faults {
         state.fired = 0;
     }
 
-    /// Sets whether each call first yields once to the other tasks. If it does, the calls of requests that are polled
-    /// together interleave.
+    /// Sets whether each call first yields once to the other tasks. If the calls yield, the calls of requests that are
+    /// polled together interleave.
     pub fn set_yield_before_calls(&self, yield_before_calls: bool) {
         self.0.lock().unwrap().yield_before_calls = yield_before_calls;
     }

@@ -1,4 +1,4 @@
-//! SHA-256 for tests, by the `sha2` crate.
+//! SHA-256 for tests, computed with the crate `sha2`.
 
 use async_trait::async_trait;
 use cutty::error::Result;

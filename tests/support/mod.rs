@@ -1,9 +1,9 @@
 //! Native doubles of the platform, and an application that runs on them.
 //!
-//! The doubles keep the rules of the platform: a batch is one transaction, no put replaces an object, all parts of an
-//! object except the last have equal lengths, and limits are checked. A double returns an error only where the platform
-//! would return it, or where a test injects a fault through [`faults::Faults`]. A double panics at a call that only a
-//! bug in the service can cause, for example a statement with more than 100 parameters.
+//! The doubles keep the rules of the platform: a batch is one transaction, only `replace_bytes` replaces an object, all
+//! parts of an object except the last have equal lengths, and limits are checked. A double returns an error only where
+//! the platform would return it, or where a test injects a fault through [`faults::Faults`]. A double panics at a call
+//! that only a bug in the service can cause, for example a statement with more than 100 parameters.
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 

@@ -29,8 +29,8 @@ pub fn migrations() -> Vec<(String, String)> {
 /// The migrations run once. Each database is a copy of the result, because a copy needs a tenth of the time that the
 /// migrations need.
 pub fn migrated() -> Connection {
-    // A failed migration is kept as an `Err`, so that every test reports its name. A panic would report the name only
-    // in the first test.
+    // A failed migration is kept as an `Err`, so that every test reports the name of the migration. A panic would
+    // report the name only in the first test.
     static MIGRATED: LazyLock<Result<Mutex<Connection>, String>> = LazyLock::new(|| {
         let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A parsed Rust file: its code, in which a blank replaces each comment and literal, and its string literals.
+/// A parsed Rust file. `code` is the text of the file with a blank in place of each comment and each literal. `strings`
+/// has the string literals.
 #[derive(Debug, Default, PartialEq)]
 pub struct Source {
     pub code: String,

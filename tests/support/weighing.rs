@@ -3,8 +3,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts the bytes that each thread has allocated. The count of a thread is negative if it frees memory that another
-/// thread allocated.
+/// Counts for each thread the allocated bytes minus the freed bytes. This number can be negative, because a thread can
+/// free memory that another thread allocated.
 struct CountingAllocator;
 
 thread_local! {

@@ -11,8 +11,8 @@ mod wasm;
 use std::error::Error;
 use std::io::{BufRead, Write};
 
-/// Size of the buffers for reading and writing, in bytes, of the engines other than Cutty. Each of these engines is
-/// slower with smaller buffers.
+/// Size of each read buffer and each write buffer, in bytes. All engines except Cutty use these buffers. Each of these
+/// engines is slower with smaller buffers.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// The reference cut. It keeps the rows whose value in `column` is at least `minimum`, and writes the columns

@@ -1,7 +1,8 @@
 //! `rivals generate KIND BYTES FILE`: writes a benchmark file and prints its facts as JSON.
 //!
-//! `rivals serve ENGINE FILE COLUMN MINIMUM A,B,C`: reads the file into memory, then runs the cut once for each line on
-//! standard input and prints its cost. The measured time does not include hashing the output.
+//! `rivals serve ENGINE FILE COLUMN MINIMUM A,B,C`: reads the file into memory. Then it runs the cut once for each line
+//! on standard input, and prints the cost of this run. The cut keeps the rows whose value in `COLUMN` is at least
+//! `MINIMUM`, and writes the columns `A`, `B` and `C`. The measured time does not include hashing the output.
 
 mod generate;
 

@@ -60,7 +60,7 @@ struct ToHost;
 
 impl Write for ToHost {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        // SAFETY: the host reads only these bytes, and only before it returns.
+        // SAFETY: the host reads only these bytes, and reads none of them after `write` has returned.
         unsafe { write(bytes.as_ptr(), bytes.len()) };
         Ok(bytes.len())
     }

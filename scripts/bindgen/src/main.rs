@@ -15,7 +15,7 @@ fn main() -> Result<()> {
         // workerd loads the bindings as an ES module.
         .module(true)?
         .typescript(false)
-        // After a panic, scripts/shim.mjs starts the module again.
+        // With the next two options, scripts/shim.mjs can start the module again after a panic.
         .reset_state_function(true)
         .force_enable_abort_handler(true)
         .generate(folder)

@@ -53,11 +53,11 @@ impl RowPager {
         Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes } }
     }
 
-    /// Creates a pager that starts in the middle of a profiled file. `start` must be at or before the first row of
-    /// the page; [`Profile::locate_row`] finds such a row start. The first piece must begin at the byte of `start`.
-    /// If [`RowPager::into_page`] returns the page before the end of the file, [`RowPage::total`] is too small; then
-    /// take the number of rows from the profile. Returns `None` for a file without a row index. A file that is not
-    /// UTF-8 has no row index, because positions in its text are not positions in the file.
+    /// Creates a pager that starts in the middle of a profiled file. `start` must be at or before the first row of the
+    /// page; [`Profile::locate_row`] finds such a row start. The first piece must begin at the byte of `start`. If
+    /// [`RowPager::into_page`] returns the page before the end of the file, [`RowPage::total`] is too small. In this
+    /// case, take the number of rows from the profile. Returns `None` for a file without a row index. A file that is
+    /// not UTF-8 has no row index, because positions in its text are not positions in the file.
     pub fn at(
         profile: &Profile,
         start: RowStart,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_still_has_the_number_of_rows() {
+    fn an_empty_page_has_the_number_of_all_rows_too() {
         assert_eq!(page(request(&[0], 4, 10), 7), RowPage { total: 4, ..RowPage::default() });
         assert_eq!(page(request(&[], 0, 0), 7), RowPage { total: 4, ..RowPage::default() });
     }

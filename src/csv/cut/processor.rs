@@ -117,7 +117,8 @@ impl StreamingCsvProcessor {
         Self { stream, cut, header: Some(opened.header_record) }
     }
 
-    /// Minimum number of bytes that the format adds to the cells of a row: in JSON, the names of the columns.
+    /// Returns the minimum number of bytes that the format adds to the cells of a row. In JSON, the names of the
+    /// columns are part of these bytes.
     pub fn row_overhead_bytes(&self) -> usize {
         self.cut.row_overhead_bytes
     }
@@ -155,8 +156,8 @@ impl StreamingCsvProcessor {
 
     /// Skips `rows` rows and counts them as read. The caller must know that all of them are well-formed and that the
     /// filter matches none of them. The next piece must start with the record at `next_byte` on line `next_line`.
-    /// Returns `false` and does nothing if a record is unfinished, if some text has not been read yet, or if the file
-    /// is not UTF-8.
+    /// Returns `false` and does nothing if a record is unfinished, if some pushed bytes have not been read yet, or if
+    /// the file is not UTF-8.
     #[must_use]
     pub fn skip_to(&mut self, rows: u64, next_byte: u64, next_line: u64) -> bool {
         let Some(skipped_bytes) = self.stream.skip_to(rows, next_byte, next_line) else {

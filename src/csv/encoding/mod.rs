@@ -169,7 +169,7 @@ impl Transcoder {
     /// Ends the text: appends U+FFFD if the file ends inside a character. A second call appends nothing.
     pub(super) fn finish(&mut self, text: &mut Vec<u8>) {
         self.decode(&[], text, true);
-        // A decoder must not be used after its last input, so a new one replaces it.
+        // A decoder must not be used after its last input, so a new decoder replaces it.
         self.decoder = self.decoder.encoding().new_decoder_without_bom_handling();
         self.pending = Pending::default();
     }
@@ -178,7 +178,7 @@ impl Transcoder {
         let before = text.len();
         text.resize(before + STEP_BYTES.min(ROOM_BYTES + TEXT_GROWTH as usize * input.len()), 0);
         let (mut read, mut written) = (0, before);
-        // Each turn needs room for the longest character (four bytes) and for replacement characters.
+        // Each pass of the loop needs room for the longest character (four bytes) and for replacement characters.
         while text.len() - written > 2 * REPLACEMENT_CHARACTER.len() + 4 {
             let room = text.len() - REPLACEMENT_CHARACTER.len();
             let (result, bytes_read, bytes_written) = self.decoder.decode_to_utf8_without_replacement(

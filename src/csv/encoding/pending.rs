@@ -15,7 +15,7 @@ pub(super) const MAX_BYTES: usize = 3;
 pub(super) struct Pending {
     /// The last bytes decoded.
     last: [u8; MAX_BYTES],
-    /// Number of valid bytes in `last`. They are at its end.
+    /// Number of valid bytes in `last`. The valid bytes are at the end of `last`.
     len: usize,
     /// Number of bytes of the unfinished character. `None` if it is unknown because several bytes were decoded at
     /// once.

@@ -1,20 +1,21 @@
 //! Case folding for the conditions that ignore case.
 //!
-//! A character folds to the lower case of its upper case, by Unicode's simple (one to one) mappings. So `É` folds to
-//! `é`, `Σ` and `ς` fold to `σ`, and the Kelvin sign folds to `k`. A mapping to several characters is not applied, so
-//! `ß` and `ss` stay different. The dotless `ı` stays different from `i`, as in Unicode's CaseFolding. Rules that hold
-//! only in some languages are not applied. Bytes that are not UTF-8 fold to themselves.
+//! To fold a character, this module maps it to upper case and the result to lower case, with Unicode's simple (one to
+//! one) mappings. So `É` folds to `é`, `Σ` and `ς` fold to `σ`, and the Kelvin sign folds to `k`. A mapping to several
+//! characters is not applied, so `ß` and `ss` stay different. The dotless `ı` stays different from `i`, as in Unicode's
+//! CaseFolding. Rules that hold only in some languages are not applied. Bytes that are not UTF-8 fold to themselves.
 
 use std::cell::RefCell;
 
-/// A buffer of more than this many bytes is freed after the cell that needed it.
+/// If a cell makes the buffer larger than this many bytes, the buffer is freed after this cell.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 thread_local! {
     static FOLDED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Folds `cell` into a buffer that is reused for every cell, and calls `f` with it. `f` must not call this function.
+/// Folds `cell` into a buffer that is reused for every cell, and calls `f` with the folded bytes. `f` must not call
+/// this function.
 #[inline]
 pub(super) fn with_folded<T>(cell: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
     FOLDED.with_borrow_mut(|folded| {
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_that_differ_only_in_case_fold_to_the_same_character() {
+    fn all_case_variants_of_a_character_fold_to_the_same_character() {
         for characters in ["Kk\u{212a}", "Ss\u{17f}", "ÉÉé", "Σσς", "Åå\u{212b}", "Жж", "µμΜ", "ßẞ", "ǄǅǆǄ"]
         {
             let folded: Vec<char> = characters.chars().map(fold_character).collect();

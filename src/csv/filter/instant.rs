@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn only_days_of_the_calendar_in_a_documented_form_are_dates() {
+    fn a_date_needs_a_documented_form_and_a_day_of_the_calendar() {
         for date in [
             "2024-02-29",
             "0000-01-01",

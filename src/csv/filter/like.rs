@@ -1,4 +1,4 @@
-//! `LIKE` patterns: `%` matches any text, including none; `_` matches exactly one character; every other character
+//! `LIKE` patterns: `%` matches any text, even the empty text; `_` matches exactly one character; every other character
 //! matches itself.
 //!
 //! `\%`, `\_` and `\\` each match the character after the backslash. A backslash before any other character is a plain
@@ -42,7 +42,7 @@ struct LikeSuffix {
 struct Segment {
     tokens: Vec<PatternToken>,
     characters: usize,
-    /// Set if the segment has no `_`.
+    /// Set if the segment has no `_` and is not empty.
     finder: Option<Finder<'static>>,
     /// Set if the segment has a `_` and is longer than [`MAX_NAIVE_CHARACTERS`].
     search: Option<Box<BitSearch>>,

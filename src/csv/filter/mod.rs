@@ -114,8 +114,8 @@ impl Filter {
         Ok(if operator.positive().is_some() { condition.complement() } else { condition })
     }
 
-    /// Returns the negative operator that expresses the complement of this condition, and the condition itself. `None`
-    /// if this is not a condition, or if its operator has no negative form.
+    /// Returns two items: the negative operator that expresses the complement of this condition, and this condition.
+    /// Returns `None` if this is not a condition, or if no negative operator negates its operator.
     fn negative(&self) -> Option<(Operator, &Condition)> {
         let Self::Condition(condition) = self else { return None };
         Some((condition.comparison.operator().negative()?, condition))

@@ -112,9 +112,9 @@ operators! {
     /// character; `\%`, `\_` and `\\` match the characters `%`, `_` and `\`. A byte that is not part of valid UTF-8 is
     /// one character.
     Like           = "like",       One,  Keyword("LIKE");
-    /// The cell is exactly one of these texts, byte for byte.
+    /// The cell equals one of these texts, byte for byte.
     In             = "in",         Many, Keyword("IN");
-    /// The cell is not exactly one of these texts.
+    /// The cell equals none of these texts.
     NotIn          = "notin",      Many, Unwritten, negates In;
     /// The cell is between the two values, or equal to one of them. If possible, both values are read as numbers, else
     /// both as dates, else both as text.
@@ -191,7 +191,7 @@ impl Operator {
         })
     }
 
-    /// Returns the operator that negates this one, if there is one.
+    /// Returns the negative operator that negates this operator; `None` if no operator negates this operator.
     pub(super) fn negative(self) -> Option<Self> {
         Self::ALL.iter().copied().find(|operator| operator.positive() == Some(self))
     }

@@ -48,8 +48,13 @@ fn refused(text: &str) -> usize {
     error.position.unwrap()
 }
 
-/// A condition in its three forms: the expression (if it has one), operator and value in a query, value in a tree. Then
-/// the cells that it keeps and the cells that it drops.
+/// A condition in its three forms, and its expected results. The items are:
+///
+/// 1. the expression; `None` to test only the other two forms;
+/// 2. the operator (in all forms), and the value of the query parameter;
+/// 3. the value in a tree;
+/// 4. cells that the condition keeps;
+/// 5. cells that the condition drops.
 type Case = (
     Option<&'static str>,
     (&'static str, &'static str),
@@ -401,7 +406,8 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~é]{1,8}", "-?[0-9]{1,3}([.][0-9])?", "20[0-9]{2}-0[1-9]-[0-2][1-9]", "[aAbB%_]{1,4}"]
 }
 
-/// Returns as many of `values` as the operator takes. `values` must have at least two items.
+/// Returns the first of `values`: as many as the operator takes. For an operator that takes a list, these are all
+/// except the last. `values` must have at least two items.
 pub(in crate::csv) fn values_for(operator: Operator, values: &[String]) -> Vec<String> {
     let count = match operator.arity() {
         Arity::None => 0,
@@ -500,7 +506,9 @@ proptest! {
     }
 
     #[test]
-    fn the_complement_keeps_exactly_the_other_cells(filter in any_filter(), cell in prop::collection::vec(any::<u8>(), 0..6), text in value()) {
+    fn the_complement_keeps_exactly_the_cells_that_the_filter_drops(
+        filter in any_filter(), cell in prop::collection::vec(any::<u8>(), 0..6), text in value(),
+    ) {
         for cell in [cell.as_slice(), text.as_bytes(), b""] {
             prop_assert_ne!(keeps(&filter, cell), keeps(&filter.clone().complement(), cell));
         }

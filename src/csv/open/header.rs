@@ -45,6 +45,13 @@ impl Header {
         self.names
     }
 
+    /// Returns the approximate memory of the header, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        // Each name has its bytes, its place in the list, its allocation and two positions.
+        let place = size_of::<String>() + 2 * size_of::<usize>() + 2 * size_of::<u32>();
+        self.names.iter().map(|name| name.capacity() + place).sum()
+    }
+
     /// Returns the number of columns.
     pub fn len(&self) -> usize {
         self.names.len()

@@ -70,6 +70,15 @@ enum OpeningStage {
 }
 
 impl CsvOpener {
+    /// Returns how many bytes of the file the opener holds.
+    pub fn held_bytes(&self) -> usize {
+        match &self.stage {
+            OpeningStage::Sampling(sample) => sample.capacity(),
+            OpeningStage::Reading(first) => first.text.capacity() + first.reader.carried_bytes(),
+            OpeningStage::Done => 0,
+        }
+    }
+
     /// Creates an opener for a file whose records may have at most `max_record_bytes` bytes.
     ///
     /// # Errors
@@ -90,7 +99,7 @@ impl CsvOpener {
         })
     }
 
-    /// Reads the next piece of the file. The bytes after the header are kept: the opened file reads them first.
+    /// Reads the next piece of the file. Keeps the bytes after the header for the reader of the opened file.
     ///
     /// # Errors
     /// [`CsvError::Malformed`] if the first record is too long or has too many fields.

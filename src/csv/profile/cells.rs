@@ -1,6 +1,6 @@
 //! The cells of one column in consecutive rows, as arrays.
 //!
-//! A loop over rows would need the state of another column for each next cell. Here, each step is a short loop over the
+//! A loop over rows would need the state of another column after each cell. Here, each step is a short loop over the
 //! cells of one column. The state of this column stays in registers during the loop.
 
 use crate::csv::record::push_value;
@@ -41,8 +41,9 @@ impl KindHints {
                 b'0'..=b'9' | b'+' | b'-' | b'.' => Self::NUMERIC.0,
                 b' ' | b'\t' => Self::BLANK.0,
                 b't' | b'T' | b'f' | b'F' => Self::BOOLEAN.0,
-                // The head of an empty cell also starts with NUL. An empty cell has no kind, so it sets no flag. A text
-                // that starts with NUL needs no flag: a cell without a flag is classified as text.
+                // A head that starts with NUL belongs to an empty cell, or to a text that starts with NUL. The empty
+                // cell has no kind, so it sets no flag. The text needs no flag, because a cell without a flag is
+                // classified as text.
                 0 => 0,
                 b'"' => Self::QUOTE.0 | Self::OTHER.0,
                 _ => Self::OTHER.0,
@@ -229,7 +230,7 @@ impl ColumnCells {
         self.longest_bytes
     }
 
-    /// Returns the kinds that the cells can be.
+    /// Returns flags for the kinds that the cells can have.
     pub(super) fn kind_hints(&self) -> KindHints {
         self.hints
     }
@@ -327,7 +328,8 @@ impl ColumnCells {
         }
     }
 
-    /// Does the same as [`ColumnCells::integers`], for cells of at most two words that are all in the piece.
+    /// Does the same as [`ColumnCells::integers`]. Every cell must have at most two words, and no cell may be in
+    /// `unescaped`.
     fn medium_integers(&mut self, piece: &[u8]) -> Option<Integers> {
         let count = self.count.min(MAX_CELLS);
         let mut odd = 0;
@@ -378,7 +380,7 @@ fn next_quote(text: &[u8], mut at: u32, end: u32) -> u32 {
     end
 }
 
-/// Reads the word at `at`; 0 if the text ends before the word does.
+/// Reads the word that starts at `at`; 0 if the text has no whole word there.
 #[inline(always)]
 fn word_at(text: &[u8], at: u32) -> u64 {
     if u64::from(at) + WORD_BYTES as u64 > text.len() as u64 {

@@ -38,7 +38,7 @@ impl BlockDigests {
     }
 
     /// Returns the memory of the digests, in bytes.
-    pub(super) fn memory_bytes(&self) -> usize {
+    pub fn memory_bytes(&self) -> usize {
         self.0.capacity() * size_of::<u64>()
     }
 
@@ -60,6 +60,11 @@ pub struct BlockDigester {
 }
 
 impl BlockDigester {
+    /// Returns the memory of the digests so far and of the incomplete digest block, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.digests.capacity() * size_of::<u64>() + self.block.capacity()
+    }
+
     /// Adds the next piece. Copies only the bytes of digest blocks that do not lie within one piece.
     pub fn push(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() {
@@ -156,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn every_digest_block_has_a_digest_even_a_short_last_one() {
+    fn every_digest_block_has_a_digest_even_a_short_last_block() {
         const BLOCK: usize = DIGEST_BLOCK_BYTES;
         for (length, blocks) in [(0, 0), (1, 1), (BLOCK - 1, 1), (BLOCK, 1), (BLOCK + 1, 2), (3 * BLOCK, 3)] {
             let bytes = file(length);

@@ -4,6 +4,7 @@
 //! estimates the number; the standard error is 1.04 / √2048 = 2.3 %. The estimator is Ertl's ("New cardinality
 //! estimation algorithms for HyperLogLog sketches", 2017). It needs no correction for small or large numbers.
 
+use super::statistics::ALLOCATION_BYTES;
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::record::value::Value;
 
@@ -22,8 +23,8 @@ const RANK_BITS: usize = 6;
 /// The distinct values of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Distinct {
-    /// Hash table of the values while they are counted exactly. The lowest bits of a hash choose its slot. 0 is an
-    /// empty slot.
+    /// Hash table of the values while they are counted exactly. The lowest bits of a hash choose the slot at which the
+    /// search for it begins. 0 is an empty slot.
     slots: Box<[u64; SLOTS]>,
     /// Number of values; `MAX_EXACT + 1` once they are no longer counted exactly.
     count: usize,
@@ -32,6 +33,11 @@ pub(super) struct Distinct {
     lowest_rank: u8,
     /// Number of registers with the lowest rank.
     lowest_count: usize,
+}
+
+impl Distinct {
+    /// Memory that a [`Distinct`] allocates, in bytes.
+    pub(super) const ALLOCATED_BYTES: usize = SLOTS * size_of::<u64>() + REGISTERS + 2 * ALLOCATION_BYTES;
 }
 
 /// The result of adding a value.

@@ -108,7 +108,8 @@ impl RowIndex {
         Ok(Self { stride_bytes, ..Self::default() })
     }
 
-    /// Writes the entries after the first `saved`, each as its distance from the previous entry.
+    /// Writes all entries except the first `saved` entries. Each entry is written as its distance from the previous
+    /// entry.
     pub(super) fn save_since(&self, saved: usize, state: &mut StateWriter) {
         let (before, unsaved) = self.entries.split_at(saved.min(self.entries.len()));
         let mut before = before.last().copied().unwrap_or(RowStart::ORIGIN);

@@ -7,26 +7,28 @@
 //! ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
-//! Empty cells are ignored. The type is the first one in this table whose rule holds:
+//! Empty cells are ignored: each percentage is a share of the non-empty cells. The type of the column is the first type
+//! in this table whose rule holds:
 //!
-//! | type | when |
+//! | type | rule |
 //! |---|---|
 //! | `empty` | every cell is empty |
-//! | `integer` | at least 95 % are numbers, all of them digits with an optional sign |
+//! | `integer` | at least 95 % are numbers, and all these numbers are digits with an optional sign |
 //! | `decimal` | at least 95 % are numbers |
-//! | `date` | at least 95 % are ISO 8601 dates, none of them with a time |
-//! | `datetime` | at least 95 % are ISO 8601 dates, some of them with a time |
-//! | `boolean` | at least 95 % are `true` or `false`, in any case |
-//! | `categorical` | at most 32 distinct values, and at least twice as many cells as values |
-//! | `text` | otherwise |
+//! | `date` | at least 95 % are ISO 8601 dates, and none of these dates has a time |
+//! | `datetime` | at least 95 % are ISO 8601 dates, and some of these dates have a time |
+//! | `boolean` | at least 95 % are `true` or `false`, in upper or lower case |
+//! | `categorical` | at most 32 distinct values, and at least twice as many non-empty cells as distinct values |
+//! | `text` | no other rule holds |
 //!
 //! A cell is a number or a date by the same rules as in filters. A number with a leading zero (`00501`) is a code and
 //! counts as text. `exceptions` counts the non-empty cells that are not of the type.
 //!
 //! # Bounds
 //! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns after the first 1,000 have only a
-//! name. The row index has at most 64 Ki entries (1.5 MiB), and the zone maps have at most 64 Ki spans (2.5 MiB). A
-//! column takes less than 4 KiB. The digests of the digest blocks take 32 bytes for each mebibyte of the file.
+//! name. The row index has at most 64 Ki entries (1.5 MiB). The zone maps have one span for each column in each entry,
+//! and at most 64 Ki spans (2.5 MiB). A column takes less than 4 KiB. The digests of the digest blocks take 32 bytes
+//! for each mebibyte of the file.
 
 mod cell;
 mod cells;
@@ -73,7 +75,7 @@ pub struct Profile {
     pub dialect: Option<Dialect>,
     /// The columns, in order.
     pub columns: Vec<ColumnProfile>,
-    /// Number of rows, up to the failure if there is one.
+    /// Number of rows. If profiling failed: number of rows before the failure.
     pub row_count: u64,
     /// Number of rows with fewer fields than the header.
     pub rows_short: u64,
@@ -133,8 +135,8 @@ impl Profile {
         is_same && opened.is_utf8() && self.longest_record_bytes <= opened.max_record_bytes() as u64
     }
 
-    /// Returns the last entry of the row index at or before a row (from 0). `None` if the file does not have that row
-    /// or has no index.
+    /// Returns the last entry of the row index at or before a row. Rows are counted from 0. `None` if the file does not
+    /// have this row or has no index.
     pub fn locate_row(&self, row: u64) -> Option<RowStart> {
         let index = self.index.as_ref().filter(|_| row < self.row_count)?;
         index.locate(row)

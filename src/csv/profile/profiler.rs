@@ -2,6 +2,7 @@
 
 use super::digests::BlockDigester;
 use super::record_profiler::{AppendOnlyCounts, RecordProfiler};
+use super::statistics::ALLOCATION_BYTES;
 use super::{Dialect, Profile};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::encoding::EncodingSource;
@@ -50,6 +51,8 @@ enum ProfilerStage {
 struct RowProfiling {
     dialect: Dialect,
     names: Vec<String>,
+    /// Memory of `names`, in bytes.
+    names_bytes: usize,
     stream: RecordStream,
     records: RecordProfiler,
 }
@@ -111,6 +114,21 @@ impl Profiler {
         self.fail(&end);
     }
 
+    /// Returns the approximate memory of the profiler, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let of_stage = match &self.stage {
+            ProfilerStage::CsvOpener(opening) => opening.held_bytes(),
+            ProfilerStage::RowProfiling(profiling) => {
+                profiling.names_bytes + profiling.stream.carried_bytes() + profiling.records.memory_bytes()
+            }
+            ProfilerStage::Failed(failed) => failed
+                .partial
+                .as_ref()
+                .map_or(0, |partial| names_bytes(&partial.names) + partial.records.memory_bytes()),
+        };
+        of_stage + self.digester.memory_bytes()
+    }
+
     /// Ends the file and returns its profile.
     pub fn finish(mut self) -> Profile {
         if let ProfilerStage::CsvOpener(opening) = &mut self.stage {
@@ -162,8 +180,9 @@ impl Profiler {
         Self::restore_appended(head, &[growth])
     }
 
-    /// Does the same as [`Profiler::save`], without the append-only state that earlier saves contain. `saved` is the
-    /// size of this state. If its epoch is over ([`AppendOnlyCounts`]), the whole append-only state is saved again.
+    /// Does the same as [`Profiler::save`], but leaves out the append-only state that earlier saves contain. `saved` is
+    /// the size of that state. If the epoch of `saved` is over ([`AppendOnlyCounts`]), the whole append-only state is
+    /// saved again.
     pub fn save_since(&self, saved: AppendOnlyCounts) -> Option<SavedState> {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);
@@ -274,7 +293,9 @@ impl ProfilerStage {
             encoding_source: opened.encoding_source,
             delimiter: opened.delimiter,
         };
-        let mut profiling = RowProfiling { dialect, names: opened.header.into_names(), stream, records };
+        let names_bytes = opened.header.memory_bytes();
+        let names = opened.header.into_names();
+        let mut profiling = RowProfiling { dialect, names, names_bytes, stream, records };
         match profiling.stream.push(&[], &mut profiling.records) {
             Ok(_) => Self::RowProfiling(Box::new(profiling)),
             Err(error) => Self::failed(&error, Some(profiling)),
@@ -291,9 +312,14 @@ impl ProfilerStage {
     }
 }
 
+/// Returns the approximate memory of names, in bytes.
+fn names_bytes(names: &[String]) -> usize {
+    names.iter().map(|name| name.capacity() + size_of::<String>() + ALLOCATION_BYTES).sum()
+}
+
 impl RowProfiling {
     fn into_partial(self) -> PartialProfile {
-        let Self { dialect, names, stream, records } = self;
+        let Self { dialect, names, stream, records, .. } = self;
         PartialProfile { dialect, names, undecodable: stream.undecodable(), records }
     }
 
@@ -317,7 +343,8 @@ impl RowProfiling {
         let Dialect { encoding, delimiter, .. } = dialect;
         let stream =
             RecordStream::restore(state, encoding, delimiter, records.wanted_fields(), max_record_bytes)?;
-        Ok(Self { dialect, names, stream, records })
+        let names_bytes = names_bytes(&names);
+        Ok(Self { dialect, names, names_bytes, stream, records })
     }
 }
 

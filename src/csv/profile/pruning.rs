@@ -56,9 +56,9 @@ impl Spans for EntrySpans<'_> {
 }
 
 impl Profile {
-    /// Plans which bytes a cut with the filter `predicate` reads; `None` if it must read all of them. The filter must
-    /// be compiled for the header of this file. The plan is valid only for cuts for which [`Profile::suits`] returns
-    /// `true`.
+    /// Plans which bytes a cut with the filter `predicate` reads; `None` if the cut must read all bytes. The filter
+    /// must be compiled for the header of this file. The plan is valid only for cuts for which [`Profile::suits`]
+    /// returns `true`.
     pub fn scan_plan(&self, predicate: &Predicate) -> Option<ScanPlan> {
         let (index, maps) = (self.index.as_ref()?, self.zones.as_ref()?);
         let zone_predicate = predicate.zone_predicate();

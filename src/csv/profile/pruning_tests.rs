@@ -383,7 +383,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn pruning_changes_the_result_of_no_operator(
+    fn pruning_does_not_change_the_result_of_any_operator(
         file in file(), column in "[abc]", values in proptest::collection::vec(cell(), 2..5), stride in 5..8_u32,
     ) {
         let file = file.as_bytes();

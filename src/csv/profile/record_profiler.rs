@@ -2,6 +2,7 @@
 
 use super::cells::{ColumnCells, MAX_CELLS};
 use super::column::{ColumnProfiler, HotColumn, ZoneColumn};
+use super::distinct::Distinct;
 use super::index::{RowIndex, RowStart};
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
@@ -29,7 +30,7 @@ pub(super) struct RecordProfiler {
     longest_record_bytes: usize,
     /// The columns with statistics. The counts of the current zone are not yet added to them.
     profiled: Vec<ColumnProfiler>,
-    /// State of each of these columns within the current zone.
+    /// State of each column in `profiled` within the current zone.
     hot_columns: Vec<HotColumn>,
     /// Number of short rows in the current zone, indexed by their number of fields. Short rows have fewer fields than
     /// there are profiled columns. Their missing cells are added when the zone ends: adding them with each row would
@@ -43,7 +44,7 @@ pub(super) struct RecordProfiler {
     zones: ZoneMaps,
     /// Incremented when the row index drops entries or the zone maps merge entries.
     epoch: u32,
-    /// Buffers for the rows of one record group, reused for the next one.
+    /// Buffers for the rows of one record group, reused for the next group.
     group: Box<GroupBuffer>,
 }
 
@@ -74,7 +75,7 @@ struct GroupBuffer {
 
 #[cfg(test)]
 thread_local! {
-    /// If `true`, rows are processed one by one. The profile must be the same.
+    /// If `true`, rows are processed one by one. The profile must be the same as with `false`.
     pub(super) static ROW_BY_ROW: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
@@ -106,6 +107,13 @@ impl RecordProfiler {
             epoch: 0,
             group: Box::default(),
         }
+    }
+
+    /// Returns the approximate memory of the profiler, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        // Each of a few samples and extremes is short, so they are left out.
+        let of_column = size_of::<ColumnProfiler>() + size_of::<HotColumn>() + Distinct::ALLOCATED_BYTES;
+        self.profiled.len() * of_column + self.index.memory_bytes() + self.zones.memory_bytes()
     }
 
     /// Returns the fields that are read from each record.
@@ -144,8 +152,8 @@ impl RecordProfiler {
     }
 
     /// Finds the first rows of a record group that can be processed column by column, and stores where they start. Each
-    /// of them is well-formed, starts in the current zone, and is followed by at least one word of the piece. Returns
-    /// the length of the longest of these rows, in bytes.
+    /// of these rows is well-formed and starts in the current zone. After its end, the piece has at least
+    /// [`WORD_BYTES`] more bytes. Returns the length of the longest of these rows, in bytes.
     fn find_group_rows(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.group.row_starts;
         row_starts.clear();
@@ -245,8 +253,8 @@ impl RecordProfiler {
         self.zones.save_entries(self.zones.complete_entries()..self.zones.len(), state);
     }
 
-    /// Restores the profiler of a file with this many columns and bytes. [`RecordProfiler::save`] wrote `state`, and
-    /// [`RecordProfiler::save_growth`] wrote the parts in `growth`, in this order.
+    /// Restores the profiler of a file with this many columns and bytes. [`RecordProfiler::save`] wrote `state`.
+    /// [`RecordProfiler::save_growth`] wrote the items of `growth`, the first item first.
     ///
     /// # Errors
     /// [`StateError`] for a damaged state.

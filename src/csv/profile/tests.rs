@@ -213,7 +213,7 @@ fn the_state_can_be_saved_within_a_header_that_is_longer_than_the_sample() {
 }
 
 #[test]
-fn a_state_whose_text_is_longer_than_the_file_can_be_restored() {
+fn a_state_can_be_restored_even_if_its_text_is_longer_than_the_file() {
     let row = format!("{},1\r\n", "日".repeat(40));
     let text = format!("\u{FEFF}名,n\r\n{}", row.repeat(20_000));
     let file: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -92,8 +92,8 @@ impl<'a> Record<'a> {
     }
 
     /// Appends the raw bytes of the fields `first..=last`, as [`Record::raw_range`] returns them. If `with_delimiter`
-    /// is set, first appends the delimiter before these fields in the record; `first` must not be 0 then. Returns
-    /// `false` if the record has too few fields.
+    /// is set, the appended bytes begin with the delimiter that precedes these fields in the record. In this case,
+    /// `first` must not be 0. Returns `false` if the record has too few fields.
     #[inline(always)]
     pub(super) fn append_raw_range(
         &self,

@@ -162,7 +162,7 @@ impl RecordReader {
         Some(skipped)
     }
 
-    /// Saves the position between two pieces and the beginning of the unfinished record.
+    /// Saves the position and the beginning of the unfinished record. Must be called between two pieces.
     pub(in crate::csv) fn save(&self, state: &mut StateWriter) {
         state.number(self.record);
         state.number(self.byte - self.carry.len() as u64);
@@ -232,7 +232,8 @@ impl RecordReader {
         self.scanner.open_bytes() == 0
     }
 
-    /// Returns the line on which the unfinished record, or else the next record, starts.
+    /// Returns the line on which the unfinished record starts. If no record is unfinished, returns the line on which
+    /// the next record starts.
     pub(in crate::csv) fn line(&self) -> u64 {
         self.scanner.line()
     }

@@ -76,7 +76,7 @@ fn malformed_records_are_read_as_documented() {
 }
 
 #[test]
-fn a_record_that_is_too_long_is_refused_with_its_position_at_every_piece_size() {
+fn a_record_that_is_too_long_is_refused_with_the_same_position_at_every_piece_size() {
     let text = b"a,b\r\n\"x\ny\",2\nlonger than ten\nc,d\n";
     let refused = MalformedCsv { record: 3, line: 4, byte: 13, reason: Defect::TooLong { limit_bytes: 10 } };
     for piece_bytes in 1..=text.len() {
@@ -87,7 +87,7 @@ fn a_record_that_is_too_long_is_refused_with_its_position_at_every_piece_size() 
 }
 
 #[test]
-fn a_record_with_an_unclosed_quote_is_refused_at_the_limit_and_takes_no_more_memory() {
+fn a_record_with_an_unclosed_quote_is_refused_at_the_limit_and_its_buffer_stays_bounded() {
     let mut reader = RecordReader::new(b',', Wanted::first(10), 1000, 1, 0);
     let mut collected = Collected::default();
     assert!(reader.feed(b"\"", &mut collected).is_ok());

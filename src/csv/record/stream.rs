@@ -128,8 +128,8 @@ impl RecordStream {
         }
     }
 
-    /// Ends the file and reads the rest of the text. Returns `true` if the sink paused; then this method must be called
-    /// again.
+    /// Ends the file and reads the rest of the text. Returns `true` if the sink paused. In this case, the caller must
+    /// call this method again.
     ///
     /// # Errors
     /// The errors of [`RecordStream::push`].

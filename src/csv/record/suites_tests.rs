@@ -1,7 +1,7 @@
 //! Checks this reader against the test suites of other CSV readers: csv-core, papaparse and CPython. csv-core is the
 //! parser of the `csv` crate, and `docs/csv.md` promises the results of this crate. We wrote the inputs: one or more
-//! for each kind of behaviour that the suites cover. If this reader gives another result than a suite, [`DEVIATIONS`]
-//! lists both results and the reason.
+//! for each kind of behaviour that the suites cover. If the result of this reader differs from the result of a suite,
+//! [`DEVIATIONS`] lists both results and the reason.
 //!
 //! Cases that need an option that this reader does not have are left out: comments, escape characters, quotes other
 //! than `"`, quoting without doubling, quotes that distinguish text from numbers, delimiters of several characters,
@@ -23,8 +23,8 @@ const AGREED: &[(&str, &str, Records)] = &[
     ("empty fields side by side", "x,,,y\n,,z,,", &[&["x", "", "", "y"], &["", "", "z", "", ""]]),
     ("a delimiter at the end", "x,\ny,\n", &[&["x", ""], &["y", ""]]),
     ("records of several lengths", "x\n1,2,3\ny,z\n", &[&["x"], &["1", "2", "3"], &["y", "z"]]),
-    // Record ends: csv-core has cases for LF, CRLF, CR and a mix of them, CPython for line ends, and papaparse for CR
-    // and CRLF.
+    // Record ends. csv-core has cases for LF, CRLF, CR and a mix of them. CPython has cases for line ends. papaparse
+    // has cases for CR and CRLF.
     ("ends with LF", "x,y\n1,2\n", &[&["x", "y"], &["1", "2"]]),
     ("ends with CRLF", "x,y\r\n1,2\r\n", &[&["x", "y"], &["1", "2"]]),
     ("ends with CR", "x,y\r1,2\r", &[&["x", "y"], &["1", "2"]]),
@@ -82,7 +82,8 @@ const AGREED: &[(&str, &str, Records)] = &[
     ("an apostrophe quotes nothing", "'x,y'\n", &[&["'x", "y'"]]),
 ];
 
-/// Suite and name of the case, text, the records of that suite, our records, and the reason.
+/// A case in which this reader and a suite differ. The items are: (1) the suite and the name of the case; (2) the text;
+/// (3) the records that the suite expects; (4) the records that this reader returns; (5) the reason for the difference.
 type Deviation = (&'static str, &'static str, Records, Records, &'static str);
 
 const DEVIATIONS: &[Deviation] = &[
@@ -92,7 +93,7 @@ const DEVIATIONS: &[Deviation] = &[
         &[&["x"], &[""], &["y"], &[""]],
         &[&["x"], &["y"]],
         "neither a blank line nor the end of the last line is a row (RFC 4180 allows a line break after the last record); \
-         with its option skipEmptyLines, papaparse gives our result",
+         with the option skipEmptyLines, papaparse gives our result",
     ),
     (
         "CPython: blank lines",
@@ -127,7 +128,8 @@ const DEVIATIONS: &[Deviation] = &[
         "x,y\n1,2\r3,4\n",
         &[&["x", "y"], &["1", "2\r3", "4"], &[""]],
         &[&["x", "y"], &["1", "2"], &["3", "4"]],
-        "papaparse uses the first kind of record end for the whole file; a file joined from several can have several kinds",
+        "papaparse uses the first kind of record end for the whole file; a file that was joined from several files \
+         can have several kinds of record ends",
     ),
     (
         "papaparse: a byte order mark before a quoted field",

@@ -295,7 +295,7 @@ fn pair() -> impl Strategy<Value = (String, String)> {
 
 proptest! {
     #[test]
-    fn parsing_a_recipe_gives_the_same_request(
+    fn parsing_the_recipe_of_a_request_gives_this_request(
         pairs in prop::collection::btree_map("[a-z]{0,3}", pair(), 0..12),
         filter in prop::option::of(crate::csv::filter::tests::any_filter()),
     ) {

@@ -19,7 +19,7 @@ pub(super) struct UnfinishedRecord {
     /// Number of fields that have ended.
     pub(super) fields: usize,
     pub(super) marks: Marks,
-    /// Number of bytes in earlier pieces.
+    /// Number of bytes of the record that were in earlier pieces.
     pub(super) carried: usize,
     /// The line on which the record starts.
     pub(super) line: u64,

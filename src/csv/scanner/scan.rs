@@ -95,7 +95,7 @@ struct OpenRecord {
 }
 
 impl OpenRecord {
-    /// Returns the record after the one that ends at `end`.
+    /// Returns the next record, after the record that ends at `end`.
     fn after(end: usize) -> Self {
         Self { carried: 0, marks: Marks::default(), from: end + 1 }
     }

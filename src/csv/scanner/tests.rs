@@ -108,10 +108,11 @@ const VARIANTS: [Variant; 8] = {
     ]
 };
 
-/// Replaces the end of a field that is not wanted.
+/// Stands for a field end that no wanted field needs. A wanted field needs its own end and the end of the field before
+/// it.
 const UNKNOWN: u32 = u32::MAX;
 
-/// Returns `ends` up to the last wanted field, with unwanted ends replaced by [`UNKNOWN`].
+/// Returns `ends` up to the last wanted field. [`UNKNOWN`] replaces each end that no wanted field needs.
 fn only_wanted(ends: &[u32], wanted: &[usize]) -> Vec<u32> {
     let slots = wanted.iter().max().map_or(0, |last| last + 1).min(ends.len());
     let is_wanted = |field: &usize| wanted.contains(field) || wanted.contains(&(field + 1));

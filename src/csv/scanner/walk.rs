@@ -221,7 +221,8 @@ pub(in crate::csv) struct Sparse<'a> {
     next: u32,
     /// Number of separators of the current record that have been counted.
     fields: u32,
-    /// For each block of the window: its separators, its position, and the number of its separators.
+    /// For each block of the window: the mask of the separators that have not been counted yet, the position of the
+    /// block, and the number of set bits of the mask.
     blocks: [(u64, u32, u32); WINDOW_BLOCKS],
     block_count: usize,
     /// Index of the first block whose separators have not all been counted.

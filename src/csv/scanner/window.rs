@@ -35,7 +35,7 @@ pub(super) struct Window {
     pub(super) ends_at_stray: bool,
     /// Number of CRs and LFs in the window.
     pub(super) line_bytes: u64,
-    /// Not 0 if a CR or LF directly follows another one.
+    /// Not 0 if a CR or LF directly follows another CR or LF.
     pub(super) adjacent_line_bytes: u64,
 }
 

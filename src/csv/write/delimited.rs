@@ -173,7 +173,7 @@ impl DelimitedWriter {
 
     /// Returns the text to write for a field, and a prefix that comes before it. The text is the raw bytes if they have
     /// the same meaning in the output, else the value. If [`DelimitedWriter::is_quoted`] returns `true`, the caller
-    /// writes quotes around both.
+    /// writes one pair of quotes around the prefix and the text.
     fn prefix_and_text<'a>(&self, record: &Record<'a>, column: usize) -> (&'static [u8], &'a [u8]) {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) {

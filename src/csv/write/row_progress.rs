@@ -1,4 +1,4 @@
-//! Progress of a row that is written in parts.
+//! Progress of a long row, which several calls write.
 
 /// How far a row has been written.
 #[derive(Debug, Clone, Default)]

@@ -1,4 +1,4 @@
-//! Forms as clients send them, split at every byte, and malformed forms.
+//! Tests of well-formed forms, also split at every byte, and of malformed forms.
 
 #![allow(clippy::unwrap_used)]
 
@@ -180,7 +180,7 @@ fn a_boundary_without_a_line_break_after_it_is_refused() {
 }
 
 #[test]
-fn headers_over_the_limit_are_refused_in_pieces_of_any_size() {
+fn headers_over_the_limit_are_refused_for_every_piece_size() {
     let body = |length: usize| {
         let start = "Content-Disposition: form-data; name=f\r\nX: ";
         let filler = "x".repeat(length - start.len() - 4);
@@ -200,8 +200,8 @@ fn a_form_with_more_than_64_parts_is_refused() {
     assert_eq!(read_whole("B", form(MAX_PARTS + 1).as_bytes()), Err(FormError::TooManyParts));
 }
 
-/// Splits `body` into pieces. Each split point, modulo one more than the length of the rest, is the length of the next
-/// piece.
+/// Splits `body` into pieces. Each number in `split_points` gives one piece. The length of this piece is
+/// `number % (bytes left + 1)`. After these pieces, the last piece is the rest of the body.
 fn pieces<'b>(body: &'b [u8], split_points: &[usize]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let mut rest = body;
@@ -216,7 +216,7 @@ fn pieces<'b>(body: &'b [u8], split_points: &[usize]) -> Vec<&'b [u8]> {
 
 proptest! {
     #[test]
-    fn contents_like_the_delimiter_round_trip(
+    fn contents_that_resemble_the_delimiter_are_read_unchanged(
         contents in proptest::collection::vec("[\r\n\\-Ba]{0,30}", 0..4),
         split_points in proptest::collection::vec(0usize..200, 0..12),
     ) {
@@ -235,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn malformed_input_never_panics_and_reads_the_same_in_pieces(
+    fn malformed_input_causes_no_panic_and_gives_the_same_result_in_pieces(
         body in "(--B|\r\n|-|B| |:|Content-Disposition: form-data; name=f|x){0,40}",
         split_points in proptest::collection::vec(0usize..100, 0..12),
     ) {

@@ -78,7 +78,7 @@ fn extensions_of_other_formats_are_refused() {
 }
 
 #[test]
-fn known_formats_are_refused_by_their_content() {
+fn files_of_other_formats_are_recognized_by_their_content_and_refused() {
     let samples: &[(&[u8], &str)] = &[
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "PNG"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "JPEG"),

@@ -4,7 +4,7 @@
 //!   compares the SHA-256.
 //! - Every object belongs to a kept file or is on `gc_queue`. Objects under `backups/` and `imports/` belong to
 //!   operators and are ignored.
-//! - Every pending or dead file is on `gc_queue`, and no kept file is.
+//! - Every pending or dead file is on `gc_queue`. No kept file is on `gc_queue`.
 //! - The used bytes of a quota are the sum of the sizes of the user's kept files. The reserved bytes are the sum of the
 //!   sizes of the user's pending files.
 //! - Each number in a row of `usage` equals the count or the sum that the self-check computes from the user's rows.
@@ -13,8 +13,8 @@
 //! - Every time in a row has the form in which Cutty stores times. No row refers to a row that does not exist.
 //!
 //! One call checks one page of limited size and returns the cursor of the next page. Requests may change rows and
-//! objects during the self-check. They cause no false violation, because each statement reads one consistent state, and
-//! because an object that seems unreferenced is checked twice.
+//! objects during the self-check. These changes cause no false violation, because each statement reads one consistent
+//! state, and because an object that seems unreferenced is checked twice.
 
 mod objects;
 mod rows;

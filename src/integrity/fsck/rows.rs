@@ -16,7 +16,7 @@ const ROWS_PER_PAGE: u64 = 500;
 /// rows in other tables.
 const QUOTAS_PER_PAGE: u64 = 20;
 
-/// Number of rows on one page of a table. Of these rows, the query returns only the wrong ones and the last one.
+/// Number of rows on one page of a table. Of these rows, the query returns only the wrong rows and the last row.
 const TABLE_ROWS_PER_PAGE: u64 = 5_000;
 
 #[derive(Debug, Deserialize)]
@@ -59,7 +59,7 @@ pub(super) async fn check_quotas(app: &App, position: FsckPosition) -> Result<Fs
             (ViolationCode::WrongReservedBytes, "reserved", quota.reserved_bytes, quota.pending_bytes),
         ];
         for (code, what, accounted, real) in pairs.into_iter().filter(|(_, _, a, b)| a != b) {
-            let detail = format!("{accounted} bytes {what} in the quota, {real} in the files");
+            let detail = format!("the quota has {accounted} {what} bytes, but the files have {real}");
             step.add(code.violation(quota.user_id.as_str(), detail));
         }
     }

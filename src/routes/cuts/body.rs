@@ -27,7 +27,7 @@ impl<'de> Deserialize<'de> for CutBody {
     }
 }
 
-/// Number of values parsed so far.
+/// Number of values, and number of objects and arrays among them, parsed so far.
 #[derive(Default)]
 struct Counts {
     values: Cell<usize>,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -44,7 +45,7 @@ struct ColumnResponse<'a> {
 }
 
 /// Columns of a file.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 struct ColumnsResponse {
     success: bool,
     #[schema(value_type = Vec<ColumnResponse<'static>>)]
@@ -76,7 +77,7 @@ async fn get_columns(
 }
 
 /// Names of the columns of a file.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct FieldsResponse {
     success: bool,
@@ -146,14 +147,16 @@ async fn get_profile(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
-) -> Result<Json<ProfileResponse>> {
+) -> Result<Response> {
     let file = storage.find_undamaged(id).await?;
-    let Some(profile) = storage.profile(&file).await else {
+    let Some(profile) = storage.profile(&file).await? else {
         app.request_profile(&file).await;
         let detail = "The profile of the file is being computed. Repeat the request in a few seconds.";
         return Err(Problem::new(Code::InProgress, detail).retry_after(5));
     };
-    Ok(Json(ProfileResponse { success: true, profile }))
+    // The response is made before the lease ends.
+    let (profile, _lease) = profile.into_parts();
+    Ok(Json(ProfileResponse { success: true, profile }).into_response())
 }
 
 /// Estimate of a cut.

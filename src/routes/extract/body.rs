@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_for_a_wrong_type_names_its_path() {
+    fn the_error_for_a_wrong_type_names_the_path_of_the_field() {
         let cases = [
             (r#"{"name": 1}"#, Some("name")),
             (r#"{"name": "a", "filters": {"age": [1, "x"]}}"#, Some("filters.age[1]")),

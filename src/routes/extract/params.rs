@@ -1,7 +1,8 @@
 //! Query parameters.
 //!
-//! All routes refuse a parameter that the description of their operation does not name ([`refuse_unknown`]): a request
-//! with a misspelled `limit` must not be handled as a request without a limit. No other list of the names exists.
+//! All routes refuse a parameter that the description of their operation does not name ([`refuse_unknown`]). Otherwise
+//! a request with a misspelled `limit` would be handled as a request without a limit. There is no other list of the
+//! names.
 
 use axum::extract::{FromRequestParts, Query, Request};
 use axum::middleware::Next;

@@ -3,7 +3,7 @@
 //!
 //! The layer claims the key before the handler runs. The service records the effect through
 //! [`crate::storage::actor::Actor::record`]. After the handler, the layer stores the response, or releases the claim if
-//! the request failed. It passes on requests without the header, and requests with a safe method, unchanged.
+//! the request failed. The layer does nothing for a request without the header or with a safe method.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
@@ -145,7 +145,7 @@ async fn run_keyed(source: FingerprintOf, request: Request, next: Next) -> Resul
     }
 }
 
-/// Returns the idempotency key of a request; `None` if it has none.
+/// Returns the idempotency key of a request; `None` if the request has no key.
 ///
 /// # Errors
 /// `bad_request` if the key is malformed.

@@ -56,8 +56,8 @@ impl R2StorageService {
         let remember = sql::gc::SetUpload { key: &key, r2_upload: &r2_upload }.statement();
         let effect = Effect::BegunInParts { upload: open.attempt };
         if let Err(problem) = attempt.start_upload(effect, insert, vec![remember]).await {
-            // The batch may have taken effect although the call failed. Then the upload exists and needs R2's upload.
-            // If the upload does not exist, R2's upload is aborted. It has no parts, so a failed abort does no harm.
+            // The batch may have taken effect although the call failed. In this case our upload exists and needs R2's
+            // upload. Otherwise R2's upload is aborted. R2's upload has no parts, so a failed abort does no harm.
             if self.was_not_started(open.attempt).await {
                 let _ = app.objects.abort_multipart(&key, &r2_upload).await;
             }

@@ -31,7 +31,7 @@ impl R2StorageService {
         }
         upload.expect_open(self.app.now())?;
         let etags = self.check_parts(upload, named).await?;
-        // Another request may complete the upload at the same time. Then `join` uses the object that is already stored.
+        // Another request may complete the upload at the same time. Then `join` uses the other request's object.
         let mut attempt = self.attempt(upload);
         attempt.set_claim(&self.actor);
         let facts = self.join(upload, &attempt, &etags).await?;

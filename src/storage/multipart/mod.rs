@@ -54,7 +54,7 @@ pub struct Data {
     r2_upload: String,
     declared_type: Option<String>,
     content_type: Option<String>,
-    /// The declared encoding, once the first part has been checked.
+    /// The declared encoding; `None` before the first part has been checked.
     #[serde(default)]
     encoding: Option<String>,
     description: Description,

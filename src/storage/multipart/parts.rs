@@ -120,7 +120,7 @@ impl R2StorageService {
         let rows = self.app.database.batch(statements).await?;
         match rows.last().is_some_and(|rows| !rows.is_empty()) {
             true => Ok(part),
-            false => Err(gone("The upload ended while the part was being sent. Begin another one.")),
+            false => Err(gone("The upload ended while the part was being sent. Begin another upload.")),
         }
     }
 

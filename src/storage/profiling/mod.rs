@@ -2,11 +2,13 @@
 //!
 //! A profile is optional: a file whose profile could not be stored is still committed, and the background pass computes
 //! the profile later. The scrub replaces a sidecar that has no digests or wrong digests. If a sidecar is missing or
-//! damaged, the scrub has the background pass make it again.
+//! damaged, the scrub asks the background pass to make the sidecar again.
 
+pub mod memory;
 pub mod pass;
 
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -14,13 +16,14 @@ use encoding_rs::Encoding;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+use self::memory::ProfilerMemory;
 use crate::app::App;
-use crate::config::Config;
 use crate::csv::profile::{BlockDigests, ColumnType, Profile, ProfiledBytes, Profiler, SidecarError};
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
+use crate::memory::budget::Lease;
 use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError, StoreError};
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -33,30 +36,39 @@ const MAX_COLUMNS_BYTES: usize = 64 << 10;
 const MAX_PROFILE_BYTES: u64 = 16 << 20;
 
 /// Profiles the pieces of one file.
-pub struct ProfilingObserver(Profiler);
+pub struct ProfilingObserver {
+    /// `None` if the isolate had no memory for the profiler.
+    profiler: Option<Profiler>,
+    memory: ProfilerMemory,
+}
 
 impl ProfilingObserver {
     /// Creates an observer for a file with the declared encoding `encoding`. The observer must get all bytes of the
     /// file.
-    pub fn new(config: &Config, encoding: Option<&'static Encoding>) -> Self {
-        let mut profiler = Profiler::new(config.max_record_size_bytes);
+    pub fn new(app: &App, encoding: Option<&'static Encoding>) -> Self {
+        let mut profiler = Profiler::new(app.config.max_record_size_bytes);
         profiler.declare(encoding);
-        Self(profiler)
+        Self { profiler: Some(profiler), memory: ProfilerMemory::new(app) }
     }
 
-    /// Returns the profile. All bytes of the file must have been observed.
-    pub fn finish(self) -> Profile {
-        self.0.finish()
+    /// Returns the profile; `None` if the isolate had no memory to compute it. All bytes of the file must have been
+    /// observed.
+    pub fn finish(self) -> Option<Profile> {
+        self.profiler.map(Profiler::finish)
     }
 }
 
 impl PieceObserver for ProfilingObserver {
     fn observe(&mut self, piece: &[u8]) {
-        self.0.push(piece);
+        let Some(profiler) = &mut self.profiler else { return };
+        profiler.push(piece);
+        if !self.memory.admits(profiler.memory_bytes()) {
+            self.profiler = None;
+        }
     }
 }
 
-/// The columns of a file's row that describe its profile.
+/// The database columns in the row of a file that describe the file's profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Number of rows; `None` if the file cannot be read to its end.
@@ -187,7 +199,7 @@ impl App {
     /// Replaces a sidecar and returns its length in bytes.
     ///
     /// # Errors
-    /// [`StoreError`] if R2 failed. Then the sidecar is either the old one or the new one.
+    /// [`StoreError`] if R2 failed. Then R2 has either the old sidecar or the new sidecar.
     pub async fn replace_profile(
         &self,
         target: &ProfileTarget<'_>,
@@ -221,12 +233,49 @@ impl App {
     }
 }
 
+/// The profile of a file, and the memory that it takes.
+pub struct FileProfile {
+    profile: Arc<Profile>,
+    lease: Option<Lease>,
+}
+
+impl FileProfile {
+    /// Returns the profile and the lease of its memory; no lease if the profile is short.
+    pub fn into_parts(self) -> (Arc<Profile>, Option<Lease>) {
+        (self.profile, self.lease)
+    }
+}
+
+impl Deref for FileProfile {
+    type Target = Profile;
+
+    fn deref(&self) -> &Profile {
+        &self.profile
+    }
+}
+
+/// Returns how much memory a request needs to read a profile and to use it: for the stored bytes, for the profile, and
+/// for each column's name and position in the header.
+fn memory_of_profile(profile_bytes: u64, columns: Option<u64>) -> usize {
+    let bytes = profile_bytes.saturating_mul(3).saturating_add(columns.unwrap_or(0).saturating_mul(128));
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
 impl R2StorageService {
     /// Returns the profile of a file; `None` if the file has no profile yet, or if the profile cannot be read.
     ///
     /// Costs one R2 read, or none if the isolate read the profile recently.
-    pub async fn profile(&self, file: &FileRow) -> Option<Arc<Profile>> {
-        file.profile_bytes?;
+    ///
+    /// # Errors
+    /// `unavailable` if there is no memory for the profile.
+    pub async fn profile(&self, file: &FileRow) -> Result<Option<FileProfile>> {
+        let Some(profile_bytes) = file.profile_bytes else { return Ok(None) };
+        let lease = self.app.lease_wide_memory(memory_of_profile(profile_bytes, file.column_count)).await?;
+        let profile = self.cached_or_read(file).await;
+        Ok(profile.map(|profile| FileProfile { profile, lease }))
+    }
+
+    async fn cached_or_read(&self, file: &FileRow) -> Option<Arc<Profile>> {
         let now = self.app.now();
         if let Some(profile) = self.app.cache.profile(&file.attempt, now) {
             return Some(profile);

@@ -25,6 +25,7 @@ use crate::http::range::ByteRange;
 use crate::integrity::findings::{DamagedFile, record_damage};
 use crate::integrity::verify::Damage;
 use crate::jobs::message::ProfileFile;
+use crate::memory::budget::WIDE_BUDGET;
 use crate::ports::{Fetched, NewObject, ObjectFacts, Statement, from_row};
 use crate::sql;
 use crate::storage::file::expect_found;
@@ -75,7 +76,8 @@ struct UnprofiledFile {
     encoding: Option<String>,
 }
 
-/// Progress of a pass. A row of `jobs` stores it as JSON. The JSON names are a stored contract.
+/// Progress of a pass. A row of `jobs` stores it as JSON. The JSON names must never change, because stored rows contain
+/// them.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PassCheckpoint {
@@ -147,6 +149,8 @@ impl App {
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(PassStep::NothingToDo);
         };
+        // A profiler needs this much for the widest files.
+        let _lease = self.lease_wide_memory(WIDE_BUDGET.wasm / 2).await?;
         let Some(mut pass) = self.resume(&file, attempt).await? else { return Ok(PassStep::TriedTooOften) };
         match self.read_step(&file, &mut pass, step_bytes).await? {
             None => {
@@ -313,7 +317,7 @@ impl App {
             });
             let damaged = DamagedFile { file: file.id, user: &file.user_id, key: &file.r2_key, attempt };
             record_damage(self, &damaged, Damage::Changed, &details, now).await?;
-            return Err(integrity_error(&file.r2_key, "the SHA-256 is not the one in the row"));
+            return Err(integrity_error(&file.r2_key, "the SHA-256 differs from the SHA-256 in the row"));
         }
         let summary = self.store_profile(&target, &pass.profiler.finish()).await?;
         let mut statements = vec![

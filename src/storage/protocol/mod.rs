@@ -256,9 +256,10 @@ impl Attempt {
 
     /// Stores the profile in the sidecar, before the commit. If the sidecar cannot be stored, the file is committed
     /// without a profile, and the background pass computes it later.
-    pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: &Profile) {
+    pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: Option<Profile>) {
+        let Some(profile) = profile else { return };
         let target = ProfileTarget { user: &self.owner, file: self.file, attempt: self.attempt, facts };
-        match self.app.store_profile(&target, profile).await {
+        match self.app.store_profile(&target, &profile).await {
             Ok(summary) => self.summary = summary,
             Err(problem) => self.app.write_log(
                 LogLine::warn("a profile was not stored").with("file", self.file).caused_by(problem),

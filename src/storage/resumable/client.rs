@@ -11,7 +11,8 @@ impl App {
     /// Sends a command, with its body if it has one, to the session of `upload`.
     ///
     /// # Errors
-    /// The error of the session. `unavailable` if the call failed; the session may still have carried out the command.
+    /// The error that the session returns. `unavailable` if the call failed. In this case, the session may have carried
+    /// out the command.
     pub async fn command_upload(
         &self,
         upload: AttemptId,

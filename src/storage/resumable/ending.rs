@@ -48,9 +48,7 @@ impl ResumableUpload {
         let now = self.app.now();
         let mut attempt = self.attempt(&state.record);
         let has_profile = profile.is_some();
-        if let Some(profile) = profile {
-            attempt.keep_profile(facts, &profile).await;
-        }
+        attempt.keep_profile(facts, profile).await;
         let upload = state.record.plan.open.attempt;
         let complete = sql::uploads::Complete { upload, now, size_bytes: facts.size };
         attempt.add_to_commit(vec![complete.statement()]);

@@ -10,12 +10,13 @@ use sha2::{Digest, Sha256};
 
 use crate::csv::profile::{AppendOnlyCounts, Profile, Profiler, SavedState};
 use crate::error::{Problem, Result};
+use crate::storage::profiling::memory::ProfilerMemory;
 
 /// Hash and profiler of an upload.
 pub struct UploadObservers {
     hash: Sha256,
-    /// `None` if its state could not be restored or if the profile was taken. In the first case, the background pass
-    /// computes the profile.
+    /// `None` if its state could not be restored, if the isolate had no memory for it, or if the profile was taken. In
+    /// the first two cases, the background pass computes the profile.
     profiler: Option<Profiler>,
 }
 
@@ -39,6 +40,11 @@ impl UploadObservers {
         if let Some(profiler) = &mut self.profiler {
             profiler.push(bytes);
         }
+    }
+
+    /// Drops the profiler if `memory` does not admit its memory.
+    pub fn fit_into(&mut self, memory: &mut ProfilerMemory) {
+        self.profiler.take_if(|profiler| !memory.admits(profiler.memory_bytes()));
     }
 
     /// Returns the state of the hash, followed by the state of the profiler if this state can be saved. Leaves out the

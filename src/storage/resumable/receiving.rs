@@ -13,13 +13,14 @@ use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::sniff::SAMPLE_BYTES;
 use crate::http::tus::Checksum;
+use crate::storage::profiling::memory::ProfilerMemory;
 use crate::storage::protocol::Attempt;
 use crate::storage::upload::check_content;
 
 /// How the body of a request ended.
 enum BodyEnd {
     Complete,
-    /// Another request interrupted this one.
+    /// Another request interrupted this request.
     Interrupted,
     Failed(Problem),
 }
@@ -131,8 +132,10 @@ impl ResumableUpload {
                     self.check_content(state)?;
                 }
             }
-            // The content check must run before the observers get the bytes, because it sets the encoding.
-            self.work(state)?.observers.observe(now);
+            // The content check sets the encoding, so it must run before the observers get the bytes.
+            let work = self.work(state)?;
+            work.observers.observe(now);
+            work.observers.fit_into(&mut work.profiler_memory);
             bytes = later;
             // A file of exactly one part is stored with a single put.
             let is_whole_file = state.record.plan.length == Some(part_bytes as u64);
@@ -181,7 +184,10 @@ impl ResumableUpload {
                 sample.extend_from_slice(bytes);
             }
         })?;
-        Ok(PartInProgress { part, rest, observers, at_last_part: None, grown, replaced, sample })
+        let mut profiler_memory = ProfilerMemory::new(&self.app);
+        observers.fit_into(&mut profiler_memory);
+        let at_last_part = None;
+        Ok(PartInProgress { part, rest, observers, profiler_memory, at_last_part, grown, replaced, sample })
     }
 
     /// Checks the first bytes of the file, and sets its media type and encoding if the file is accepted.
@@ -235,7 +241,7 @@ impl ResumableUpload {
             let _ = self.app.objects.abort_multipart(attempt.key(), &upload).await;
             return Err(problem);
         }
-        // Only the field `r2_upload` is saved now: the rest of the record may count bytes that will not be kept.
+        // Only the field `r2_upload` is saved now, because the other fields may count bytes that will not be kept.
         if let Some(mut saved) = UploadRecord::load(self.store.as_ref())? {
             saved.r2_upload = Some(upload.clone());
             saved.save(self.store.as_ref())?;

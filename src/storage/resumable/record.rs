@@ -9,7 +9,7 @@
 //!   begins when entries are merged. Only the rows of the epoch in the record belong to the upload.
 //! - `rest/N/i`: the bytes after the N stored parts, in rows of at most 1 MiB.
 //!
-//! A row that does not belong to the upload is left from a crash, or from an earlier number of parts. The session
+//! A row that does not belong to the upload is left from a crash, or from a time when R2 had fewer parts. The session
 //! overwrites or deletes such a row.
 
 use serde::{Deserialize, Serialize};
@@ -27,8 +27,8 @@ use crate::storage::protocol::DetectedContent;
 const ROW_BYTES: usize = 1 << 20;
 
 /// If the last row of `rest` is shorter than this, in bytes, the session writes the row again with the new bytes at its
-/// end. So many chunks of one byte do not make one row each. If the last row is longer, the session begins a new row,
-/// because a chunk of one byte must not cost a write of up to 1 MiB.
+/// end. Otherwise, a client that sends chunks of one byte would make a row with each chunk. If the last row is longer,
+/// the session begins a new row, because a chunk of one byte must not cost a write of up to 1 MiB.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";
@@ -38,7 +38,7 @@ const RECORD: &str = "record";
 pub enum UploadStage {
     /// Bytes are being received.
     Receiving,
-    /// All bytes have arrived. The object may be stored, and the file may be committed.
+    /// All bytes have arrived. It is possible that the object is already stored, or that the file is already committed.
     Storing,
     /// The file is committed.
     Kept {
@@ -125,8 +125,10 @@ impl UploadRecord {
     pub fn check_room(&self, end: u64) -> Result<()> {
         match self.plan.length {
             Some(length) if end > length => {
-                let detail =
-                    format!("The upload has {length} bytes, but the request has more. Send only the rest.");
+                let detail = format!(
+                    "The upload has {length} bytes, but the bytes of this request would make it longer. Send only \
+                     the missing bytes."
+                );
                 Err(Problem::new(Code::TooLarge, detail).with("limitBytes", length))
             }
             None if end > self.plan.limit_bytes => Err(too_long(self.plan.limit_bytes)),

@@ -5,6 +5,7 @@ use super::record::{RestRows, UploadRecord};
 use crate::csv::profile::{AppendOnlyCounts, SavedState};
 use crate::http::tus::Checksum;
 use crate::ports::PartBuffer;
+use crate::storage::profiling::memory::ProfilerMemory;
 
 /// The state of an upload in memory.
 pub(super) struct UploadState {
@@ -48,6 +49,7 @@ pub(super) struct PartInProgress {
     pub(super) part: Box<dyn PartBuffer>,
     pub(super) rest: RestRows,
     pub(super) observers: UploadObservers,
+    pub(super) profiler_memory: ProfilerMemory,
     /// The state of the observers at the end of the last full part; `None` after this state was saved.
     pub(super) at_last_part: Option<SavedState>,
     /// How many entries of the append-only state are saved.

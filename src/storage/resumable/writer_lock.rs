@@ -1,7 +1,9 @@
-//! The lock that one request at a time holds while it writes to an upload, with takeover. The server cannot distinguish
-//! a connection that hangs from a slow connection. A client whose connection hangs may connect again long before the
-//! network reports the failure. So a new request interrupts the request that is receiving, waits until that request has
-//! saved its bytes, and then gets the lock. Bytes of two requests never mix.
+//! The lock of an upload. A request holds the lock while it writes to the upload. Bytes of two requests never mix,
+//! because only one request at a time can hold the lock.
+//!
+//! The server cannot distinguish a connection that hangs from a slow connection. A client whose connection hangs may
+//! connect again long before the network reports the failure. So a new request takes over: it interrupts the request
+//! that is receiving, waits until the interrupted request has saved its bytes, and then gets the lock.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex as SyncMutex, PoisonError};

@@ -7,7 +7,7 @@ use crate::support::client::{get, post, post_json};
 use crate::support::{On, TestApp};
 
 #[tokio::test]
-async fn registration_creates_a_user_and_a_session_and_its_response_is_not_cached() {
+async fn registration_creates_a_user_and_a_session_and_the_response_must_not_be_cached() {
     let app = TestApp::new();
     let body = json!({"username": "Ada", "email": "Ada@Example.com", "password": PASSWORD});
     let response = send(&app, post_json("/api/auth/register", &body)).await.expect(201);
@@ -53,7 +53,7 @@ async fn login_accepts_the_name_or_the_email_in_upper_and_lower_case() {
 }
 
 #[tokio::test]
-async fn a_user_name_takes_precedence_over_an_equal_email_of_another_user_at_login() {
+async fn at_login_a_user_name_takes_precedence_over_an_equal_email_of_another_user() {
     let app = TestApp::new();
     let ada = register(&app, "ada").await["user"]["id"].clone();
     let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
@@ -64,7 +64,7 @@ async fn a_user_name_takes_precedence_over_an_equal_email_of_another_user_at_log
 }
 
 #[tokio::test]
-async fn registration_with_a_taken_name_or_email_in_other_letter_case_is_refused_and_writes_nothing() {
+async fn a_name_or_email_that_is_taken_in_another_letter_case_is_refused_and_nothing_is_written() {
     let app = TestApp::new();
     register(&app, "ada").await;
     let before = app.database.row_counts();
@@ -119,7 +119,7 @@ async fn an_invalid_registration_is_refused_with_the_name_of_the_field_and_write
 }
 
 #[tokio::test]
-async fn a_login_body_that_is_not_json_or_too_long_is_refused() {
+async fn a_login_body_that_is_too_long_or_is_not_json_is_refused() {
     let app = TestApp::new();
     let form = post("/api/auth/login").header("content-type", "application/x-www-form-urlencoded");
     send(&app, form.bytes("username=ada")).await.expect_problem(415, "unsupported_type");
@@ -181,7 +181,7 @@ async fn an_unknown_user_a_wrong_password_and_a_missing_password_give_the_same_r
 }
 
 #[tokio::test]
-async fn a_django_hash_is_replaced_at_the_first_login() {
+async fn a_django_hash_is_replaced_at_the_first_successful_login() {
     let app = TestApp::new();
     let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
     app.database.execute(&format!("{sql} ('42', 'ada', '{DJANGO_HASH}', 't', 't')"));
@@ -198,7 +198,7 @@ async fn a_django_hash_is_replaced_at_the_first_login() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_one_costs_only_the_work_of_its_hash() {
+async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_password_costs_only_one_hash() {
     let app = TestApp::new();
     register(&app, "ada").await;
     let work = async |login: &str, password: &str| {
@@ -211,12 +211,12 @@ async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_one_costs_on
     for login in ["ada", "bob", "nobody"] {
         assert_eq!(work(login, "wrong password").await, (1, 1000), "{login}");
     }
-    assert_eq!(work("ada", PASSWORD).await, (1, 0), "a right password costs only the work of its hash");
+    assert_eq!(work("ada", PASSWORD).await, (1, 0), "a right password costs only the work of its own hash");
     assert_eq!(work("bob", PASSWORD).await, (0, 1000));
 }
 
 #[tokio::test]
-async fn a_wrong_password_costs_the_greatest_number_of_iterations_in_any_valid_django_hash() {
+async fn a_wrong_password_costs_as_many_iterations_as_the_slowest_valid_django_hash() {
     let app = TestApp::new();
     let most = async || {
         let most = cutty::sql::accounts::MostDjangoIterations { most: 2_000_000 };

@@ -8,7 +8,7 @@ use super::{
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn each_refresh_returns_a_new_token_pair_in_tokens_and_at_the_top_level() {
+async fn each_refresh_returns_new_tokens_in_the_member_tokens_and_at_the_top_level() {
     let app = TestApp::new();
     let mut session = register(&app, "ada").await;
     for _ in 0..5 {
@@ -79,7 +79,7 @@ async fn logout_ends_the_session_immediately_and_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn logout_with_an_expired_refresh_token_also_ends_its_successor() {
+async fn logout_with_an_expired_refresh_token_revokes_the_newer_token_of_the_session() {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
     advance_seconds(&app, 604_000);

@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    /// Downloads the whole file or a range, sends a conditional request, or cuts the file.
+    /// Downloads the whole file or a range, sends a conditional request or a `HEAD` request, or cuts the file.
     pub(super) fn read(&mut self) {
         let target = self.target();
         let now = self.app.now();

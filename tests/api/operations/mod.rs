@@ -39,9 +39,9 @@ enum Access {
 }
 use Access::{All, Operator, User, With};
 
-/// One request of an operation. The fields are: the method and path of the operation (and, after a comma, the special
-/// property of this request), the callers that the operation allows, the state before the request, and a function that
-/// makes the request.
+/// One request of an operation. The fields are: (1) the method and path of the operation; if the request is not the
+/// usual request, its special property follows after a comma; (2) the callers that the operation allows; (3) the state
+/// before the request; (4) a function that makes the request.
 struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {

@@ -123,7 +123,7 @@ async fn an_api_key_gets_a_replay_only_if_its_scopes_allow_the_request() {
             assert_eq!(again.status, first.status, "{name}: {again}");
             assert_eq!(again.header("idempotency-replayed"), "true", "{name}");
             let others: Vec<_> = Scope::ALL.into_iter().filter(|scope| !scopes.contains(scope)).collect();
-            assert_eq!(send(&others).await.status, 403, "{name}: the API key no longer has these scopes");
+            assert_eq!(send(&others).await.status, 403, "{name}: the API key lacks the needed scopes");
             assert_eq!(stored(&scene.app), before, "{name}");
             replayed += 1;
         }

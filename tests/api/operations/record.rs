@@ -75,7 +75,7 @@ async fn left_by(case: &Case) -> String {
 }
 
 #[tokio::test]
-async fn each_operation_writes_the_audit_rows_and_log_lines_in_the_snapshot() {
+async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     let mut table = String::new();
     for case in CASES {
         table += &format!("{:<44} {}\n", case.0, left_by(case).await);

@@ -39,7 +39,7 @@ async fn a_recent_attempt_is_not_swept() {
 }
 
 #[tokio::test]
-async fn an_object_that_appears_after_the_first_deletion_is_deleted_by_the_second() {
+async fn an_object_that_appears_after_the_first_deletion_is_deleted_by_the_second_deletion() {
     let app = with_crashed_upload(Fault::CrashBefore).await;
     let key = app.database.value("SELECT r2_key FROM files").as_str().unwrap().to_owned();
     app.advance(TimeDelta::hours(25));
@@ -92,7 +92,7 @@ async fn a_committed_file_in_the_gc_queue_is_kept() {
 }
 
 #[tokio::test]
-async fn two_concurrent_sweeps_have_the_effect_of_one() {
+async fn two_concurrent_sweeps_have_the_effect_of_one_sweep() {
     let app = TestApp::new();
     let token = app.user("ada");
     for index in 0..6 {
@@ -164,7 +164,7 @@ pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
 }
 
 #[tokio::test]
-async fn an_attempt_abandoned_after_it_was_swept_leaves_no_row() {
+async fn an_attempt_that_is_abandoned_after_it_was_swept_leaves_no_row() {
     let app = TestApp::new();
     app.user("ada");
     let attempt = begin_attempt(&app).await;

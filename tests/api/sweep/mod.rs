@@ -47,8 +47,9 @@ async fn sweep(app: &TestApp) -> SweepEffects {
     report.into()
 }
 
-/// Returns the row counts without the tables in which the sweeps keep their own state, and without `commit_markers`:
-/// the sweeps delete each commit marker after 14 days.
+/// Returns the row counts of the tables that a sweep without due items must not change. Leaves out the tables in which
+/// the sweeps keep their own state. Also leaves out `commit_markers`, because the sweeps delete each commit marker
+/// after 14 days.
 fn kept_rows(app: &TestApp) -> BTreeMap<String, u64> {
     let mut counts = app.database.row_counts();
     counts.retain(|table, _| !table.starts_with("sweep_") && table != "commit_markers");

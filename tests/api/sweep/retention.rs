@@ -147,8 +147,8 @@ async fn old_addresses_are_erased_in_pages_and_new_entries_keep_their_addresses(
         app.run_sweep("erase_callers").await.unwrap();
         assert_eq!(app.database.value(left), expected);
     }
-    // Without its cursor, the sweep starts at the first entry again. It must keep the address of the new entry then,
-    // too.
+    // Without its cursor, the sweep starts at the first entry again. In this case too, the sweep must keep the address
+    // of the new entry.
     app.database.execute("DELETE FROM sweep_cursors");
     for _ in 0..4 {
         app.run_sweep("erase_callers").await.unwrap();

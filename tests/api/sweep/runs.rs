@@ -12,7 +12,7 @@ use crate::support::client::{delete, get, post};
 use crate::support::{Fault, On, TestApp};
 
 #[tokio::test]
-async fn a_file_that_cannot_be_swept_does_not_block_the_others() {
+async fn a_file_that_the_sweep_cannot_delete_does_not_block_the_others() {
     let app = TestApp::new();
     let (ada, bob) = (app.user("ada"), app.user("bob"));
     for (token, count) in [(&ada, 50), (&bob, 1)] {
@@ -138,7 +138,7 @@ async fn every_run_writes_a_report_and_reports_are_listed_in_pages() {
     assert_eq!(app.database.row_counts()["sweep_runs"], kinds as u64, "reports are kept for 30 days");
 }
 
-/// Returns an application with as many due items of the sweep as one run may handle.
+/// Returns an application in which many items of the sweep are due. For some sweeps, no item is due.
 async fn busy(sweep: &str) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -298,7 +298,7 @@ async fn each_busy_sweep_examines_an_item_even_with_few_calls() {
 }
 
 #[tokio::test]
-async fn a_run_that_found_work_is_logged_and_an_idle_run_is_not() {
+async fn a_run_that_found_work_is_logged_and_an_idle_run_is_not_logged() {
     let (app, token, path) = with_a_file().await;
     app.send(delete(&path).bearer(&token)).await.expect(200);
     app.advance(TimeDelta::days(31));

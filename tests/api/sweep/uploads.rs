@@ -1,4 +1,4 @@
-//! The sweep of expired uploads: a client began an upload in several requests and did not complete it in time.
+//! The sweep that ends expired uploads. These are uploads in several requests that the client did not complete in time.
 
 use chrono::TimeDelta;
 use cutty::ports::ObjectStore;

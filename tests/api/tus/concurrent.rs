@@ -8,7 +8,7 @@ use crate::support::tus::{patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
 #[tokio::test]
-async fn a_newer_request_interrupts_a_hanging_request_whose_bytes_are_kept() {
+async fn a_newer_request_interrupts_a_hanging_request_and_the_received_bytes_are_kept() {
     let bytes = csv(3 * PART);
     for received in [0, 10, PART, PART + 10] {
         let scene = Uploader::alone();

@@ -75,7 +75,7 @@ async fn a_complete_upload_cannot_be_terminated_or_continued() {
 }
 
 #[tokio::test]
-async fn an_upload_expires_a_day_after_its_last_bytes_or_a_week_after_its_creation() {
+async fn an_upload_expires_a_day_after_its_last_bytes_and_at_the_latest_a_week_after_its_creation() {
     let scene = Uploader::alone();
     let path = scene.begin(1000).await;
     let mut offset = 0;

@@ -15,8 +15,8 @@ use crate::support::tus::{create, patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp};
 
-/// Uploads a file as a tus client does. After a failed request, it asks for the offset and continues. If the upload is
-/// gone, it creates a new one.
+/// Uploads a file as a tus client does. After a failed request, asks for the offset and continues there. If the upload
+/// is gone, creates a new upload.
 async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
     let mut path: Option<String> = None;
     for _ in 0..40 {

@@ -10,7 +10,8 @@ use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{TestApp, TestBody};
 
 #[tokio::test]
-async fn options_lists_the_capabilities_without_credentials_and_preflights_still_work() {
+async fn an_options_request_without_credentials_gets_the_capabilities_and_a_preflight_gets_the_cors_headers()
+{
     let app = TestApp::new();
     for path in ["/api/uploads", "/api/uploads/x", "/api/v1/uploads/"] {
         let response = app.send(Call::new(Method::OPTIONS, path)).await.expect(204);
@@ -128,7 +129,7 @@ async fn each_protocol_error_has_its_status() {
 }
 
 #[tokio::test]
-async fn a_wrong_offset_is_refused_with_the_right_offset_and_a_retry_delay() {
+async fn the_response_to_a_wrong_offset_has_the_right_offset_and_a_retry_delay() {
     let scene = Uploader::alone();
     let path = scene.begin(100).await;
     scene.send(patch(&path, 0).bytes(csv(30))).await.expect(204);
@@ -138,7 +139,7 @@ async fn a_wrong_offset_is_refused_with_the_right_offset_and_a_retry_delay() {
 }
 
 #[tokio::test]
-async fn upload_metadata_sets_tags_metadata_and_expiry_as_form_fields_do() {
+async fn the_header_upload_metadata_sets_the_tags_the_metadata_and_the_expiry_of_the_file() {
     let scene = Uploader::alone();
     let sent = metadata(&[
         ("tags", "a, b"),

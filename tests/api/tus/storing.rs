@@ -71,7 +71,7 @@ async fn requests_without_bytes_do_not_make_parts_longer() {
 }
 
 #[tokio::test]
-async fn a_chunk_larger_than_the_shortest_part_is_one_part() {
+async fn a_chunk_longer_than_the_minimum_part_length_is_stored_as_one_part() {
     const CHUNK: usize = PART + PART / 2;
     let scene = Uploader::alone();
     let path = scene.begin(2 * CHUNK + 1).await;

@@ -295,8 +295,8 @@ impl ObjectStore for MemoryObjects {
     }
 }
 
-/// Converts a body to the body type of this double. Panics for other bodies. The platform's adapter also accepts only
-/// bodies of its own type.
+/// Converts a body to the body type of this double. Panics for other bodies. The platform's adapter has the same rule:
+/// it accepts only bodies of its own type.
 fn own(body: Box<dyn NativeBody>) -> TestBody {
     *body.into_any().downcast().expect("the body is not a `TestBody`")
 }

@@ -1,7 +1,7 @@
 //! The sources of `engine`, compiled as if the processor had SSE2 and nothing newer. SSE2 has 128-bit vectors, as wasm
 //! has. So a benchmark can compare the wasm build of this code with a native build that uses vectors of the same width.
 
-#![allow(dead_code)] // parts that only the rest of the product calls
+#![allow(dead_code)] // the product calls some functions only from code outside these modules
 #![allow(clippy::all)] // the product's own lints check these sources
 
 /// Replaces the macro of the standard library in all modules below.

@@ -5,11 +5,11 @@ use std::io::{BufRead, Write};
 use crate::csv::request::CutRequest;
 use crate::csv::{CsvOpener, CutProgress, OpeningStatus, StreamingCsvProcessor};
 
-/// The input piece size of the product.
+/// Length of an input piece of the product, in bytes.
 const PIECE_BYTES: usize = 256 << 10;
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// Cuts `input` as the JSON `request` says and returns (rows read, rows written).
+/// Cuts `input` as the JSON `request` says. Returns two numbers: the rows read and the rows written.
 ///
 /// # Errors
 /// The request or the file is invalid, or a stream failed.

@@ -1,4 +1,5 @@
-//! Compares cuts with other parsers. Another parser must read the same cells from the output of a cut as from its file.
+//! Compares cuts with other parsers. Another parser must read the same cells from the output of a cut as from the file
+//! that was cut.
 
 use super::{TestCut, number_rows};
 use crate::csv::csv_crate::read_with_csv_crate;

@@ -53,7 +53,7 @@ fn a_file_without_rows_gives_a_complete_output_in_every_format() {
 }
 
 #[test]
-fn json_has_unique_member_names_and_typed_values_if_requested() {
+fn json_member_names_are_unique_and_the_option_typed_makes_values_typed() {
     let mut cut = TestCut::format(OutputFormat::Ndjson);
     cut.output.typed = true;
     assert_eq!(
@@ -63,7 +63,7 @@ fn json_has_unique_member_names_and_typed_values_if_requested() {
 }
 
 #[test]
-fn bom_newline_and_header_options_are_applied() {
+fn the_options_bom_newline_and_header_are_applied() {
     let mut cut = TestCut::default();
     cut.output = OutputOptions { bom: true, newline: Newline::Crlf, header: false, ..cut.output };
     assert_eq!(cut.text(b"a,b\n1,\"2\n3\"\n"), "\u{FEFF}1,\"2\n3\"\r\n");
@@ -76,7 +76,7 @@ fn a_row_of_one_empty_cell_does_not_become_a_blank_line() {
 }
 
 #[test]
-fn rows_with_stray_quotes_are_written_well_formed() {
+fn rows_with_stray_quotes_become_well_formed_rows_in_the_output() {
     let file = b"size,b\n12\" x,\"ab\"cd\n\"open,\nto the end";
     assert_eq!(TestCut::default().text(file), "size,b\n\"12\"\" x\",abcd\n\"open,\nto the end\",\n");
     let tally = TestCut::default().tally(file);

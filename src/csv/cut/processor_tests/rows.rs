@@ -1,4 +1,4 @@
-//! Tests of which rows are written, refused and counted.
+//! These tests check which rows a cut writes, refuses and counts.
 
 use super::{TestCut, open};
 use crate::csv::cut::processor::{CutPlan, CutProgress, StreamingCsvProcessor};
@@ -7,7 +7,7 @@ use crate::csv::write::options::OutputFormat;
 use crate::csv::{Defect, MalformedCsv};
 
 #[test]
-fn limit_and_offset_count_rows_and_the_limit_ends_reading() {
+fn limit_and_offset_are_numbers_of_rows_and_a_cut_reads_nothing_after_its_limit() {
     let file = b"a\n1\n2\n3\n4\n5\n";
     for (offset, limit, text) in [
         (0, Some(2), "a\n1\n2\n"),

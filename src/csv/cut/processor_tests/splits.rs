@@ -51,7 +51,8 @@ fn every_split_of_every_unusual_file_gives_the_same_output() {
         for mut cut in unusual_cuts() {
             cut.sample_bytes = Some(sample_bytes);
             let run = |pieces: &[&[u8]]| {
-                // If a limit ends reading, the number of bytes read depends on the pieces. So it is not compared.
+                // If a limit ends reading, the number of bytes read depends on the pieces. So this number is not
+                // compared.
                 cut.run(pieces.iter().copied())
                     .map(|(out, tally)| (out, CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally }))
             };
@@ -83,7 +84,7 @@ fn assert_parts_equal_whole_rows(file: &[u8], target_bytes: usize) {
         let (output, tally) = cut.run([file]).unwrap();
         let expected = String::from_utf8_lossy(&whole.0);
         assert_eq!(String::from_utf8_lossy(&output), expected, "{:?}, {target_bytes}", cut.output);
-        // If a limit ends reading, the number of bytes read may differ. So it is not compared.
+        // If a limit ends reading, the number of bytes read may differ. So this number is not compared.
         let read = |tally| CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally };
         assert_eq!(read(tally), read(whole.1));
     }

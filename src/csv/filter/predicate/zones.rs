@@ -393,7 +393,7 @@ fn forms_of(byte: u8) -> Vec<&'static [u8]> {
     forms
 }
 
-/// Returns the greatest prefix of a text that begins with `start`.
+/// Returns the greatest prefix that a text can have if the text begins with `start`.
 fn last_prefix_of(start: &[u8]) -> u64 {
     let known_bits = 8 * start.len().min(size_of::<u64>()) as u32;
     prefix_of(start) | u64::MAX.checked_shr(known_bits).unwrap_or(0)

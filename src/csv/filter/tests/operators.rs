@@ -1,5 +1,5 @@
-//! Tests of every operator in the table. They also test each operator that is added to the table later. Only its
-//! definition must be added, in [`super::definitions`].
+//! Tests of every operator in the table. They also test each operator that is added to the table later. For such an
+//! operator, only the definition must be added, in [`super::definitions`].
 
 #![allow(clippy::panic)]
 

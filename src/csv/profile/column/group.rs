@@ -1,5 +1,6 @@
-//! Adds many cells of a column together: those in the rows of a record group. This is faster than adding them one
-//! by one with [`HotColumn::add`], because a property that all the cells have is checked once. The profile is the same.
+//! Adds many cells of a column at once: the cells in the rows of a record group. This is faster than adding each cell
+//! separately with [`HotColumn::add`], because a property of all cells is checked only once. Both ways compute the same
+//! profile.
 
 use super::{ColumnProfiler, HotColumn};
 use crate::csv::profile::cell::{Cell, Numeral, is_boolean, may_be_boolean, short_number};
@@ -57,7 +58,8 @@ impl HotColumn {
     #[inline(never)]
     fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
         // Many texts start with the same letter as `true` or `false`. This loop compares the first four letters of all
-        // cells without a branch. Usually no cell starts with `true` or `fals`. Then no whole cell must be compared.
+        // cells without a branch. Usually no cell starts with `true` or `fals`. Then no cell needs to be compared as a
+        // whole.
         let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
         let booleans = match may_be_some {
             true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
@@ -129,7 +131,8 @@ impl HotColumn {
         true
     }
 
-    /// Adds the cells to the distinct values of the column. Returns `false` only if all of them were known.
+    /// Adds the cells to the distinct values of the column. Returns `false` only if the value of every cell was already
+    /// known.
     #[inline(always)]
     fn add_values(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) -> bool {
         let (mut has_new, mut many_from) = (false, 0);

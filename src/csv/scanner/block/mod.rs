@@ -48,7 +48,7 @@ pub(in crate::csv) use x86_64::{Avx2, Avx512, Sse2 as Baseline};
 pub(in crate::csv) const BLOCK_BYTES: usize = 64;
 
 /// Number of blocks in a window: 16 KiB of text. A window has so many rows that the profile's fixed cost per column and
-/// window does not matter. It is small enough that the text and its masks stay in the L1 cache.
+/// window does not matter. A window is small enough that its text and the masks of this text stay in the L1 cache.
 pub(in crate::csv) const WINDOW_BLOCKS: usize = 256;
 
 /// Masks of the quotes, delimiters and line breaks in a block.

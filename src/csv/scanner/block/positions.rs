@@ -1,9 +1,9 @@
 //! Writes the positions of the set bits of masks.
 //!
-//! CPUs often mispredict how many set bits a mask has. So a fixed number of positions is written for each mask without
-//! a branch: about as many as a typical mask has set bits. If a mask has fewer, the next mask overwrites the surplus
-//! positions. The code is compiled once for each fixed number, so that the Rust compiler can unroll the inner loop. V8,
-//! which compiles the WebAssembly, unrolls no loops.
+//! CPUs often mispredict how many set bits a mask has. So the code writes a fixed number of positions for each mask,
+//! without a branch. The fixed number is about the number of set bits in a typical mask. If a mask has fewer set bits,
+//! the positions of the next mask overwrite the surplus positions. The code is compiled once for each fixed number, so
+//! that the Rust compiler can unroll the inner loop. V8, which compiles the WebAssembly, unrolls no loops.
 
 use super::BLOCK_BYTES;
 

@@ -157,7 +157,7 @@ fn compress(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize
 #[inline]
 #[target_feature(enable = "pclmulqdq")]
 unsafe fn prefix_xor(bits: u64) -> u64 {
-    // A carry-less product with all ones: each bit becomes the XOR of all bits up to it.
+    // A carry-less product with all ones: each bit becomes the XOR of itself and all lower bits.
     let product = _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits as i64), _mm_set1_epi8(-1));
     _mm_cvtsi128_si64(product) as u64
 }

@@ -1,0 +1,100 @@
+//! Files with many columns or long records: their headers, profiles and profilers lease memory of the isolate.
+
+use std::fmt::Write;
+
+use cutty::memory::budget::{Lease, Memory, WIDE_BUDGET};
+use serde_json::json;
+
+use crate::support::TestApp;
+use crate::support::client::{Form, get, post_json};
+use crate::support::tus;
+
+/// Returns a file with this many columns.
+fn wide_csv(columns: usize) -> String {
+    let mut csv = String::new();
+    for column in 0..columns {
+        write!(csv, "{}column {column}", if column == 0 { "" } else { "," }).unwrap();
+    }
+    csv + "\n" + &vec!["7"; columns].join(",") + "\n"
+}
+
+/// Takes this much of the budget for wide files.
+fn occupy(app: &TestApp, bytes: usize) -> Lease {
+    app.memory.wide.try_lease_now(Memory::wasm(bytes), Memory::default(), app.now().instant()).unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_without_a_profiler_that_gets_no_memory() {
+    let long_record = format!("a,b\n1,\"{}\"\n", "x".repeat(1 << 20));
+    for csv in [wide_csv(20_000), long_record] {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let held = occupy(&app, WIDE_BUDGET.wasm / 2);
+        let raw = app.upload(&token, "a.csv", csv.clone()).await;
+        let by_tus = tus::create_with(csv.len(), csv.as_bytes()).bearer(&token);
+        let by_tus = app.send(by_tus).await.expect(201);
+        let form = Form::default().file("a.csv", csv.as_bytes()).post();
+        let form = app.send(form.bearer(&token)).await.expect(201).json()["file"].clone();
+        assert_eq!((&raw["rowCount"], &form["rowCount"]), (&json!(null), &json!(null)));
+        assert_eq!(app.memory.wide.usage().leases, 1, "a profiler that gets no memory holds no lease");
+        drop(held);
+        let by_tus = by_tus.headers["x-file-id"].to_str().unwrap().to_owned();
+        let ids = [raw["id"].as_str().unwrap(), form["id"].as_str().unwrap(), &by_tus];
+        for id in ids {
+            app.send(get(&format!("/api/files/{id}/profile")).bearer(&token)).await;
+        }
+        app.deliver().await;
+        for id in ids {
+            let profile = app.send(get(&format!("/api/files/{id}/profile")).bearer(&token)).await.expect(200);
+            assert_eq!(profile.json()["profile"]["rowCount"], 1);
+        }
+        // With free memory, the profile is computed during the upload.
+        assert_eq!(app.upload(&token, "b.csv", csv).await["rowCount"], 1);
+        assert_eq!(app.memory.wide.usage().leases, 0);
+        app.assert_consistent();
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_a_wide_file_waits_for_memory_and_then_gets_503() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", wide_csv(20_000)).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    let reads = ["profile", "cut?columns=%231", "rows", "estimate", "fields", "columns?delimiter=semicolon"];
+    let held = occupy(&app, WIDE_BUDGET.wasm);
+    for read in reads {
+        held.touch(app.now().instant());
+        let call = get(&format!("{path}/{read}")).bearer(&token);
+        let response = app.send(call).await;
+        assert_eq!(response.headers.get("retry-after"), Some(&"5".parse().unwrap()), "{read}: {response}");
+        response.expect_problem(503, "unavailable");
+    }
+    let save = post_json(&format!("{path}/save"), &json!({"columns": ["#1"]})).bearer(&token);
+    app.send(save).await.expect_problem(503, "unavailable");
+    drop(held);
+    for read in reads {
+        app.send(get(&format!("{path}/{read}")).bearer(&token)).await.expect(200);
+        assert_eq!(app.memory.wide.usage().leases, 0, "{read}");
+    }
+    assert_eq!(app.memory.common.usage().leases, 0);
+}
+
+#[tokio::test]
+async fn a_header_that_only_another_delimiter_makes_wide_leases_memory_too() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let csv = wide_csv(20_000).replace(',', ";");
+    let file = app.upload(&token, "a.csv", format!("x,y\n{csv}")).await;
+    let path = format!("/api/files/{}/cut?delimiter=semicolon&limit=1", file["id"].as_str().unwrap());
+    let narrow = app.upload(&token, "b.csv", "x,y\n1,2\n").await;
+    let narrow = format!("/api/files/{}/cut", narrow["id"].as_str().unwrap());
+    let one_record = app.upload(&token, "c.csv", csv.lines().next().unwrap().to_owned()).await;
+    let one_record = format!("/api/files/{}/rows?delimiter=semicolon", one_record["id"].as_str().unwrap());
+    let held = occupy(&app, WIDE_BUDGET.wasm);
+    app.send(get(&narrow).bearer(&token)).await.expect(200);
+    app.send(get(&path).bearer(&token)).await.expect(200);
+    app.send(get(&one_record).bearer(&token)).await.expect_problem(503, "unavailable");
+    drop(held);
+    app.send(get(&one_record).bearer(&token)).await.expect(200);
+}
