@@ -1,4 +1,5 @@
-//! Compares a download through the product with a bare Worker that sends the same object through the same native pipe.
+//! Compares two downloads of the same bytes: one from the product, and one from a bare Worker. Both send the bytes
+//! through the same native pipe.
 //!
 //! The two downloads alternate, so that the state of the machine is the same for both. Each pair of downloads gives one
 //! ratio, and the result is the median of these ratios.

@@ -2,8 +2,8 @@
 //! bare routes, which use the object store without the product's code, and JavaScript engines. All of them run in the
 //! same process and on the same objects.
 //!
-//! The requests take turns, in an order that changes from run to run. The measured CPU time is that of the process that
-//! runs the Worker and the local object store.
+//! Each run sends the requests one after another, and the order changes with each run. The benchmark measures the CPU
+//! time of the process that runs the Worker and the local object store.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

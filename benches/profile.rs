@@ -18,7 +18,8 @@ mod generate;
 
 use generate::{KINDS, Kind, MIXED};
 
-/// Bytes per generated file: enough that the names and samples of columns do not matter for the sidecar size.
+/// Length of each generated file, in bytes. The file is so long that the names and samples of its columns hardly change
+/// `sidecar %`.
 const FILE_BYTES: u64 = 256 << 20;
 /// The piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;

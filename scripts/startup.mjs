@@ -6,7 +6,8 @@
  *
  * usage: node startup.mjs FOLDER MAX_MS
  *
- * Fails if the start takes more than MAX_MS. Cloudflare allows a Worker 1,000 ms of CPU time for its start.
+ * Fails if the start takes more than MAX_MS. Cloudflare allows a Worker 1,000 ms of CPU time for its start. Without
+ * MAX_MS, the script starts the Worker once and prints the CPU time in milliseconds.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -26,7 +27,7 @@ const RUNTIME_SOURCE = `
   }
 `;
 
-/** Returns the source of a module that exports the compiled wasm of `file`, as an import of `file` does in workerd. */
+/** Returns the source of a module that exports the compiled wasm of `file`. In workerd, `file` is such a module. */
 const compiledModule = (file) => `
   import { readFileSync } from "node:fs";
   export default new WebAssembly.Module(readFileSync(new URL(${JSON.stringify(file)})));
@@ -47,7 +48,7 @@ function importLikeWorkerd() {
   });
 }
 
-/** Bindings without methods: the Worker only checks the names of their classes. */
+/** Returns bindings without methods. When the Worker starts, it only checks the class name of each binding. */
 function bindings() {
   class D1Database {}
   class R2Bucket {}

@@ -159,7 +159,7 @@ def skip_immediates(code: Reader, opcode: int) -> None:
 
 
 def vector_instructions(module: bytes) -> tuple[int, int]:
-    """Returns the number of vector instructions and of all instructions in the module's code section."""
+    """Counts the instructions in the module's code section. Returns (vector instructions, all instructions)."""
     if module[:8] != b"\0asm\1\0\0\0":
         raise ValueError("not a WebAssembly module")
     reader = Reader(module, 8)

@@ -24,10 +24,11 @@ pub struct Config {
     pub max_file_size_bytes: u64,
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
-    /// `MAX_CHUNK_SIZE`: minimum size of a part, for files that are uploaded in several requests. Default 5 MiB, the
-    /// minimum of R2. Parts are larger if 10,000 parts of this size could not hold the file. In a resumable upload, the
-    /// parts may be up to twice as long as this minimum (at most 32 MiB), so that the first chunk is a whole number of
-    /// parts.
+    /// `MAX_CHUNK_SIZE`: despite its name, the minimum size of a part, for files that are uploaded in several requests.
+    /// The last part may be shorter. Default 5 MiB, the minimum of R2. Parts are larger if 10,000 parts of this size
+    /// could not hold the file. The parts of a resumable upload may be up to twice as long as this minimum (at most 32
+    /// MiB), if their length then divides the first chunk into equal parts. For an upload part by part, the client may
+    /// ask for shorter parts (at least 5 MiB).
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -43,8 +44,8 @@ pub struct Config {
     pub waiting_quota_percent: u32,
     /// `MAX_USERS`: maximum number of accounts. Default: 1,000,000.
     pub max_users: u64,
-    /// `MAX_FILES_PER_USER`: maximum number of files of a user, including files in the trash. These files and the files
-    /// that wait for their purge may together be twice as many. Default 100,000.
+    /// `MAX_FILES_PER_USER`: maximum number of files of a user, including files in the trash. If the files that wait
+    /// for their purge are counted too, the maximum is twice this number. Default 100,000.
     pub max_files_per_user: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
@@ -127,7 +128,8 @@ impl Config {
     pub fn parse(variables: &dyn Variables) -> Result<Self, ConfigError> {
         let config = Self {
             max_file_size_bytes: number(variables, "MAX_FILE_SIZE", 99_614_720, 1..=1 << 40)?,
-            // The maximum is 10,000 parts of 32 MiB. A whole part is held in memory, so parts must not be longer.
+            // The maximum is 10,000 parts of 32 MiB. No part may be longer than 32 MiB, because a whole part is held in
+            // memory.
             max_upload_size_bytes: number(variables, "MAX_UPLOAD_SIZE", 50 << 30, 1..=10_000 << 25)?,
             max_chunk_size_bytes: number(variables, "MAX_CHUNK_SIZE", 5 << 20, 5 << 20..=32 << 20)?,
             max_record_size_bytes: usize_number(variables, "MAX_RECORD_SIZE", 4 << 20, 1024..=16 << 20)?,

@@ -28,7 +28,7 @@ fn are_all_in(wanted: &[String], offered: &[&str]) -> bool {
 }
 
 #[test]
-fn the_worker_allows_the_same_cors_requests_as_the_bucket() {
+fn the_worker_allows_every_cors_request_that_the_bucket_allows() {
     let config: Value = serde_json::from_str(include_str!("../cors-config.json")).unwrap();
     let rule = &config["rules"][0];
     assert_eq!(texts(&rule["allowed"]["origins"]), DEFAULT_ALLOWED_ORIGINS);
@@ -68,7 +68,7 @@ fn upload_records_of_older_versions_can_be_read() {
     assert_eq!((open.user.as_str(), open.principal), ("42", None));
 }
 
-/// Asserts that a stored form can be read, and that it is written again unchanged.
+/// Asserts that the code can read a stored form, and that it writes the value in the same form.
 fn keeps_its_form<T: Serialize + DeserializeOwned>(stored: &Value) -> T {
     let read: T = serde_json::from_value(stored.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), *stored);
@@ -77,7 +77,7 @@ fn keeps_its_form<T: Serialize + DeserializeOwned>(stored: &Value) -> T {
 
 const ID: &str = "018f0000-0000-7000-8000-000000000001";
 
-/// Returns a plan of an upload, as its session stores it.
+/// Returns the plan of an upload, in the form that the upload session stores.
 fn plan() -> Value {
     json!({
         "open": {

@@ -82,7 +82,7 @@ fn allocations_when_warm(input: InputOptions, output: OutputOptions, encode: fn(
 }
 
 #[test]
-fn no_row_allocates_in_any_format() {
+fn no_row_causes_an_allocation_in_any_output_format() {
     for format in [OutputFormat::Csv, OutputFormat::Tsv, OutputFormat::Json, OutputFormat::Ndjson] {
         for flag in [false, true] {
             let output = OutputOptions { format, spreadsheet_safe: flag, typed: flag, ..Default::default() };
@@ -93,7 +93,7 @@ fn no_row_allocates_in_any_format() {
 }
 
 #[test]
-fn no_piece_in_utf_16_allocates() {
+fn no_piece_in_utf_16_causes_an_allocation() {
     let utf16: fn(&[u8]) -> Vec<u8> =
         |text| String::from_utf8_lossy(text).encode_utf16().flat_map(u16::to_le_bytes).collect();
     let input = InputOptions { encoding: Some(encoding_rs::UTF_16LE), ..Default::default() };
@@ -101,7 +101,7 @@ fn no_piece_in_utf_16_allocates() {
 }
 
 #[test]
-fn no_profiled_row_allocates() {
+fn only_new_zones_cause_allocations_in_the_profiler() {
     let mut profiler = cutty::csv::profile::Profiler::new(1 << 20);
     profiler.push(b"a,b,c,d,e,f\n");
     let block = rows();

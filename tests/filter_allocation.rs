@@ -1,4 +1,5 @@
-//! Evaluating a filter makes no allocation after its buffers have grown, for all operators and operands.
+//! After the buffers of a filter have grown, evaluating the filter allocates nothing. This holds for all operators and
+//! operands.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! No filter is slow on a long cell: no operator takes one step for each pair of cell character and pattern character.
+//! No filter is slow on a long cell. No operator takes one step for each pair of a character in the cell and a
+//! character in the pattern.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,8 +9,8 @@ use cutty::csv::Cells;
 use cutty::csv::filter::{Arity, FilterBuilder, Operator};
 use cutty::csv::open::header::Header;
 
-/// Limit of the time for one cell. Each case takes less than a tenth of it. An algorithm with one step for each pair of
-/// cell character and pattern character would take three times the limit, even on a fast machine.
+/// Limit of the time for one cell. Each case takes less than a tenth of this limit. An algorithm with one step for each
+/// pair of characters would take three times the limit, even on a fast machine.
 const MAX_TIME: Duration = Duration::from_secs(5);
 
 struct Row<'a>(&'a [u8]);

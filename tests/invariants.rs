@@ -39,8 +39,8 @@ fn sql_in(text: &str) -> Vec<String> {
     Source::parse(text).strings.into_iter().filter(|literal| is_sql(literal)).collect()
 }
 
-/// Whether a text is an SQL statement or a large part of one. Our SQL has keywords in upper case; other texts have no
-/// such keywords.
+/// Whether a text is a whole SQL statement or a large part of an SQL statement. Our SQL has keywords in upper case.
+/// Other texts have no SQL keywords in upper case.
 fn is_sql(text: &str) -> bool {
     let text = format!(" {} ", text.split_whitespace().collect::<Vec<_>>().join(" "));
     let pairs = [
@@ -297,8 +297,8 @@ fn a_planted_registry_is_found() {
     assert!(hosts_in("see the registry").is_empty());
 }
 
-/// Proptest reads the seeds for `src/a/b.rs` from `proptest-regressions/a/b.txt`. It silently ignores files that match
-/// no source file.
+/// Proptest reads the seeds for `src/a/b.rs` from `proptest-regressions/a/b.txt`. Proptest silently ignores a seed
+/// file that matches no source file.
 #[test]
 fn every_proptest_seed_file_belongs_to_a_test_file() {
     let seeds = files_below("proptest-regressions");

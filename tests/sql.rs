@@ -36,8 +36,9 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0015_spools.sql", "4356997940d4c05671b1d61a2dc3b72cd424fdba10c9ad14553d54bceb7214db"),
 ];
 
-/// The limits of the platform.
+/// Maximum number of parameters of a statement in D1.
 const MAX_PARAMS: usize = 100;
+/// Maximum length of a statement in D1, in bytes.
 const MAX_SQL_BYTES: usize = 100_000;
 
 /// Returns the lines of a statement's query plan.
@@ -78,8 +79,8 @@ fn scans(connection: &Connection, sql: &str) -> Vec<String> {
     scanned(&plan(connection, sql))
 }
 
-/// Returns each column that references another table and with which no index starts. Without such an index, deleting a
-/// row of the other table would scan the table of this column.
+/// Returns each column that references another table and is not the first column of any index. Without an index that
+/// starts with this column, deleting a row of the other table would scan the table of this column.
 fn unindexed_references(connection: &Connection) -> Vec<String> {
     let mut found = Vec::new();
     for table in tables(connection) {
@@ -182,7 +183,7 @@ fn a_foreign_key_without_an_index_is_found() {
 }
 
 #[test]
-fn every_statement_compiles_within_the_limits() {
+fn every_statement_compiles_and_is_within_the_limits_of_d1() {
     let connection = migrated();
     let mut names = BTreeSet::new();
     for (name, sql) in cutty::sql::all() {

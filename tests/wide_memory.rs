@@ -1,5 +1,5 @@
-//! A file with very many columns needs little memory: a small multiple of the size of its column names. A JSON body
-//! needs a bounded multiple of its length.
+//! The memory for a file with very many columns is at most a small multiple of the length of its column names. The
+//! memory for a JSON body is at most a fixed multiple of the length of the body.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
@@ -74,8 +74,8 @@ fn a_profile_reports_its_memory() {
         let (allocated, profile) = left_by(|| profile_of(&csv));
         let known = isize::try_from(profile.memory_bytes()).unwrap();
         println!("{allocated} bytes allocated, {known} bytes reported");
-        // The allocator adds overhead to each allocation. The reported number includes an estimate of this overhead.
-        // The other number does not include the overhead.
+        // The allocator adds overhead to each allocation. `known` includes an estimate of this overhead, and
+        // `allocated` does not include the overhead.
         assert!(
             (allocated..allocated + allocated / 2 + 1000).contains(&known),
             "{allocated} bytes allocated, {known} bytes reported"
@@ -121,7 +121,7 @@ fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
     }
 }
 
-/// Returns JSON bodies of at most 1 MiB that need much memory for their length, each with a name.
+/// Returns pairs of a name and a JSON body. Each body has at most 1 MiB and needs much memory for its length.
 fn costly_bodies() -> Vec<(&'static str, String)> {
     let list = |item: &str| {
         let items = vec![item; ((1 << 20) - 200) / (item.len() + 1)];
@@ -155,7 +155,7 @@ fn costly_bodies() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_json_body_takes_a_bounded_multiple_of_its_length() {
+fn the_memory_for_a_json_body_is_at_most_a_fixed_multiple_of_its_length() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = run(app.upload(&token, "small.csv", "a,b\n1,2\n"));

@@ -73,7 +73,7 @@ fn environments_and_top_level(top: &Table) -> impl Iterator<Item = (&str, &Table
 }
 
 #[test]
-fn every_environment_repeats_what_it_does_not_inherit() {
+fn every_environment_repeats_the_keys_that_it_does_not_inherit() {
     let top = wrangler();
     let names: Vec<_> = environments(&top).map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["production", "staging"]);

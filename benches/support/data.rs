@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::server::root;
 
-/// A generated file and its facts.
+/// A generated file and its properties.
 pub struct Data {
     pub kind: String,
     pub bytes: u64,
@@ -16,6 +16,7 @@ pub struct Data {
     pub column: u64,
     /// The values of `column` are uniform, from 0 to `bound - 1`.
     pub bound: u64,
+    /// The columns that the cut writes, counted from 0.
     pub selected: Vec<u64>,
 }
 

@@ -135,7 +135,8 @@ impl Exchange {
     }
 }
 
-/// CPU time of a process so far: in nanoseconds for each running thread, and in hundredths of a second for all threads.
+/// CPU time of a process so far. `threads` has the id and the nanoseconds of each running thread. `ticks` is the time
+/// of all threads together, ended threads included, in hundredths of a second.
 struct Cpu {
     threads: Vec<(String, u64)>,
     ticks: u64,

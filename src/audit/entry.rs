@@ -78,8 +78,8 @@ pub struct Entry {
     pub id: EventId,
     /// When the entry was created.
     pub timestamp: Timestamp,
-    /// The principal of the request; `None` for a failed login or registration. An entry in a queue message of an older
-    /// version has no principal. The owner made the request of such an entry.
+    /// The principal of the request; `None` for a failed login or registration. If an older version of Cutty sent
+    /// the entry in a queue message, the entry has no principal: the owner made the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// The owner of the account or files.

@@ -1,8 +1,9 @@
-//! AuditLog: an entry for every action, as a row of `file_access_logs` and as a log line.
+//! AuditLog: writes an entry for every action. Each entry is a log line. The entry of a change or a read is also a row
+//! of `file_access_logs`.
 //!
 //! The row of a change is part of the batch that makes the change. The row of a read is written by the consumer of the
 //! queue, so that a read never waits for a write to the database. Sign-ins, refusals and operators' actions have log
-//! lines only, and no rows.
+//! lines, but no rows.
 
 pub mod entry;
 
@@ -39,7 +40,8 @@ impl AuditLog<'_> {
         }
     }
 
-    /// Writes the audit rows of reads and counts each read on its file. A read that is written twice is counted once.
+    /// Writes the audit rows of reads and adds each read to the read count of its file. A read that is written twice is
+    /// counted once.
     ///
     /// # Errors
     /// [`DatabaseError`]: the whole batch failed, or its outcome is unknown.
@@ -52,13 +54,14 @@ impl AuditLog<'_> {
     }
 }
 
-/// Returns the statements that count a read on its file and write the read's audit row. Repeating them changes nothing.
+/// Returns the statements that add a read to the read count of its file and write the read's audit row. A repeat of the
+/// statements changes nothing.
 pub fn read_statements(read: &Entry) -> impl Iterator<Item = Statement> {
     count_read(read).into_iter().chain(read.statement())
 }
 
-/// Returns the statement that counts a read on its file. A repeat of the statement changes nothing, because it checks
-/// that the read has no audit row yet.
+/// Returns the statement that adds a read to the read count of its file. A repeat of the statement changes nothing,
+/// because the statement does nothing if the read already has an audit row.
 fn count_read(read: &Entry) -> Option<Statement> {
     let counts = read.success && matches!(read.action, Action::Download | Action::Process);
     let count = sql::audit::CountRead {

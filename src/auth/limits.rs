@@ -3,9 +3,9 @@
 //!
 //! Successful attempts count too. One limit counts the attempts for an account, and another limit counts the attempts
 //! from an address; `wrangler.toml` sets both limits. Signed-in users are not affected, because the exchange of a
-//! refresh token is not counted. The username and the email of one account are counted separately, because only the
-//! database knows that they belong together. If a counter fails, the service admits the attempt, so that users can sign
-//! in without the counter.
+//! refresh token is not counted. Attempts with the username of an account and attempts with its email address are
+//! counted separately, because only the database knows that both belong to one account. If a counter fails, the service
+//! admits the attempt, so that users can sign in without the counter.
 
 use std::net::{IpAddr, Ipv6Addr};
 

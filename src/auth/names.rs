@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn user_names_are_ascii_and_cannot_look_like_emails_or_provisioned_names() {
+    fn user_names_are_ascii_and_cannot_look_like_emails_or_names_of_provisioned_accounts() {
         for name in ["a", "Ada.Lovelace", "x_y+z-1", "42", &"n".repeat(64)] {
             assert_eq!(parse_username(name).unwrap(), name);
         }

@@ -1,4 +1,4 @@
-//! Passwords: argon2id hashes (RFC 9106) in PHC string form, and older hashes from Django. At the first login that
+//! Passwords: argon2id hashes (RFC 9106) in PHC string form, and older hashes from Django. At the first sign-in that
 //! succeeds, an argon2id hash replaces the Django hash.
 
 use std::hint::black_box;

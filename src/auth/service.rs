@@ -281,8 +281,8 @@ impl AuthService<'_> {
         self.app.database.query(find).await?.pop().map(parse_user).transpose()
     }
 
-    /// Creates the account of a user whom a token names and who has no account. The account's name contains a colon,
-    /// which no registered name can contain.
+    /// Creates an account for the user that a token names. The username of this account contains a colon, and no
+    /// registered username can contain a colon.
     async fn provision(&self, user: &UserId) -> Result<User> {
         let username = format!("user:{user}");
         let most_users = self.app.config.max_users;

@@ -60,7 +60,7 @@ pub struct Claims {
 /// Why a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenError {
-    /// The token is not valid, or not for this purpose. The reason is for the log.
+    /// The token is not valid, or its kind is not the expected kind. The text is the reason, for the log.
     Invalid(&'static str),
     /// The token was valid and has expired. Holds the claims of the token.
     Expired(Box<Claims>),

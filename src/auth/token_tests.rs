@@ -71,7 +71,7 @@ fn a_signed_token_is_accepted_and_has_only_the_claims_of_simplejwt() {
 }
 
 #[test]
-fn a_token_expires_at_the_second_in_exp() {
+fn a_token_expires_at_the_time_in_exp() {
     let config = config(&[]);
     let keys = Keyring::new(&config);
     let expired = |seconds| {

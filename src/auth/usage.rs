@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 
 use crate::config::Config;
 
-/// A user's quota with the bytes and files that count against it, as the database returns them.
+/// A row that the database returns: the quota of a user, and the numbers of bytes and files that count against the
+/// quota.
 #[derive(Debug, Deserialize)]
 pub struct QuotaRow {
     quota_bytes: u64,
@@ -27,7 +28,7 @@ pub struct UsageView {
     pub used_bytes: u64,
     /// Bytes reserved for uploads that are not complete.
     pub reserved_bytes: u64,
-    /// Bytes reserved for results of cuts that are stored until they are sent.
+    /// Bytes reserved for spools. A spool is the whole result of a cut, stored until the result has been sent.
     pub spool_bytes: u64,
     /// Bytes of permanently deleted files that wait for their purge.
     pub waiting_bytes: u64,
@@ -38,7 +39,8 @@ pub struct UsageView {
     pub files: u64,
     /// Number of permanently deleted files that wait for their purge.
     pub waiting_files: u64,
-    /// Greatest number of files that the user may have. Files and waiting files together may be twice as many.
+    /// Greatest number of files that the user may have. The sum of `files` and `waitingFiles` may be up to twice this
+    /// number.
     pub max_files: u64,
 }
 

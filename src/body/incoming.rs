@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::stream::NativeBody;
 
-/// A request body that bypasses the router: `routes::handle` stores it here, and a handler takes it.
+/// A request body that bypasses the router. `routes::handle` creates this value, and a handler takes the body out.
 #[derive(Clone)]
 pub struct Incoming(Arc<Mutex<Option<Box<dyn NativeBody>>>>);
 

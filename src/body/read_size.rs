@@ -1,7 +1,7 @@
 //! The length of one read of a stream.
 //!
-//! One read costs the runtime as much time as processing tens of kilobytes, and it leaves garbage that stays in the
-//! JavaScript heap for a long time. Reads are therefore longer than the pieces that Cutty processes.
+//! One read costs the runtime as much time as Cutty needs to process tens of kilobytes. Each read also leaves garbage
+//! that stays in the JavaScript heap for a long time. Reads are therefore longer than the pieces that Cutty processes.
 //!
 //! If a client's connection breaks, the bytes of the read in progress are lost. Reads of a request body are therefore
 //! long only after `FAST_READS` fast reads in a row. Fewer fast reads can be a short burst from a buffer between client
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_of_objects_have_one_length() {
+    fn all_reads_of_an_object_have_the_same_length() {
         let mut pace = Pace::OBJECT;
         for took_ms in [0.0, 1_000.0].repeat(20) {
             pace.note(SHORT, took_ms);

@@ -47,7 +47,7 @@ pub trait NativeBody: Send {
     /// The stream broke before its first piece was complete.
     async fn peek(&mut self) -> Result<Bytes>;
 
-    /// Turns the body into a source that reads from its first byte.
+    /// Turns the body into a source that starts at the first byte of the body.
     fn into_source(self: Box<Self>) -> Box<dyn ByteSource>;
 
     /// Returns a handle that can discard the unread rest of the body, or `None` if there is never anything to

@@ -189,7 +189,7 @@ impl PieceReader {
         Ok(Some(view))
     }
 
-    /// Reads at least `least` bytes into `view`, or all remaining bytes of the stream.
+    /// Reads at least `least` bytes into `view`. If fewer bytes remain in the stream, reads all of them.
     async fn read(&mut self, least: u32, view: &Uint8Array) -> Result<ReadResult> {
         let read = Box::pin(self.reader.read_at_least(least, view));
         let result = match self.side {
@@ -281,8 +281,8 @@ impl Drop for PieceReader {
     }
 }
 
-/// Greatest number of readers in an isolate that have a long buffer at the same time. The requests of an isolate
-/// share its memory.
+/// Maximum number of readers in an isolate that have a long buffer at the same time. All requests of an isolate share
+/// the memory of the isolate.
 const MAX_LONG_READERS: usize = 4;
 
 thread_local! {
@@ -308,9 +308,9 @@ impl Drop for LongReader {
     }
 }
 
-/// Greatest total length, in bytes, of the buffers that finished readers leave for later readers. A dropped buffer
-/// stays in memory until the runtime collects garbage. If each request of a long upload dropped its buffer, the dropped
-/// buffers would add up.
+/// Maximum total length of the spare buffers, in bytes. When a reader ends, its buffer becomes a spare buffer, and a
+/// later reader uses it again. A dropped buffer stays in memory until the runtime collects garbage. If each request of
+/// a long upload dropped its buffer, the dropped buffers would add up.
 const MAX_SPARE_BYTES: usize = 2 * LONG_READ_BYTES;
 
 thread_local! {

@@ -7,7 +7,8 @@ use web_sys::{ReadableStream, WritableStream};
 
 #[wasm_bindgen]
 extern "C" {
-    /// A reader that fills the caller's buffer (Streams standard, "BYOB", with the runtime's `readAtLeast`).
+    /// A reader that fills the caller's buffer: the BYOB reader of the Streams standard. The runtime adds the method
+    /// `readAtLeast` to this reader.
     #[derive(Debug, Clone)]
     pub type ByobReader;
 
@@ -157,7 +158,7 @@ extern "C" {
     pub fn body(this: &R2Object) -> Option<ReadableStream>;
 }
 
-/// Creates a plain JavaScript object with these members.
+/// Creates a plain JavaScript object. `members` are the names and values of its members.
 pub fn object(members: &[(&str, JsValue)]) -> Object {
     let object = Object::new();
     for (name, value) in members {

@@ -1,5 +1,5 @@
-//! Rate limits with the platform's binding. Each data centre counts in its own memory. A call therefore needs no
-//! network round trip, and the limit is approximate.
+//! Rate limits that the platform's bindings count. Each data centre counts in its own memory. A call therefore needs
+//! no network round trip, and the limit is approximate.
 
 use async_trait::async_trait;
 

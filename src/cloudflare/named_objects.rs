@@ -1,8 +1,8 @@
 //! Calls named objects, which are Durable Objects.
 //!
 //! A header of the request contains the command as JSON, encoded in base64 because header values cannot contain
-//! Unicode. If the command has a body, this body is the client's stream. It is sent unchanged as the body of the
-//! request.
+//! Unicode. If the command has a body, this body is the client's stream. The stream is sent unchanged as the body of
+//! the request.
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -21,7 +21,7 @@ use crate::ports::{NamedObjects, ObjectClass};
 /// The header that contains the command.
 pub(super) const COMMAND: &str = "x-command";
 
-/// The reply of an object, sent as JSON.
+/// The reply of a named object, sent as JSON.
 pub(super) type Reply = std::result::Result<Value, Problem>;
 
 /// The Durable Object bindings of all classes.

@@ -1,5 +1,5 @@
-//! The code that all Durable Objects share: the shell, which passes events to a named object, and the rows of this
-//! object.
+//! The code that all Durable Objects share. `Shell` passes the events of a Durable Object to the named object.
+//! `Rows` reads and writes the rows of this object.
 //!
 //! **Atomicity.** An object runs on one thread and writes its rows with synchronous calls. All writes between two
 //! awaits become durable together, and the runtime sends no response before they are durable. While one request of an
@@ -41,7 +41,7 @@ impl Shell {
         Self { class, state, env, object: OnceLock::new() }
     }
 
-    /// Executes the command in a request and returns the reply as JSON.
+    /// Executes the command that the request contains, and returns the reply as JSON.
     ///
     /// # Errors
     /// The reply cannot be written as JSON. A problem that the object returns is sent as the reply and is not an error.
@@ -49,7 +49,7 @@ impl Shell {
         Response::from_json(&self.execute(request).await)
     }
 
-    /// Runs the alarm. If this function returns an error, the runtime calls the alarm again.
+    /// Runs the alarm of the object. If this function returns an error, the runtime calls the function again later.
     pub async fn alarm(&self) -> worker::Result<Response> {
         let outcome = match self.object() {
             Ok(object) => object.alarm().await,

@@ -193,9 +193,9 @@ fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
         .ok_or_else(|| StoreError::from_message("the buffer is not a buffer of the runtime".to_owned()))
 }
 
-/// Writes the bytes of each read to the put and to the hash. Put and hash use the same buffer. When both are done with
-/// the buffer, the reader uses it again. While the put consumes the buffer, the observer gets the bytes piece by piece,
-/// as copies in wasm.
+/// Reads the body buffer by buffer, and writes each buffer to the put and to the hash. When both are done with the
+/// buffer, the reader uses the buffer again. While the put consumes the buffer, the observer gets the bytes piece by
+/// piece, as copies in wasm.
 async fn pump(
     reader: &mut PieceReader,
     writer: &WritableStreamDefaultWriter,

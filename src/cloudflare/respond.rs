@@ -117,8 +117,8 @@ async fn pipe_body(
     Ok(())
 }
 
-/// Generates pieces as fast as the client reads them. A write completes when the runtime has read its bytes from the
-/// stream. One JavaScript buffer is therefore enough for all pieces.
+/// Generates pieces as fast as the client reads them. The write of a piece completes when the runtime has read the
+/// piece from the stream. One JavaScript buffer is therefore enough for all pieces.
 async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
     let Ok(writer) = target.get_writer() else { return };
     let mut piece = Vec::with_capacity(OUTGOING_BYTES);
@@ -153,14 +153,15 @@ async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
     let _ = JsFuture::from(writer.close()).await;
 }
 
-/// A JavaScript buffer into which outgoing pieces are copied. If a piece does not fit, a larger buffer replaces it.
+/// A JavaScript buffer into which outgoing pieces are copied. If a piece does not fit into the buffer, a larger buffer
+/// replaces the buffer.
 #[derive(Default)]
 struct OutgoingBuffer {
     buffer: Option<Uint8Array>,
 }
 
 impl OutgoingBuffer {
-    /// Copies a piece into the buffer and returns a view of it.
+    /// Copies a piece into the buffer and returns a view of the copy.
     fn fill(&mut self, piece: &[u8]) -> Uint8Array {
         let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
         let fits = |buffer: &Uint8Array| buffer.length() >= length;

@@ -88,8 +88,8 @@ impl StateWriter {
         self.bytes.len()
     }
 
-    /// Writes a section: its tag, its version, its length and its bytes. A reader that knows the length can skip the
-    /// section.
+    /// Writes a section: its tag, its version, its length and its bytes. Because of the length, a reader can skip a
+    /// section that it does not know.
     pub(super) fn section(&mut self, section: Section, write: impl FnOnce(&mut Self)) {
         self.number(section.tag);
         self.number(section.version);
@@ -127,7 +127,7 @@ impl StateWriter {
         self.number(value as u64);
     }
 
-    /// Writes a number as eight bytes, little-endian. Large numbers would be longer in LEB128.
+    /// Writes a number as eight bytes, little-endian. In LEB128, a large number would take more than eight bytes.
     pub(super) fn word(&mut self, value: u64) {
         self.raw(&value.to_le_bytes());
     }
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reader_checks_the_magic_the_version_and_the_checksum_and_the_format_is_stable() {
+    fn the_format_is_stable_and_the_reader_checks_the_magic_the_version_and_the_checksum() {
         let bytes = sealed(b"body");
         assert_eq!(hex::encode(&bytes), "544553540300626f6479ea641b6ad5551722");
         assert!(SEAL.open(&bytes).is_ok());

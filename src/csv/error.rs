@@ -39,7 +39,8 @@ fn as_message<S: Serializer>(reason: &Defect, serializer: S) -> Result<S::Ok, S:
 }
 
 impl MalformedCsv {
-    /// Whether a reader without strict mode, with this limit on the length of a record, reports the same error.
+    /// Whether a reader that is not in strict mode reports the same error, if its limit on the length of a record is
+    /// `max_record_bytes`.
     pub fn is_independent_of_mode(&self, max_record_bytes: usize) -> bool {
         match self.reason {
             Defect::TooLong { limit_bytes } => limit_bytes == max_record_bytes,

@@ -25,8 +25,9 @@ impl ShortCell {
         Self { word: at_start << (u64::BITS - u8::BITS * bytes), bytes }
     }
 
-    /// Creates a cell from the field at the range `place` in `text`, including its quotes. `None` if the field is empty
-    /// or longer than eight bytes, or if `text` ends less than eight bytes after the start of the field.
+    /// Creates a cell from the field at the range `place` in `text`. If the field has quotes, the cell has them too.
+    /// `None` if the field is empty or longer than eight bytes, or if `text` ends less than eight bytes after the start
+    /// of the field.
     #[inline(always)]
     pub fn within(text: &[u8], place: std::ops::Range<usize>) -> Option<Self> {
         let bytes = place.end.wrapping_sub(place.start);
@@ -37,8 +38,8 @@ impl ShortCell {
     }
 
     /// Parses the cell as a number. Returns all its digits as an integer, and the number of digits after the decimal
-    /// point. `None` if the cell is not a number. Also `None` if it has spaces, quotes or an exponent: these need the
-    /// full parser.
+    /// point. `None` if the cell is not a number. Also `None` if the cell has spaces, quotes or an exponent: such a
+    /// cell needs the full parser.
     #[inline(always)]
     pub(in crate::csv) fn number(self) -> Option<(i64, usize)> {
         match parse_digit_values(self.digits()) {
@@ -155,7 +156,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn short_texts_are_parsed_like_in_the_standard_library(
+        fn a_short_cell_and_the_standard_library_parse_the_same_numbers(
             text in prop_oneof!["[+-]?[0-9]{0,7}", "[-+0-9.:/ e]{1,8}", "[+-]?[0-9]{0,3}[.][0-9]{0,3}", "\\PC{1,2}"],
             following in any::<u8>(),
         ) {

@@ -30,7 +30,7 @@ pub(super) fn parse_digit_values(ones: u64) -> u64 {
     fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
-/// Returns 0 if none of the eight digit values is above 9, else any other number.
+/// Returns 0 if none of the eight digit values is above 9. Otherwise returns a number that is not 0.
 #[inline(always)]
 pub(super) fn digits_above_nine(ones: u64) -> u64 {
     (ones.wrapping_add(ONES * (0x80 - 10)) | ones) & (ONES << 7)
@@ -274,7 +274,7 @@ mod tests {
         }
 
         #[test]
-        fn eight_characters_at_once_give_the_same_results_as_each_alone(
+        fn handling_eight_characters_at_once_gives_the_same_results_as_handling_each_character(
             text in prop_oneof!["[0-9]{8}", "[/-:]{8}", "[ -~]{8}"], byte in any::<[u8; 8]>(),
         ) {
             for bytes in [text.as_bytes().first_chunk().copied().unwrap_or(byte), byte] {

@@ -29,8 +29,8 @@ const USD_PER_MILLION_R2_READS: f64 = 0.36;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Estimate {
-    /// `index` if the estimate uses the file's row index. `size` if the file has no row index, or if the cut reads the
-    /// file in another dialect than the file's profile.
+    /// `index` if the estimate uses the file's row index. `size` if the file has no row index, or if the cut uses
+    /// another dialect than the file's profile does.
     pub basis: &'static str,
     /// Length of the file, in bytes.
     pub bytes_total: u64,

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failing_source_fails_the_gzip_stream() {
+    async fn an_error_of_the_source_becomes_an_error_of_the_gzip_stream() {
         let broken = vec![Ok(b"a,b\n".to_vec()), Err(Problem::unavailable("gone"))];
         assert!(compressed(broken).await.is_err());
     }

@@ -3,8 +3,9 @@
 //!
 //! [`crate::csv`] makes the output of a cut from the bytes of a file. This module connects [`crate::csv`] to the store,
 //! the database and the client. [`verified`] reads bytes and compares them with their digests. [`scan`] reads the byte
-//! ranges of a file. [`open`] reads the file's start and checks the request. [`run`] starts a cut. [`stream`] makes its
-//! output. [`gzip`] and [`spool`] process the output. [`receipt`] records the result. [`service`] holds the service.
+//! ranges of a file. [`open`] reads the file's start and checks the request. [`run`] starts a cut. [`stream`] makes the
+//! output of the cut. [`gzip`] and [`spool`] process the output. [`receipt`] records the result. [`service`] holds the
+//! service.
 
 pub mod estimate;
 pub mod gzip;

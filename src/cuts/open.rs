@@ -34,15 +34,16 @@ pub struct OpenFile {
     pub opened: OpenedCsv,
     /// The file's scan, positioned after the bytes that were read to open the file.
     pub scan: FileScan,
-    /// The memory of a long header.
+    /// The lease for a long header and for many digests. `None` if they need little memory.
     pub lease: Option<Lease>,
 }
 
 /// The result of reading the start of a file.
 enum Opening {
     Ready(Box<OpenedCsv>),
-    /// The first record is so long that the caller must first lease this many bytes. The caller must not hold the
-    /// record while it waits for them: it drops the record, waits, and reads the file again.
+    /// The caller must first lease this many bytes, because the first record is long or the file has many digests.
+    /// While the caller waits for the lease, it must not hold the record. So the caller drops the record, waits, and
+    /// reads the file again.
     NeedsMemory(usize),
 }
 
@@ -91,8 +92,8 @@ impl CutService {
         }
     }
 
-    /// Makes `lease` a lease of at least `bytes`, without waiting. Returns whether this was possible; if not, `lease` is
-    /// `None`.
+    /// Tries to make `lease` a lease of at least `bytes`, without waiting. If there is not enough free memory, sets
+    /// `lease` to `None` and returns `false`.
     fn try_grow(&self, lease: &mut Option<Lease>, bytes: usize) -> bool {
         let needed = Memory::wasm(bytes.min(WIDE_BUDGET.wasm));
         if lease.as_ref().is_some_and(|lease| lease.amount().wasm >= needed.wasm) {
@@ -126,8 +127,9 @@ impl CutService {
         self.open(file, request.input, digests, lease).await
     }
 
-    /// Reads the start of the file until its dialect is known. `lease` becomes a lease for the header, for what a cut
-    /// makes of it, and for the digests; `None` if they are short.
+    /// Reads the start of the file until its dialect is known. `lease` becomes a lease for the header, for the data
+    /// that a cut makes from the header, and for the digests. If all of them need little memory, `lease` becomes
+    /// `None`.
     async fn read_opening(
         &self,
         scan: &mut FileScan,

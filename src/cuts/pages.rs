@@ -82,8 +82,8 @@ fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
 
 impl CutService {
     /// Returns a file's columns in the order of the file: from the file's row, or from the file's profile if the row
-    /// has no columns. If the file has no profile yet, or is read in another dialect than its profile, reads the
-    /// columns from the start of the file.
+    /// has no columns. The columns are read from the start of the file in two cases: the file has no profile yet, or
+    /// the request uses another dialect than the profile does.
     ///
     /// # Errors
     /// The errors of [`Self::open`].
@@ -105,11 +105,11 @@ impl CutService {
         Ok(KnownColumns::Read(opened.header, lease))
     }
 
-    /// Returns a page of rows and the number of all rows. Reads one byte range if the file has a row index, else the
-    /// whole file once. If the file cannot be read to its end, the page has only rows before the failure.
+    /// Returns a page of rows and the number of all rows. If the file has a row index, reads one byte range. Otherwise
+    /// reads the whole file once. If the file cannot be read to its end, the page has only rows before the failure.
     ///
     /// # Errors
-    /// - `unknown_column` if the file has no column that the request names.
+    /// - `unknown_column` if the request names a column that the file does not have.
     /// - `malformed_csv` if no row of the page can be read.
     /// - The errors of [`Self::open`].
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {

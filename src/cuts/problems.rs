@@ -5,7 +5,7 @@ use crate::csv::filter::FilterError;
 use crate::csv::request::RequestError;
 use crate::error::{Code, Problem, sentence};
 
-/// Returns the problem for a malformed request for a cut.
+/// Returns the problem for an error in a request for a cut.
 pub fn request_problem(error: RequestError) -> Problem {
     let detail = error.to_string();
     match error {

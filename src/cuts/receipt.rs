@@ -14,7 +14,7 @@ use crate::ports::{Statement, from_row};
 use crate::sql;
 use crate::storage::recipes::RecipeView;
 
-/// The name of the member of `details` that holds [`CutOutcome::verified`].
+/// Member of `details` that holds [`CutOutcome::verified`].
 const VERIFIED: &str = "verified";
 
 /// The result of a cut.
@@ -81,7 +81,7 @@ pub struct ReceiptView {
     /// Whether the cut is complete and every byte that it read was compared with the digests of the file. `false` if
     /// the file had no digests yet.
     pub verified: bool,
-    /// Rows read or skipped, without header and blank lines.
+    /// Rows that were read or skipped. The header and blank lines are not counted.
     pub rows_in: u64,
     /// Rows written.
     pub rows_out: u64,
@@ -99,7 +99,8 @@ pub struct ReceiptView {
     pub rows_rejected: u64,
     /// Why the cut failed.
     pub error: Option<String>,
-    /// The dialect in which the file was read (encoding, delimiter), and more counts.
+    /// The dialect in which the file was read (encoding, delimiter), and the counts `rowsShort`, `rowsLong`,
+    /// `rowsMalformed`, `undecodable` and `invalidUtf8`.
     #[schema(value_type = Object)]
     pub details: Value,
     /// SHA-256 of the recipe, 64 hex digits; null if an older version made the cut. `GET /api/cuts/{id}/recipe` returns

@@ -52,7 +52,7 @@ pub struct Gap {
 }
 
 impl FileScan {
-    /// Opens the first byte range of a file. If the file has `digests`, reads compare the bytes with them.
+    /// Opens the first byte range of a file. If `digests` is present, each read compares its bytes with these digests.
     ///
     /// # Errors
     /// The errors of [`R2StorageService::open`].
@@ -101,11 +101,11 @@ impl FileScan {
         self.digests.is_some()
     }
 
-    /// Reads more bytes of the current byte range. Returns 0 at its end.
+    /// Reads more bytes of the current byte range. Returns 0 at the end of this byte range.
     ///
     /// # Errors
-    /// The error of the object's stream; `integrity_error` if a digest block differs from its digest, or if the stream
-    /// does not end with the byte range.
+    /// The error of the object's stream. `integrity_error` if a digest block differs from its digest, or if the stream
+    /// does not end exactly where the byte range ends.
     pub async fn read(&mut self, piece: &mut Vec<u8>) -> Result<usize> {
         self.source.read(piece).await
     }
@@ -165,7 +165,7 @@ impl CutService {
     }
 
     /// Returns the profile, and the byte ranges that a cut must read (see [`Self::scan_plan`]). Returns `None` if the
-    /// file has no usable profile, or if the request reads the file in another dialect than its profile.
+    /// file has no usable profile, or if the request uses another dialect than the profile does.
     pub(super) fn usable_profile<'a>(
         &self,
         file: &FileRow,
@@ -190,7 +190,8 @@ impl CutService {
     }
 }
 
-/// Whether a cut can skip bytes: only if it has a filter and the file is long enough.
+/// Whether a cut may skip bytes. Returns `false` if the cut has no filter, or if the file is not longer than
+/// [`MIN_SKIPPED_BYTES`].
 fn may_skip_bytes(file: &FileRow, request: &CutRequest) -> bool {
     request.filter.is_some() && file.file_size > MIN_SKIPPED_BYTES
 }

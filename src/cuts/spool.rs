@@ -23,8 +23,8 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::part_writer::{PartUpload, STREAM_PART_BYTES};
 
-/// Time after which the sweep `collect_garbage` deletes a spool that is still in the store. The time is much longer
-/// than a response needs to send a result.
+/// Time after which the sweep `collect_garbage` deletes a spool that is still in the store. Sending a result takes much
+/// less time.
 const SPOOL_LIFETIME: TimeDelta = TimeDelta::hours(24);
 
 /// Maximum number of bytes that a spool reserves in addition to the bytes that it needs.
@@ -217,7 +217,9 @@ async fn delete_spool(app: &SharedApp, key: &StorageKey) {
         let drop_key = sql::gc::DropKey { key };
         if let Err(error) = app.database.query(drop_key.statement()).await {
             app.write_log(
-                LogLine::warn("a deleted spool stays on gc_queue").with_text("key", key).caused_by(error),
+                LogLine::warn("the key of a deleted spool stays on gc_queue")
+                    .with_text("key", key)
+                    .caused_by(error),
             );
         }
     }

@@ -86,8 +86,8 @@ enum Production {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CutPhase {
     Cutting,
-    /// Everything is cut. The receipt is stored, unless the caller is responsible for the receipt. Only the held output
-    /// remains to be sent.
+    /// The cut has made all its output. The receipt is stored, unless the caller is responsible for the receipt. Only
+    /// the held output remains to be sent.
     Complete,
     Failed,
 }
@@ -149,14 +149,14 @@ impl CutStream {
         Ok(())
     }
 
-    /// Makes the caller responsible for the receipt: the caller must run [`Self::completion`] when the output is
-    /// stored, or call [`Self::fail`].
+    /// Makes the caller responsible for the receipt. If the output is stored, the caller must run the statements of
+    /// [`Self::completion`]. Otherwise the caller must call [`Self::fail`].
     pub fn leave_receipt_to_caller(&mut self) {
         self.stores_receipt = false;
     }
 
-    /// Returns the statements that set the receipt to `complete`, and the audit entry. The caller adds the statements
-    /// to the batch that makes the output visible, and logs the entry after that batch.
+    /// Returns two items: the statements that set the receipt to `complete`, and the audit entry of the cut. The caller
+    /// adds the statements to the batch that makes the output visible, and logs the entry after that batch.
     pub fn completion(&self) -> (Vec<Statement>, Entry) {
         self.ending(None)
     }

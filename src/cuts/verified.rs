@@ -142,7 +142,8 @@ impl ByteSource for VerifiedSource {
             Some(digests) => self.read_block(&digests, buffer).await,
         };
         if read.is_err() {
-            // The caller must not use these bytes: they differ from their digest, or were not compared with it.
+            // The caller must not use these bytes: either they differ from their digest, or they were not compared with
+            // their digest.
             buffer.truncate(start);
         }
         read

@@ -1,7 +1,7 @@
 //! The budget of an event: how many calls to other services it may still make.
 
-/// The calls that an event may still make. Before code makes calls, it takes from the budget as many calls as it may
-/// need at most. Work that does not fit waits for the next event.
+/// The calls that an event may still make. Code takes calls from the budget before it makes them: the maximum number
+/// that it may need. Work that does not fit into the budget waits for the next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallBudget {
     left: u32,
@@ -21,7 +21,7 @@ impl CallBudget {
         Self { left: calls }
     }
 
-    /// Calls left.
+    /// Returns the number of calls that are left.
     pub fn left(&self) -> u32 {
         self.left
     }

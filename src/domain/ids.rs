@@ -8,8 +8,8 @@ use uuid::{Builder, Uuid};
 
 /// An id that can be generated.
 pub trait FreshId: Sized {
-    /// Returns the UUID version 7 (RFC 9562 §5.7) for a time in milliseconds since 1970 and random bits. Such ids
-    /// sort by time.
+    /// Makes an id from a time (`unix_ms`, in milliseconds since 1970) and random bits. The id is a UUID of version 7
+    /// (RFC 9562 §5.7). UUIDs of version 7 sort by time.
     fn fresh(unix_ms: u64, random: &[u8; 10]) -> Self;
 }
 
@@ -64,7 +64,7 @@ uuid_id! {
     AttemptId
 }
 uuid_id! {
-    /// One execution of a cut; its receipt has this id.
+    /// One execution of a cut. The receipt of the execution has the same id.
     CutId
 }
 uuid_id! {

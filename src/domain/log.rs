@@ -80,7 +80,8 @@ impl LogLine {
         self
     }
 
-    /// Returns the line as JSON. `now` is its `@timestamp` unless [`Self::at`] set one.
+    /// Returns the line as JSON. Its member `@timestamp` is the time that [`Self::at`] set. If no time was set, it is
+    /// `now`.
     pub fn into_json(self, now: Timestamp) -> Value {
         let mut fields = self.fields;
         fields.insert("@timestamp".to_owned(), json!(self.at.unwrap_or(now)));

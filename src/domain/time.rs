@@ -14,7 +14,7 @@ impl Timestamp {
     /// 1970-01-01T00:00:00.000Z: a time before all stored times.
     pub const EARLIEST: Self = Self(DateTime::UNIX_EPOCH);
 
-    /// Truncates `instant` to milliseconds.
+    /// Creates a time from `instant`, truncated to milliseconds.
     pub fn new(instant: DateTime<Utc>) -> Self {
         Self(instant.trunc_subsecs(3))
     }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_form_is_utc_with_milliseconds_and_round_trips() {
+    fn a_time_is_written_in_utc_with_milliseconds_and_parsed_unchanged() {
         let time = Timestamp::parse("2026-01-02T03:04:05.6789+02:00").unwrap();
         assert_eq!(time.to_string(), "2026-01-02T01:04:05.678Z");
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preflight_lists_methods_and_headers() {
+    fn the_response_to_a_preflight_lists_methods_and_headers() {
         let fields = [("origin", "http://localhost:3000"), ("access-control-request-method", "PATCH")];
         let decision = policy().decide(&Method::OPTIONS, &request(&fields));
         assert!(matches!(decision, CorsDecision::Preflight(_)));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn other_origins_get_vary_and_no_cors_headers() {
+    fn an_origin_that_is_not_allowed_gets_the_vary_header_but_no_cors_headers() {
         for origin in [
             "https://evil.example",
             "https://cutty.com.evil.example",
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn options_without_an_origin_or_a_requested_method_is_not_a_preflight() {
+    fn an_options_request_without_an_origin_or_without_a_requested_method_is_not_a_preflight() {
         for fields in
             [&[][..], &[("origin", "https://cutty.com")], &[("access-control-request-method", "GET")]]
         {

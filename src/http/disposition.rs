@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_part_without_a_name_is_refused() {
+    fn form_part_headers_that_are_malformed_or_have_no_name_are_refused() {
         for value in [
             "",
             "form-data",

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_counts_bytes() {
+    fn the_limit_of_a_filename_counts_bytes_and_not_characters() {
         assert!(Filename::parse(&"x".repeat(255)).is_ok());
         assert_eq!(Filename::parse(&"é".repeat(128)), Err(FilenameError::TooLong { bytes: 256 }));
     }

@@ -39,7 +39,7 @@ impl MediaType {
         Ok(Self { essence: essence.to_ascii_lowercase(), parameters })
     }
 
-    /// Type and subtype in lower case, without parameters: `text/csv`.
+    /// Returns the type and the subtype in lower case, without parameters: `text/csv`.
     pub fn essence(&self) -> &str {
         &self.essence
     }
@@ -49,12 +49,12 @@ impl MediaType {
         self.essence.eq_ignore_ascii_case(essence)
     }
 
-    /// Value of the first parameter with this name. `name` must be in lower case.
+    /// Returns the value of the first parameter with this name. `name` must be in lower case.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Value of the `charset` parameter, as sent.
+    /// Returns the value of the parameter `charset`, in the case in which the client sent it.
     pub fn charset(&self) -> Option<&str> {
         self.parameter("charset")
     }

@@ -85,7 +85,7 @@ impl ListFingerprint {
 pub struct Cursor {
     /// Value of the sort field of the last item, as text.
     pub sort_key: String,
-    /// Id of the last item. It orders items with equal sort keys.
+    /// Id of the last item. Items with equal sort keys are ordered by their ids.
     pub id: String,
     /// Whether the list is in descending order.
     pub descending: bool,
@@ -100,7 +100,7 @@ pub enum CursorError {
     #[error("the cursor is not valid: send nextCursor unchanged, or start again without a cursor")]
     Malformed,
     /// The cursor belongs to a list with another filter or order.
-    #[error("the cursor belongs to a list with another filter or order: start again without it")]
+    #[error("the cursor belongs to a list with another filter or order: start again without a cursor")]
     OtherList,
 }
 
@@ -220,7 +220,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_cursor_round_trips(sort_key in "\\PC{0,60}", id in "\\PC{0,40}", descending in any::<bool>()) {
+        fn a_cursor_is_decoded_unchanged(sort_key in "\\PC{0,60}", id in "\\PC{0,40}", descending in any::<bool>()) {
             let cursor = Cursor { fingerprint: ListFingerprint::of(&[&id]), sort_key, id, descending };
             let text = cursor.encode().unwrap();
             prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));

@@ -6,7 +6,7 @@ use super::boundary::Boundary;
 use super::syntax;
 
 /// Maximum number of ranges in one response. Players and spreadsheet tools ask for one or two ranges. RFC 9110 §17.15
-/// warns that a long list of ranges can be an attack. If a header has more ranges than this, the response is the whole
+/// warns that a long list of ranges can be an attack. If a header has more than 16 ranges, the response is the whole
 /// file.
 pub const MAX_RANGES: usize = 16;
 
@@ -26,7 +26,7 @@ pub struct ByteRange {
 pub enum Ranges {
     /// Respond 200 with all bytes and ignore the header. [`parse`] lists the reasons.
     Whole,
-    /// Respond 416: the header is well-formed, but every range lies after the end.
+    /// Respond 416: the header is well-formed, but every range lies after the end of the representation.
     Unsatisfiable,
     /// Respond 206 with these 1 to [`MAX_RANGES`] ranges, in the client's order.
     Satisfiable(Vec<ByteRange>),
@@ -38,12 +38,12 @@ impl ByteRange {
         (start <= end_inclusive).then_some(Self { start, end_inclusive })
     }
 
-    /// Offset of the first byte, counted from 0.
+    /// Returns the offset of the first byte, counted from 0.
     pub fn start(self) -> u64 {
         self.start
     }
 
-    /// Offset of the last byte.
+    /// Returns the offset of the last byte.
     pub fn end_inclusive(self) -> u64 {
         self.end_inclusive
     }
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_ranges_overlaps_or_bytes_return_the_whole_file() {
+    fn too_many_ranges_or_too_many_overlaps_or_too_many_bytes_select_the_whole_file() {
         let list = |count: u64| {
             let specs: Vec<_> = (0..count).map(|n| format!("{}-{}", n * 2, n * 2)).collect();
             format!("bytes={}", specs.join(","))

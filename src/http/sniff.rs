@@ -28,9 +28,9 @@ pub fn stored_type_named(name: &str) -> Option<&'static str> {
     [TEXT_CSV, TEXT_TSV].into_iter().find(|known| *known == name)
 }
 
-/// Values of `charset` that are ignored. The Unix tool `file` reports them for a text whose first bytes are all ASCII,
-/// or whose encoding the tool does not know. So they do not say how to read the later bytes of the text. The Encoding
-/// Standard would read `us-ascii` as windows-1252.
+/// Values of `charset` that are ignored. The Unix tool `file` reports such a value if the first bytes of a text are all
+/// ASCII, or if the tool does not know the encoding. The value therefore does not say how to read the later bytes of
+/// the text. The Encoding Standard would read `us-ascii` as windows-1252.
 const VAGUE_CHARSETS: [&str; 6] = ["", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "binary"];
 
 /// Types that clients send when they do not know the type of the file. A file with such a type counts as a file without
@@ -96,7 +96,7 @@ pub enum Refusal {
     /// The declared `charset` is unknown or has no decoder.
     #[error(
         "the charset {charset:?} is not known: send a label of the WHATWG Encoding Standard such as utf-8, utf-16le, \
-         windows-1252, macintosh or shift_jis, or leave charset out, and the encoding is detected"
+         windows-1252, macintosh or shift_jis, or leave charset out so that the encoding is detected"
     )]
     UnknownCharset {
         /// The first 100 characters of the value as sent.
@@ -162,7 +162,7 @@ fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static 
 }
 
 /// Returns the encoding that the declared `charset` names. If `charset` names UTF-16 without a byte order,
-/// `utf16_by_content` decides.
+/// `utf16_by_content` chooses the byte order.
 fn declared_encoding(
     declared: Option<&MediaType>,
     sample: &[u8],
@@ -185,8 +185,8 @@ fn is_utf16(encoding: &'static Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
-/// Returns UTF-16LE, the default of the Encoding Standard. Returns UTF-16BE if the sample contains more line breaks,
-/// delimiters and quotes when it is read as big-endian than when it is read as little-endian.
+/// Counts the line breaks, delimiters and quotes in the sample, once as big-endian and once as little-endian. Returns
+/// UTF-16BE if big-endian gives the greater number. Otherwise returns UTF-16LE, the default of the Encoding Standard.
 fn utf16_by_content(sample: &[u8]) -> &'static Encoding {
     let (pairs, _) = sample.as_chunks::<2>();
     let separators = |decode: fn([u8; 2]) -> u16| {

@@ -24,8 +24,8 @@ pub(super) enum BackslashRule {
     QuoteAndBackslash,
 }
 
-/// Parses `name=value` parameters, each after a `;` (RFC 9110 §5.6.6). Returns names in lower case and unquoted values,
-/// in the order of the text. Empty parameters (`;;`, a trailing `;`) are skipped.
+/// Parses `name=value` parameters, each after a `;` (RFC 9110 §5.6.6). Returns the parameters in the order of the text,
+/// each name in lower case and each value without quotes. Empty parameters (`;;`, a trailing `;`) are skipped.
 ///
 /// Returns `None` if the text is malformed.
 pub(super) fn parse_parameters(text: &str, escapes: BackslashRule) -> Option<Vec<(String, String)>> {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_may_be_tokens_or_quoted_strings() {
+    fn the_value_of_a_parameter_may_be_a_token_or_a_quoted_string() {
         let expected = vec![("a".to_owned(), "1".to_owned()), ("b".to_owned(), "x;\"y\"".to_owned())];
         assert_eq!(parse("; A=1 ;; b=\"x;\\\"y\\\"\" ;"), Some(expected));
         assert_eq!(parse(""), Some(vec![]));

@@ -154,7 +154,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quoted_tags_round_trip(values in proptest::collection::vec("[a-c\",é]([a-c\", ]{0,6}[a-c\",])?", 0..8)) {
+        fn parsing_a_list_of_quoted_tags_returns_the_same_tags(
+            values in proptest::collection::vec("[a-c\",é]([a-c\", ]{0,6}[a-c\",])?", 0..8),
+        ) {
             let tags = Tags::from_values(&values).unwrap();
             let list: Vec<_> = values.iter().map(|tag| format!("\"{}\"", tag.replace('"', "\"\""))).collect();
             prop_assert_eq!(Tags::parse_list(&list.join(" , ")), Ok(tags));

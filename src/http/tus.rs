@@ -43,7 +43,8 @@ pub enum TusError {
     Length,
     /// `Upload-Metadata` is malformed.
     #[error(
-        "Upload-Metadata must be pairs of a key in ASCII and a value in base64, separated by commas; correct {near:?}"
+        "Upload-Metadata must be pairs of a key in ASCII and a value in base64, separated by commas: correct \
+         the pair {near:?}"
     )]
     Metadata {
         /// The first 40 characters of the malformed pair.
@@ -208,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_sent_or_deferred_and_not_both() {
+    fn a_request_has_either_a_length_or_a_deferred_length() {
         assert_eq!(upload_length(Some("0"), None), Ok(UploadLength::Known(0)));
         assert_eq!(upload_length(Some("53687091200"), None), Ok(UploadLength::Known(50 << 30)));
         assert_eq!(upload_length(None, Some("1")), Ok(UploadLength::Deferred));

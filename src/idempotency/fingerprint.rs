@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn method_path_query_and_body_each_change_the_fingerprint() {
+    fn a_request_with_another_method_path_query_or_body_has_another_fingerprint() {
         let one = body(Method::PATCH, "/a?b=c", "{}");
         assert_eq!(one, body(Method::PATCH, "/a?b=c", "{}"));
         for other in [

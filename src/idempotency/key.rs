@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_empty_too_long_not_visible_or_repeated_are_refused() {
+    fn a_request_with_an_invalid_key_or_with_two_keys_is_refused() {
         let long = "x".repeat(256);
         let cases: [&[&[u8]]; 6] =
             [&[b""], &[long.as_bytes()], &[b"a b"], &[b"a\tb"], &["\u{e4}".as_bytes()], &[b"a", b"a"]];

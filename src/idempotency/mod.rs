@@ -17,8 +17,9 @@
 //! A request with an unknown outcome releases its key immediately. If the database applies the batch of this request
 //! later, the batch fails, because the claim no longer holds the key (step 2).
 //!
-//! The request that starts an upload in several requests has an effect: the new upload. The batch that undoes this
-//! effect also deletes its record ([`Claim::release_undone`]). Then a repeated request can start another upload.
+//! An upload in several requests begins with one request. The effect of this request is the new upload. The batch that
+//! undoes this effect also deletes the record of the effect ([`Claim::release_undone`]). Then a repeated request can
+//! begin another upload.
 //!
 //! A key adds two D1 calls to the cost of a request: one claims the key, and one stores the response or releases the
 //! key.
@@ -93,8 +94,8 @@ pub struct Claim {
     claimed_at: Timestamp,
 }
 
-/// The change that a request made, with all data that a response to a retry needs. The JSON names are a stored
-/// contract: a later version of the program reads them.
+/// The change that a request made, with the ids of the things that changed. The response to a retry is made from these
+/// ids and the current data. The JSON names are a stored contract: a later version of the program reads them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "snake_case")]
 pub enum Effect {

@@ -15,7 +15,8 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::from_row;
 use crate::sql;
 
-/// A text that is greater than every id. The first page of a list from new to old begins before this text.
+/// A text that is greater than every id. A list from new to old selects the ids that are less than a given text. For
+/// the first page, this constant is the given text.
 pub(crate) const MAX_ID: &str = "~";
 
 /// Damage to the stored bytes of a file.
@@ -64,7 +65,8 @@ pub struct DamagedFile<'a> {
 pub const NEXT: Timestamp = Timestamp::EARLIEST;
 
 /// Writes damage to `findings` and to the log. If the bytes are known to be wrong, also marks the file's row as
-/// damaged, so that no request reads the bytes. `looked_at` becomes the time of the file's last scrub. Costs 1 D1 call.
+/// damaged, so that no request reads the bytes, and resolves the file's open findings of other kinds. `looked_at`
+/// becomes the time of the file's last scrub. Costs 1 D1 call.
 ///
 /// # Errors
 /// `unavailable` if the database cannot be reached. The log line is written in any case.

@@ -1,4 +1,4 @@
-//! Verifies stored bytes against their row, one object at a time, in steps of limited length.
+//! Verifies the bytes of an object against the row of its file, in steps of limited length.
 //!
 //! The crate `sha2` computes the hash, because the state of a `sha2` hash can be saved. The state of the platform's
 //! hash cannot be saved. A file that is longer than one step is hashed in several steps, which may belong to different
@@ -24,7 +24,7 @@ pub enum Damage {
     Missing,
     /// The object is shorter than its row says, or its bytes end early.
     Truncated,
-    /// The object has another etag than its row, or is longer.
+    /// The object has another etag than its row says, or is longer than its row says.
     Replaced,
     /// The object has the size and etag of the row, but other bytes.
     Changed,

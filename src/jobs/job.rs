@@ -31,7 +31,7 @@ pub struct Delivery {
 /// The queue's next action for a delivered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// Removes the message: the job has handled it, or it can never be handled.
+    /// Removes the message: either the job has handled the message, or no job can ever handle it.
     Acknowledge,
     /// Delivers the message again.
     Retry,

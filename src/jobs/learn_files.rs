@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::domain::budget::CallBudget;
 use crate::storage::profiling::pass::{STEP_BYTES, STEP_CALLS};
 
-/// Maximum number of files per batch. One step for each of these files needs far less CPU time than a queue consumer
-/// may use.
+/// Maximum number of files per batch. The steps for all these files together need far less CPU time than a queue
+/// consumer may use.
 const FILES_PER_BATCH: u64 = 4;
 
 pub struct LearnFiles;

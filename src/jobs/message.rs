@@ -1,5 +1,5 @@
-//! The messages of background jobs. Their form is a stored contract: after a deploy, the new code gets messages that
-//! the old code sent.
+//! The messages of background jobs. New code must be able to read the JSON form that old code wrote, because after a
+//! deploy the new code gets messages that the old code sent.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub trait Message: Serialize {
     const JOB: &'static str;
 }
 
-/// Asks to record that a file was read: to write an entry to the audit log, and to count the read.
+/// Asks to write the audit entry of a read, and to add the read to the read count of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordRead {
     /// The entry of the audit log that describes the read.

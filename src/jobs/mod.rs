@@ -18,9 +18,9 @@ use job::{Delivery, DeliveryOutcome, Job};
 pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::LearnFiles];
 
 impl App {
-    /// Handles a batch of messages within the budget of one event. Passes the index and the outcome of each message to
-    /// `settle` as soon as the messages of its job are done. If a later job crashes, the queue does not deliver these
-    /// messages again.
+    /// Handles a batch of messages within the budget of one event. As soon as a job has handled all its messages, calls
+    /// `settle` with the index and the outcome of each of these messages. If a later job crashes, the queue does not
+    /// deliver these messages again.
     pub async fn do_jobs(&self, messages: Vec<Value>, mut settle: impl FnMut(usize, DeliveryOutcome)) {
         let mut deliveries: Vec<_> =
             messages.into_iter().enumerate().map(|(index, body)| Delivery::new(body, index)).collect();

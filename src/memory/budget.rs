@@ -21,7 +21,7 @@ pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 /// Additional limit for the profiles and the headers of files with many columns or bytes.
 pub const WIDE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
-/// Additional limit for long records, long pages of rows and lists.
+/// Additional limit for long records, for long pages of rows, and for lists of files.
 pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 8 << 20 };
 
 /// A waiter loses its place if it does not ask for memory again within this time. The service then assumes that the
@@ -140,7 +140,7 @@ pub struct IsolateMemory {
     pub common: Arc<MemoryBudget>,
     /// For profiles and headers of more than 64 KiB.
     pub wide: Arc<MemoryBudget>,
-    /// For long records, long pages of rows and lists.
+    /// For long records, for long pages of rows, and for lists of files.
     pub large: Arc<MemoryBudget>,
 }
 
@@ -224,8 +224,8 @@ impl MemoryBudget {
         None
     }
 
-    /// Returns a lease if no request waits and if `spare` of the budget stays free. Otherwise returns `None`, and the
-    /// caller gets no place in the queue.
+    /// Returns a lease if no request waits and if at least the amount `spare` stays free in the budget. Otherwise
+    /// returns `None`, and the caller gets no place in the queue.
     pub fn try_lease_now(
         self: &Arc<Self>,
         amount: Memory,
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_without_waiting_leaves_the_spare_memory_and_does_not_overtake() {
+    fn try_lease_now_keeps_the_spare_memory_free_and_does_not_overtake_a_waiting_request() {
         let budget = budget();
         let now = |bytes| budget.try_lease_now(Memory::wasm(bytes), Memory::wasm(5), at(0));
         let half = now(5).unwrap();

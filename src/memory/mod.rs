@@ -67,7 +67,7 @@ impl App {
     }
 
     /// Waits for memory in wasm for the profile or the header of a file with many columns or bytes. Returns `None` if
-    /// `bytes` are at most [`SMALL_BYTES`]. The caller may hold leases from `bodies` and `common`, but no other one.
+    /// `bytes` are at most [`SMALL_BYTES`]. The caller may hold leases from `bodies` and `common`, but no other lease.
     ///
     /// # Errors
     /// The errors of [`Self::lease_memory`].
@@ -78,8 +78,8 @@ impl App {
         }
     }
 
-    /// Waits for memory for a long record, a long page of rows or a list. The caller may hold leases of the other two
-    /// kinds, but no other lease of this kind.
+    /// Waits for memory for a long record, a long page of rows or a list. The caller may hold leases from `bodies`,
+    /// `common` and `wide`, but no other lease from `large`.
     ///
     /// # Errors
     /// The errors of [`Self::lease_memory`].

@@ -123,8 +123,9 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
-    /// Classifies the database's message. The message names the constraint between "constraint failed" and the error
-    /// code, as in `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`.
+    /// Classifies the database's message, for example
+    /// `D1_ERROR: NOT NULL constraint failed: quotas.reserved_bytes: SQLITE_CONSTRAINT`. The text between "constraint
+    /// failed" and the error code says which constraint failed.
     pub fn from_message(message: &str) -> Self {
         let said = message.split_once("D1_ERROR: ").map_or(message, |(_, said)| said);
         let Some((said, _)) = said.split_once(": SQLITE_CONSTRAINT") else {

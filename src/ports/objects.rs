@@ -251,7 +251,7 @@ pub trait PartBuffer: Send + Sync {
     /// Removes all bytes.
     fn clear(&mut self);
 
-    /// Returns the value as the adapter's own type, for downcasting.
+    /// Returns the buffer as [`Any`], so that the adapter can downcast the buffer to its own type.
     fn as_any(&self) -> &dyn Any;
 }
 

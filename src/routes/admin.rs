@@ -79,7 +79,7 @@ async fn list_sweeps(
     Ok(Json(SweepsResponse { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
 }
 
-/// Query of a run.
+/// Query of a request that runs sweeps.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct RunParams {
@@ -139,8 +139,8 @@ struct FindingsResponse {
     next_cursor: Option<String>,
 }
 
-/// Lists findings, newest first: stored bytes that differ from their database rows. Costs 1 D1 read, and 1 more if the
-/// operator signed in with an account.
+/// Lists findings, newest first. A finding is damage: the stored bytes of a file are missing, cannot be read, or differ
+/// from the file's row. Costs 1 D1 read, and 1 more if the operator signed in with an account.
 #[utoipa::path(get, path = "/api/admin/findings", tag = "admin", params(FindingParams),
     responses((status = 200, body = FindingsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_findings(
@@ -168,7 +168,7 @@ struct FindingResponse {
 
 /// Marks a finding as resolved, after a repair.
 ///
-/// After that, the bytes of the file can be read again. The scrub reads this file next.
+/// If the file has no other open finding, the bytes of the file can be read again, and the scrub reads this file next.
 #[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", params(("id" = String, Path)),
     responses((status = 200, body = FindingResponse), (status = 401), (status = 403), (status = 404)))]
 async fn resolve_finding(
@@ -191,7 +191,7 @@ async fn resolve_finding(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FsckRequest {
-    /// Whether to read the bytes of every stored file and compare their SHA-256.
+    /// Whether to read the bytes of every stored file and compare their SHA-256 with the checksum in the row.
     #[serde(default)]
     deep: bool,
     /// `cursor` of the previous page; absent or null for the first page.
@@ -264,7 +264,10 @@ impl AdminPage {
     fn read(limit: Option<&str>, cursor: Option<&str>) -> Result<Self> {
         let limit = pagination::parse_limit(limit)?;
         let bad = || {
-            Problem::new(Code::BadCursor, "The cursor does not belong to this list. Start again without it.")
+            Problem::new(
+                Code::BadCursor,
+                "The cursor does not belong to this list. Start again without a cursor.",
+            )
         };
         let before = cursor.map(|text| EventId::parse(text).ok_or_else(bad)).transpose()?;
         Ok(Self { limit: limit.into(), before: before.map(|id| id.to_string()) })

@@ -82,7 +82,8 @@ struct SessionResponse {
     tokens: Tokens,
 }
 
-/// A new pair of tokens. Older clients read the tokens from the top level of the JSON, newer clients from `tokens`.
+/// A new pair of tokens. Older clients read the tokens from the top level of the JSON. Newer clients read them from
+/// `tokens`.
 #[derive(Serialize, ToSchema)]
 struct RefreshResponse {
     success: bool,
@@ -176,7 +177,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
     }
 }
 
-/// Signs in with a username or email and a password. Costs 2 D1 calls.
+/// Signs a user in. The request names the user by username or email, and has the password. Costs 2 D1 calls.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", security(()), request_body = LoginRequest,
     responses(

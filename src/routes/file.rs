@@ -54,8 +54,8 @@ pub fn routes() -> Routes {
 
 /// Downloads a file, or byte ranges of the file.
 ///
-/// The response contains exactly the stored bytes. Supports one or several ranges, and conditions (RFC 9110). Costs 2
-/// D1 reads, and 1 R2 read for each range; no R2 read if the response is 304, 412 or 416.
+/// The response contains exactly the stored bytes. The route supports conditions and one or several ranges (RFC 9110).
+/// Costs 2 D1 reads, and 1 R2 read for each range. A response with the status 304, 412 or 416 costs no R2 read.
 #[utoipa::path(get, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
     responses((status = 200, content_type = "text/csv"), (status = 206), (status = 304), (status = 401), (status = 404),
         (status = 412), (status = 416)))]
@@ -152,7 +152,7 @@ async fn send_ranges(
     Ok((StatusCode::PARTIAL_CONTENT, representation, content_type, body).into_response())
 }
 
-/// Makes a boundary from 16 random bytes, so that the bytes of the file do not contain it.
+/// Makes a boundary from 16 random bytes, so that the bytes of the file do not contain the boundary.
 fn fresh_boundary(app: &App) -> Result<Boundary> {
     let mut random = [0; 16];
     app.random.fill(&mut random);
@@ -311,8 +311,8 @@ async fn guarding_revision(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct DeleteParams {
-    /// `true`: delete the file permanently and free its quota immediately, whether it is in the trash or not. `false`
-    /// (default): move it to the trash, where it can be restored for 30 days.
+    /// `true`: delete the file permanently and free its quota immediately, even if the file is not in the trash.
+    /// `false` (default): move the file to the trash, where it can be restored for 30 days.
     permanent: Option<String>,
 }
 
@@ -409,7 +409,7 @@ fn lineage_start(cursor: &str, fingerprint: pagination::ListFingerprint) -> Resu
     let cursor =
         pagination::Cursor::decode(cursor, fingerprint, false).map_err(|error| bad(sentence(&error)))?;
     let time = Timestamp::parse(&cursor.sort_key)
-        .ok_or_else(|| bad("The cursor has no time. Start again without it.".to_owned()))?;
+        .ok_or_else(|| bad("The cursor has no time. Start again without a cursor.".to_owned()))?;
     Ok((time, cursor.id))
 }
 
@@ -417,7 +417,7 @@ fn lineage_start(cursor: &str, fingerprint: pagination::ListFingerprint) -> Resu
 #[utoipa::path(get, path = "/api/files/{id}/recipe", tag = "files", params(("id" = String, Path)),
     responses((status = 200, body = RecipeResponse), (status = 401), (status = 404),
         (status = 409, description = "conflict: the file is not a saved cut"),
-        (status = 410, description = "gone: the recipe is not kept any more")))]
+        (status = 410, description = "gone: the recipe is not stored any more")))]
 async fn get_file_recipe(Storage(service): Storage, FilePath(id): FilePath) -> Result<Json<RecipeResponse>> {
     Ok(Json(service.recipe(id).await?.into()))
 }

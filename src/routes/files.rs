@@ -121,7 +121,7 @@ struct ListParams {
     limit: Option<String>,
     /// Start of the page: `nextCursor` of the previous page.
     cursor: Option<String>,
-    /// Number of files to skip; ignored with `cursor`.
+    /// Number of files to skip; ignored if the request has a `cursor`.
     offset: Option<String>,
     /// `active` (default), `archived` or `deleted`.
     status: Option<String>,

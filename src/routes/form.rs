@@ -31,7 +31,7 @@ use crate::storage::upload::{check_length, too_large};
 /// Maximum length of a text field of a form, in bytes.
 const MAX_FIELD_BYTES: usize = 16 << 10;
 
-/// Maximum number of bytes that the other form parts and the framing may add to the file.
+/// Maximum number of bytes in a form in addition to the file: the bytes of the other form parts and of the framing.
 const FRAMING_BYTES: u64 = 64 << 10;
 
 /// Memory for the upload of a form: pieces and the profile in wasm, the reader's buffer in JavaScript. The buffer for
@@ -131,8 +131,8 @@ enum CurrentPart {
 /// State of the file of the form.
 enum FormFile {
     NotSeen,
-    /// The first bytes are collected, until there are [`SAMPLE_BYTES`] of them or the file ends. Then the type of the
-    /// file is detected.
+    /// The first bytes of the file are collected in `sample`. When `sample` has [`SAMPLE_BYTES`] bytes, or when the
+    /// file ends, the type of the file is detected.
     Sampling {
         filename: Filename,
         declared: Option<String>,

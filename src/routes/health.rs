@@ -23,7 +23,7 @@ pub fn routes() -> Routes {
 pub enum Health {
     /// The service responds.
     Healthy,
-    /// One of the services that it needs does not respond.
+    /// Only for the Worker: one of the services that the Worker needs responds, and the other does not.
     Degraded,
     /// The service does not respond.
     Unhealthy,

@@ -102,7 +102,7 @@ struct CreateBody {
 struct MultipartResponse {
     success: bool,
     upload_id: String,
-    /// Id of the file; the file exists once the upload is complete.
+    /// Id of the file. The file does not exist before the upload is complete.
     file_id: String,
     filename: String,
     size: u64,
@@ -238,9 +238,9 @@ async fn abort_multipart(
 
 /// Stores a part of a multipart upload.
 ///
-/// Every part except the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A part
-/// that is sent again replaces the earlier one. `Repr-Digest` and `Content-Digest` are both digests of the bytes of the
-/// part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
+/// Every part except the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A new
+/// part replaces an earlier part with the same number. `Repr-Digest` and `Content-Digest` are both digests of the bytes
+/// of the part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
 #[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("number" = u64, Path, description = "From 1"),
         ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the part. Bytes with another digest are refused"),
@@ -274,7 +274,7 @@ async fn put_part(
 struct PartsParams {
     /// Number of parts on a page: 1 to 1,000, default 50.
     limit: Option<String>,
-    /// Only parts after this number: `nextAfter` of the previous page.
+    /// The page has only parts with a greater number. For the next page, send `nextAfter` of the previous page.
     #[param(value_type = Option<u64>)]
     after: Option<String>,
 }

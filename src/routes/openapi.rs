@@ -32,7 +32,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
         Code::ALL.iter().map(|code| format!("{} {}", code.status().as_u16(), code.name())).collect();
     let intro = description.info.description.take().unwrap_or_default();
     description.info.description = Some(format!(
-        "{intro}\n\nErrors are application/problem+json (RFC 9457) with a `code` of: {}.",
+        "{intro}\n\nAn error is application/problem+json (RFC 9457). Its status and its `code` are one of these \
+         pairs: {}.",
         codes.join(", ")
     ));
     description

@@ -15,7 +15,7 @@ use crate::storage::R2StorageService;
 /// Responds to a repeated request whose effect is recorded.
 pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Result<Response>> {
     Box::pin(async move {
-        let registered = || Problem::internal("the effect recorded under a user's key is a registration");
+        let registered = || Problem::internal("a user's key has the effect of a registration");
         let owner = service.allow_replay(Some(&done.effect))?.ok_or_else(registered)?;
         match done.effect {
             Effect::Created { file } => created_file(service.fetch(owner, file).await?),

@@ -1,8 +1,9 @@
 //! Routes with their handlers and their OpenAPI descriptions.
 //!
-//! Making all descriptions takes much longer than handling a request, and the first request of each isolate would wait
-//! for it. So a route contains a function that makes its description, and this function is called only when a client
-//! requests the description. `utoipa_axum` would make all descriptions together with the router.
+//! Making all descriptions takes much longer than handling a request. `utoipa_axum` makes all descriptions when it
+//! makes the router, so the first request of each isolate would wait for the descriptions. Therefore each route
+//! contains a function that makes the description of the route. This function is called only when a client requests the
+//! descriptions.
 
 use axum::Router;
 use axum::handler::Handler;

@@ -179,8 +179,9 @@ pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
 /// so far. So the client can continue at the returned offset.
 #[utoipa::path(head, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
-    responses((status = 200, description = "See Upload-Offset and Upload-Length; X-File-Id once the file is stored"), (status = 401),
-        (status = 404), (status = 410), (status = 412), (status = 415)))]
+    responses(
+        (status = 200, description = "See Upload-Offset and Upload-Length. If the file is stored, X-File-Id is its id"),
+        (status = 401), (status = 404), (status = 410), (status = 412), (status = 415)))]
 async fn get_offset(
     SessionStorage(service): SessionStorage,
     upload: std::result::Result<ResumableUploadPath, Problem>,
@@ -202,18 +203,19 @@ async fn get_offset(
 /// Appends bytes to an upload (tus: core). When all bytes are received, the file is stored.
 ///
 /// If the connection breaks, Cutty keeps the received bytes. But if the request has `Upload-Checksum` or a digest,
-/// Cutty keeps either all of its bytes or none. Costs 1 Durable Object request, 1 R2 put for each part that becomes
-/// full, and once a minute 1 D1 call to check that your account still exists. The last request also costs 1 D1 call and
-/// 2 or 3 R2 calls. One of these R2 calls stores the profile.
+/// Cutty keeps either all bytes of the request or none. Costs 1 Durable Object request, 1 R2 put for each part that
+/// becomes full, and once a minute 1 D1 call to check that your account still exists. The last request also costs 1 D1
+/// call and 2 or 3 R2 calls. One of these R2 calls stores the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
         ("Upload-Offset" = u64, Header, description = "Offset of the first byte: the current offset of the upload"),
-        ("Upload-Length" = Option<u64>, Header, description = "Size of the whole file in bytes, if the creation deferred it"),
+        ("Upload-Length" = Option<u64>, Header,
+            description = "Size of the whole file in bytes, if it was not sent at the creation"),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, in base64"),
         ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530). Content-Digest is accepted as well")),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
-    responses((status = 204, description = "Received: see Upload-Offset; X-File-Id once the file is stored"),
+    responses((status = 204, description = "Received. See Upload-Offset. If the file is stored, X-File-Id is its id"),
         (status = 400), (status = 401), (status = 404), (status = 409), (status = 410), (status = 412), (status = 413),
         (status = 415), (status = 422), (status = 460), (status = 507)))]
 async fn append_to_upload(

@@ -15,8 +15,8 @@ macro_rules! admits_user {
 statements! {
     /// Checks that the database can be reached.
     Ping {} = "SELECT 1 AS one";
-    /// Inserts a new user. If there are `:most_users` users, the statement fails, because `users.created_at` would be
-    /// NULL. The role is the schema's default; no request can set it.
+    /// Inserts a new user. If there are already `:most_users` users, the statement sets `users.created_at` to NULL, and
+    /// the NOT NULL constraint makes the statement fail. The role is the schema's default; no request can set it.
     InsertUser<'a> {
         user: &'a UserId,
         username: &'a str,
@@ -37,7 +37,7 @@ statements! {
     FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users
         WHERE username = :login OR email = :login ORDER BY username = :login DESC LIMIT 1";
     /// Selects the greatest number of PBKDF2 iterations in the stored Django hashes. Ignores numbers above `:most`.
-    /// NULL if there is no such hash.
+    /// NULL if no stored hash has a number from 1 to `:most`.
     MostDjangoIterations { most: u64 } = "SELECT max(CAST(substr(password_hash, 15) AS INTEGER)) AS iterations FROM users
         WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'
             AND CAST(substr(password_hash, 15) AS INTEGER) BETWEEN 1 AND :most";

@@ -1,10 +1,11 @@
-//! The statements of the self-check, and the repairs that an operator can run. Each statement that selects rows reads
-//! one page: the page begins after a key and has a maximum length.
+//! The statements of the self-check, and the repairs that an operator can run. A statement with the parameter `:limit`
+//! selects one page of rows.
 
 use super::statement::{statement_variants, statements};
 
-/// Makes an SQL expression. Its value is the name of the first of these columns that has a wrong value: a value that is
-/// neither NULL nor a time in the stored form. If no column has a wrong value, the value of the expression is NULL.
+/// Makes an SQL expression that checks columns with times. A value is wrong if it is neither NULL nor a time in the
+/// stored form. The result of the expression is the name of the first column with a wrong value, or NULL if there is no
+/// such column.
 macro_rules! odd_time {
     ($($column:literal),+) => {
         concat!("CASE ", $("WHEN strftime('%Y-%m-%dT%H:%M:%fZ', ", $column, ") IS NOT ", $column,
@@ -87,13 +88,13 @@ macro_rules! counts {
 }
 
 statements! {
-    /// Selects at most `:limit` kept files after the id `:after`.
+    /// Selects at most `:limit` kept files, ordered by id. The page begins after the file with the id `:after`.
     KeptFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, file_size, etag, checksum, damaged_at,
             EXISTS (SELECT 1 FROM quotas WHERE user_id = files.user_id) AS has_quota,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS condemned
         FROM files WHERE lifecycle_status IN ('active', 'archived', 'deleted') AND id > :after ORDER BY id LIMIT :limit";
-    /// Selects at most `:limit` pending or dead files after the id `:after`. Their objects must be queued for
-    /// collection.
+    /// Selects at most `:limit` pending or dead files, ordered by id. The page begins after the file with the id
+    /// `:after`. The objects of these files must be queued for collection.
     UnfinishedFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, lifecycle_status,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS named
         FROM files WHERE lifecycle_status IN ('pending', 'dead') AND id > :after ORDER BY id LIMIT :limit";
@@ -111,15 +112,17 @@ statements! {
     /// Selects those attempts in a JSON array whose objects are queued for collection.
     QueuedAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM gc_queue WHERE attempt IN (SELECT value FROM json_each(:attempts))";
-    /// Selects at most `:limit` quotas after the user `:after`, each with the sums over the user's files.
+    /// Selects at most `:limit` quotas, ordered by user. The page begins after the user `:after`. Each row also has the
+    /// sums of the sizes of the user's files.
     Quotas<'a> { after: &'a str, limit: u64 } = "SELECT user_id, used_bytes, reserved_bytes,
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status IN ('active', 'archived', 'deleted')) AS kept_bytes,
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status = 'pending') AS pending_bytes
         FROM quotas WHERE user_id > :after ORDER BY user_id LIMIT :limit";
-    /// Selects at most `:limit` rows of `usage` after the user `:after`. `counted` is a JSON object with the numbers in
-    /// the row. `found` is a JSON object with the same numbers, computed from the user's rows.
+    /// Selects at most `:limit` rows of `usage`, ordered by user. The page begins after the user `:after`. `counted` is
+    /// a JSON object with the numbers in the row. `found` is a JSON object with the same numbers, computed from the
+    /// user's rows in the other tables.
     Usage<'a> { after: &'a str, limit: u64 } = concat!("SELECT user_id, json_object('receipts', receipts,
             'recipe_bytes', recipe_bytes, 'files', files, 'waiting_files', waiting_files, 'waiting_bytes', waiting_bytes,
             'uploads', uploads, 'idempotency_keys', idempotency_keys, 'refresh_tokens', refresh_tokens,
@@ -128,7 +131,8 @@ statements! {
         FROM usage WHERE user_id > :after ORDER BY user_id LIMIT :limit");
     /// Repair for operators: computes the numbers in a user's row of `usage` again.
     Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
-    /// Selects, after the id `:after`, at most `:limit` uploads in several requests, each with the status of its file.
+    /// Selects at most `:limit` uploads in several requests, ordered by id, each with the status of its file. The page
+    /// begins after the upload with the id `:after`.
     Uploads<'a> { after: &'a str, limit: u64 } =
         "SELECT upload_id, status, (SELECT lifecycle_status FROM files
                 WHERE id = multipart_uploads.file_id AND user_id = multipart_uploads.user_id) AS file_status
@@ -149,8 +153,9 @@ statements! {
 }
 
 statement_variants! {
-    /// Reads at most `:limit` rows of a table after the key (`:after_a`, `:after_b`). Of these rows, selects those with
-    /// a time that is not in the stored form (`odd` names the column), the orphans, and the last row (`n` = `total`).
+    /// Reads a page of at most `:limit` rows of a table, ordered by key. The page begins after the row with the key
+    /// (`:after_a`, `:after_b`). From this page, the statement selects three kinds of rows: each row with a time that
+    /// is not in the stored form (`odd` names the column), each orphan, and the last row of the page (`n` = `total`).
     RowsToCheck<'a> { after_a: &'a str, after_b: &'a str, limit: u64 };
     /// Every table that the self-check reads, in the order of the check. The cursor of the self-check holds the
     /// position of a table in [`Table::ALL`].

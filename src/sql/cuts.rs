@@ -9,7 +9,7 @@ statements! {
     Start<'a> { cut: CutId, user: &'a UserId, file: FileId, recipe_sha256: &'a str, details: &'a str, now: Timestamp } =
         "INSERT INTO cuts (id, user_id, file_id, status, recipe, recipe_sha256, details, created_at)
         VALUES (:cut, :user, :file, 'running', '{}', :recipe_sha256, :details, :now)";
-    /// Records which file was saved from a cut.
+    /// Records in the receipt that the cut was saved as the file `:file`.
     MarkSaved<'a> { cut: CutId, user: &'a UserId, file: FileId } =
         "UPDATE cuts SET saved_file_id = :file WHERE id = :cut AND user_id = :user";
     /// Records the end of a cut: `:status` is `complete` or `failed`. Changes nothing if the end is recorded already.
@@ -35,8 +35,8 @@ statements! {
     Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = :cut AND user_id = :user";
-    /// Marks at most `:limit` running cuts as failed. They began at `:cutoff` or before, so the Worker that ran them
-    /// must have ended. Returns the ids of the cuts.
+    /// Sets the status of at most `:limit` cuts to `failed`: cuts that are `running` and began at `:cutoff` or before.
+    /// No Worker can still be running a cut that began so long ago. Returns the ids of the cuts.
     FailStale { cutoff: Timestamp, now: Timestamp, limit: u64 } =
         "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = :now
         WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at

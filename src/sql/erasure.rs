@@ -1,19 +1,20 @@
-//! Erasure of texts about permanently deleted files. A trigger erases the texts in the row of the file at once. A file
-//! may have many receipts, recipes and audit entries, so a sweep erases the texts of these rows in several runs, with
-//! the statements below.
+//! Erasure of texts about permanently deleted files. In the batch that deletes a file permanently, a trigger erases the
+//! texts in the row of the file. A file may have many receipts, recipes and audit entries. So a sweep erases the texts
+//! of these rows later, in several runs, with the statements below.
 
 use super::statement::statements;
 use crate::domain::ids::FileId;
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Selects at most `:limit` erasures that are due, after (`:after_time`, `:after_id`).
+    /// Selects at most `:limit` erasures that are due, ordered by due time and file id. The page begins after the
+    /// erasure with the due time `:after_time` and the file id `:after_id`.
     Due<'a> { now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT file_id, erased_at, next_at FROM erasures
         WHERE next_at <= :now AND next_at >= :after_time AND (next_at, file_id) > (:after_time, :after_id)
         ORDER BY next_at, file_id LIMIT :limit";
-    /// Deletes at most `:limit` recipes of cuts of a file, and returns the hashes of the deleted recipes. Keeps recipes
-    /// that a saved cut names.
+    /// Deletes at most `:limit` recipes by which a file was cut, and returns the hashes of the deleted recipes. A
+    /// recipe that a saved cut names is not deleted.
     DeleteRecipes { file: FileId, limit: u64 } = "DELETE FROM recipes WHERE sha256 IN
         (SELECT sha256 FROM recipes WHERE file_id = :file AND is_lineage = 0 LIMIT :limit) RETURNING sha256";
     /// Erases the recipe, checksum and error text in at most `:limit` receipts of a file. Returns their ids.
@@ -34,8 +35,8 @@ statements! {
     Forget { cutoff: Timestamp, limit: u64 } = "DELETE FROM erasures WHERE file_id IN
         (SELECT file_id FROM erasures WHERE erased_at <= :cutoff AND next_at IS NULL ORDER BY erased_at LIMIT :limit)
         RETURNING file_id";
-    /// Erases IP address and user agent in at most `:limit` entries of the audit log with an id above `:behind` and
-    /// below `:before`. Returns their ids.
+    /// Erases IP address and user agent in at most `:limit` entries of the audit log, ordered by id. The ids of these
+    /// entries are above `:behind` and below `:before`. Returns the ids.
     EraseCallers<'a> { behind: &'a str, before: &'a str, limit: u64 } =
         "UPDATE file_access_logs SET ip_address = NULL, user_agent = NULL WHERE id IN
         (SELECT id FROM file_access_logs WHERE id > :behind AND id < :before ORDER BY id LIMIT :limit) RETURNING id";

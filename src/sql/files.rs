@@ -33,8 +33,8 @@ macro_rules! listed {
 
 /// The SQL text of one page of a list that is sorted by `$column` in `$direction`. `$after` is the operator that
 /// compares a row with the row after which the page begins. A row is left out if the rows before it on the page already
-/// have `:most_bytes` of names, metadata and tags. `found` counts at most `:limit` rows, and also the rows that are
-/// left out.
+/// have `:most_bytes` of names, metadata and tags. `found` is the number of rows before any row
+/// is left out (at most `:limit`).
 macro_rules! page_by {
     ($column:literal, $direction:literal, $after:literal) => {
         concat!(
@@ -102,7 +102,8 @@ statements! {
         SELECT files.id, 'user', json_each.value FROM files, json_each(:tags)
         WHERE files.id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)";
-    /// Records the lineage of a saved cut. Fails the batch on `file_relationships.recipe` if the recipe is not stored.
+    /// Records the lineage of a saved cut. If the recipe is not stored, the statement sets `file_relationships.recipe`
+    /// to NULL, and the NOT NULL constraint fails the batch.
     InsertLineage<'a> { file: FileId, parent: FileId, recipe_sha256: &'a str, now: Timestamp } =
         "INSERT INTO file_relationships
             (child_file_id, parent_file_id, relationship_type, recipe, recipe_sha256, created_at)
@@ -111,8 +112,9 @@ statements! {
     GrowPending { attempt: AttemptId, total_bytes: u64 } =
         "UPDATE files SET file_size = max(file_size, :total_bytes)
         WHERE attempt = :attempt AND lifecycle_status = 'pending' RETURNING id";
-    /// Inserts the commit marker of an attempt. Fails the batch on `commit_markers.file_id` if the attempt does not
-    /// own a pending file, and on `commit_markers.attempt` if it was committed before.
+    /// Inserts the commit marker of an attempt. If the attempt does not own a pending file, the statement sets
+    /// `commit_markers.file_id` to NULL, and the NOT NULL constraint fails the batch. An attempt that was committed
+    /// before does not own a pending file.
     InsertCommitMarker { attempt: AttemptId, file: FileId, now: Timestamp } =
         "INSERT INTO commit_markers (attempt, file_id, committed_at)
         VALUES (:attempt, (SELECT id FROM files WHERE id = :file AND attempt = :attempt AND lifecycle_status = 'pending'),
@@ -223,33 +225,33 @@ statements! {
     ForgetTombstones { cutoff: Timestamp, limit: u64 } = "DELETE FROM files WHERE id IN (SELECT id FROM files
             WHERE lifecycle_status = 'purged' AND purge_after <= :cutoff ORDER BY purge_after LIMIT :limit)
         RETURNING id";
-    /// Deletes at most `:limit` commit markers of attempts with an id below `:before`. Returns their ids.
+    /// Deletes at most `:limit` commit markers of attempts whose id is below `:before`. Returns the attempts' ids.
     ForgetMarkers { before: AttemptId, limit: u64 } = "DELETE FROM commit_markers WHERE attempt IN
         (SELECT attempt FROM commit_markers WHERE attempt < :before ORDER BY attempt LIMIT :limit) RETURNING attempt";
-    /// Selects at most `:limit` files that have the status `:status` and whose expiry has passed. Begins after the file
-    /// with the expiry `:after_time` and the id `:after_id`.
+    /// Selects at most `:limit` files that have the status `:status` and whose expiry has passed, ordered by expiry and
+    /// id. The page begins after the file with the expiry `:after_time` and the id `:after_id`.
     Expired<'a> { status: &'a str, now: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, revision, expires_at AS due_at FROM files
         WHERE lifecycle_status = :status AND expires_at <= :now AND expires_at >= :after_time
             AND (expires_at, id) > (:after_time, :after_id)
         ORDER BY expires_at, id LIMIT :limit";
-    /// Selects at most `:limit` files that were moved to the trash at `:cutoff` or before. Begins after the file that
-    /// was moved at `:after_time` and has the id `:after_id`.
+    /// Selects at most `:limit` files that were moved to the trash at `:cutoff` or before, ordered by the time of this
+    /// move and by id. The page begins after the file that was moved at `:after_time` and has the id `:after_id`.
     TrashedBefore<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, revision, deleted_at AS due_at FROM files
         WHERE lifecycle_status = 'deleted' AND deleted_at <= :cutoff AND deleted_at >= :after_time
             AND (deleted_at, id) > (:after_time, :after_id)
         ORDER BY deleted_at, id LIMIT :limit";
-    /// Selects the files from which a file was made. Name and status of a selected file are NULL if it belongs to
-    /// another user.
+    /// Selects the files from which a file was made. If a selected file belongs to another user, its name and status
+    /// are NULL.
     Parents<'a> { file: FileId, user: &'a UserId } =
         "SELECT parent_file_id AS file_id, relationship_type, recipe_sha256, created_at,
             (SELECT nullif(filename, '') FROM files WHERE id = parent_file_id AND user_id = :user) AS filename,
             coalesce((SELECT lifecycle_status FROM files WHERE id = parent_file_id AND user_id = :user),
                 (SELECT 'purged' FROM erasures WHERE file_id = parent_file_id AND user_id = :user)) AS lifecycle_status
         FROM file_relationships WHERE child_file_id = :file";
-    /// Selects at most `:limit` kept files of `:user` that were made from a file. Begins after the file that was made
-    /// at `:after_time` and has the id `:after_id`.
+    /// Selects at most `:limit` kept files of `:user` that were made from a file, ordered by the time at which they
+    /// were made and by id. The page begins after the file that was made at `:after_time` and has the id `:after_id`.
     Children<'a> { file: FileId, user: &'a UserId, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT child_file_id AS file_id, relationship_type, recipe_sha256, file_relationships.created_at,
             files.filename, files.lifecycle_status
@@ -261,9 +263,9 @@ statements! {
 }
 
 statement_variants! {
-    /// Selects a page of the files that [`Count`] counts, at most `:limit`. The page begins after the file with the id
-    /// `:after_id` and the value `:after_value` in the sort column, or after the first `:offset` files. It ends earlier
-    /// when its names, tags and metadata have `:most_bytes`.
+    /// Selects a page of at most `:limit` files from the files that [`Count`] counts. The page begins after the file
+    /// with the id `:after_id` and the value `:after_value` in the sort column, or after the first `:offset` files. The
+    /// page ends earlier if the names, tags and metadata on it reach `:most_bytes`.
     List<'a> {
         user: &'a UserId,
         status: &'a str,

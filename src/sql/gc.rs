@@ -16,8 +16,8 @@ macro_rules! unused_bytes {
 }
 
 /// Expression: the reservation of a spool, at most `:wished_bytes`. `$held` is SQL that adds the bytes that the spool
-/// has already reserved. The expression is NULL if `:needed_bytes` do not fit into the quota. NULL violates a NOT NULL
-/// constraint, so the statement then fails.
+/// has already reserved. If `:needed_bytes` do not fit into the quota, the expression is NULL, and the NOT NULL
+/// constraint of `gc_queue.spool_bytes` fails the batch.
 macro_rules! reserve_spool {
     () => {
         reserve_spool!("")
@@ -59,8 +59,10 @@ statements! {
     } = concat!("INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at, spool_bytes)
         SELECT :key, :attempt, :user, 'temporary', :not_before, :now, ", reserve_spool!(), " FROM ", unused_bytes!(), "
         RETURNING spool_bytes");
-    /// Raises the reservation of a spool to `:wished_bytes`, or to a smaller number that fits into the quota and is at
-    /// least `:needed_bytes`. Returns the reservation. Fails on `gc_queue.spool_bytes` if `:needed_bytes` do not fit.
+    /// Raises the reservation of a spool to `:wished_bytes`. If `:wished_bytes` do not fit into the quota, raises it to
+    /// the largest number that fits and is at least `:needed_bytes`. Returns the reservation. If not even
+    /// `:needed_bytes` fit, the statement sets `gc_queue.spool_bytes` to NULL, and the NOT NULL constraint fails the
+    /// batch.
     GrowSpool<'a> {
         key: &'a StorageKey,
         user: &'a UserId,
@@ -88,7 +90,8 @@ statements! {
     /// because the attempt can still be committed.
     DropKeyUnlessPending<'a> { key: &'a StorageKey, attempt: AttemptId } = "DELETE FROM gc_queue WHERE r2_key = :key
         AND NOT EXISTS (SELECT 1 FROM files WHERE attempt = :attempt AND lifecycle_status = 'pending')";
-    /// Selects at most `:limit` objects that are due, after (`:after_time`, `:after_key`).
+    /// Selects at most `:limit` objects that are due, ordered by due time and key. The page begins after the object
+    /// with the due time `:after_time` and the key `:after_key`.
     Due<'a> { now: Timestamp, after_time: &'a str, after_key: &'a str, limit: u64 } =
         "SELECT r2_key, file_id, attempt, user_id, upload_id, deleted_at, not_before FROM gc_queue
         WHERE not_before <= :now AND not_before >= :after_time AND (not_before, r2_key) > (:after_time, :after_key)

@@ -8,8 +8,9 @@ use crate::domain::time::Timestamp;
 
 statements! {
     /// Claims a key for `:claim` if the key is new or has expired. A request with the same fingerprint also gets the
-    /// key if the lease of the earlier request has ended and no effect and no response are stored. Fails on
-    /// `idempotency_keys.created_at` if the key is new and `:scope` has `:most_keys` keys.
+    /// key if the lease of the earlier request has ended and no effect and no response are stored. If the key is new
+    /// and `:scope` already has `:most_keys` keys, the statement sets `idempotency_keys.created_at` to NULL, and the
+    /// NOT NULL constraint fails the batch.
     ClaimKey<'a> {
         scope: &'a str,
         key: &'a str,
@@ -34,8 +35,9 @@ statements! {
     Get<'a> { scope: &'a str, key: &'a str } =
         "SELECT fingerprint, claim, lease_until, effect, status, response FROM idempotency_keys
         WHERE user_id = :scope AND key = :key";
-    /// Records an effect (JSON) if the statement before it changed a row. Fails the batch on
-    /// [`super::constraints::LOST_CLAIM`] if `:claim` no longer holds the key or has an effect already.
+    /// Records an effect (JSON) if the previous statement of the batch changed a row. If `:claim` no longer holds the
+    /// key or already has an effect, the statement sets the column [`super::constraints::LOST_CLAIM`] to NULL, and the
+    /// NOT NULL constraint fails the batch.
     RecordEffect<'a> { scope: &'a str, key: &'a str, claim: ClaimId, effect: &'a str, claimed_at: Timestamp } =
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, created_at, expires_at)
         SELECT :scope, :key, (SELECT fingerprint FROM idempotency_keys

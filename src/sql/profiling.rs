@@ -5,8 +5,8 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Condition: the pass may try to read the file at the time `$time`. A file may have `:max_tries` tries, and
-/// `:max_tries` more for each day since it was stored.
+/// Condition: at the time `$time`, the file has a try left. A new file may have `:max_tries` tries. For each day since
+/// the file was stored, it may have `:max_tries` tries more.
 macro_rules! may_be_tried_at {
     ($time:literal) => {
         concat!("learn_tries < :max_tries * (1 + julianday(", $time, ") - julianday(created_at))")
@@ -14,7 +14,7 @@ macro_rules! may_be_tried_at {
 }
 
 statements! {
-    /// Selects the file of an attempt for profiling, if it is kept.
+    /// Selects the file of an attempt if the file is kept.
     GetFile { attempt: AttemptId } =
         "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding FROM files
         WHERE attempt = :attempt AND lifecycle_status IN ('active', 'archived', 'deleted')";
@@ -52,8 +52,8 @@ statements! {
     ForgetProgress { cutoff: Timestamp, limit: u64 } = "DELETE FROM jobs WHERE id IN
         (SELECT id FROM jobs WHERE status = 'running' AND updated_at <= :cutoff ORDER BY updated_at LIMIT :limit)
         RETURNING id";
-    /// Selects at most `:limit` files of a status that were stored at `:cutoff` or before and have no profile, the
-    /// oldest first. Leaves out files that a pass is reading and files that have no tries left.
+    /// Selects at most `:limit` files, the oldest first. The files have the status `:status`, were stored at `:cutoff`
+    /// or before, and have no profile. Leaves out files that a pass is reading and files that have no tries left.
     Due<'a> { status: &'a str, cutoff: Timestamp, max_tries: u64, limit: u64 } =
         concat!("SELECT attempt FROM files WHERE lifecycle_status = :status AND created_at <= :cutoff AND ",
         may_be_tried_at!(":cutoff"), "

@@ -8,9 +8,9 @@ use crate::domain::time::Timestamp;
 /// NULL constraint of this column fails the batch:
 ///
 /// - `quotas.reserved_bytes` if the bytes do not fit into the quota.
-/// - `quotas.updated_at` if the bytes fit into the quota, but the bytes that wait for the purge leave no space. The
-///   bytes that count against the quota and the waiting bytes may together be `:waiting_percent` percent more than the
-///   quota.
+/// - `quotas.updated_at` if the bytes fit into the quota, but the bytes that wait for the purge leave no space. The sum
+///   of the waiting bytes and the bytes that count against the quota may exceed the quota by at most `:waiting_percent`
+///   percent.
 macro_rules! admit_bytes {
     ($more:literal) => {
         concat!(
@@ -39,10 +39,13 @@ statements! {
     /// Inserts the quota row of a user if there is none.
     Ensure<'a> { user: &'a UserId, now: Timestamp } =
         "INSERT INTO quotas (user_id, updated_at) VALUES (:user, :now) ON CONFLICT (user_id) DO NOTHING";
-    /// Reserves bytes for a new file. `:default_quota_bytes` is the quota of a user whose row has none. Fails the batch
-    /// on `quotas.used_bytes` if the user already has too many files: `:most_files` pending and kept files, or twice as
-    /// many pending, kept and waiting files. A waiting file is one that waits for its purge. Fails the batch on
-    /// `quotas.reserved_bytes` or `quotas.updated_at` if the bytes do not fit.
+    /// Reserves bytes for a new file. `:default_quota_bytes` is the quota of a user whose row has none. In two cases,
+    /// the statement sets a column to NULL, and the NOT NULL constraint of this column fails the batch:
+    ///
+    /// - `quotas.used_bytes` if the user already has too many files. A waiting file is a file that waits for its purge.
+    ///   The user has too many files with `:most_files` pending and kept files, or with twice as many pending, kept and
+    ///   waiting files.
+    /// - `quotas.reserved_bytes` or `quotas.updated_at` if the bytes do not fit.
     Reserve<'a> {
         user: &'a UserId,
         bytes: u64,
@@ -53,9 +56,9 @@ statements! {
     } = concat!("UPDATE quotas SET used_bytes =
             CASE WHEN kept < :most_files AND kept + waiting_kept < 2 * :most_files THEN used_bytes END,
         ", admit_bytes!(":bytes"), " FROM ", counted!(), " WHERE user_id = :user");
-    /// Raises the reservation of a pending attempt to `:total_bytes`. Fails like [`Reserve`] if the bytes do not fit.
-    /// The statement reads the current reservation from the attempt's row, so a repeat reserves nothing more. Must run
-    /// before the statement that changes this row.
+    /// Raises the reservation of a pending attempt to `:total_bytes`. If the bytes do not fit, the same constraints
+    /// fail the batch as for [`Reserve`]. The statement reads the current reservation from the attempt's row, so a
+    /// repeat reserves nothing more. Must run before the statement that changes this row.
     ReserveMore<'a> {
         user: &'a UserId,
         total_bytes: u64,

@@ -26,7 +26,7 @@ statements! {
     SetCursor<'a> { kind: &'a str, cursor: Option<&'a str>, now: Timestamp } =
         "INSERT INTO sweep_cursors (kind, cursor, updated_at) VALUES (:kind, :cursor, :now)
         ON CONFLICT (kind) DO UPDATE SET cursor = excluded.cursor, updated_at = excluded.updated_at";
-    /// Inserts the report of a run. A repeat changes nothing. `:details` is a JSON object.
+    /// Inserts the report of a run of a sweep. A repeat changes nothing. `:details` is a JSON object.
     InsertRun<'a> {
         run: EventId,
         kind: &'a str,
@@ -41,20 +41,20 @@ statements! {
     } = concat!("INSERT INTO sweep_runs (", run_columns!(), ")
         VALUES (:run, :kind, :started_at, :finished_at, :cursor, :examined, :changed, :failed, :error, :details)
         ON CONFLICT (id) DO NOTHING");
-    /// Selects at most `:limit` runs with an id below `:before`, the newest first.
+    /// Selects at most `:limit` reports with an id below `:before`, the newest first.
     Runs<'a> { before: &'a str, limit: u64 } =
         concat!("SELECT ", run_columns!(), " FROM sweep_runs WHERE id < :before ORDER BY id DESC LIMIT :limit");
-    /// Selects at most `:limit` runs of a kind with an id below `:before`, the newest first.
+    /// Selects at most `:limit` reports of the sweep `:kind` with an id below `:before`, the newest first.
     RunsOfKind<'a> { before: &'a str, limit: u64, kind: &'a str } =
         concat!("SELECT ", run_columns!(), " FROM sweep_runs WHERE id < :before AND kind = :kind
         ORDER BY id DESC LIMIT :limit");
-    /// Deletes at most `:limit` runs with an id below `:before`. Returns their ids.
+    /// Deletes at most `:limit` reports with an id below `:before`. Returns their ids.
     DeleteRuns { before: EventId, limit: u64 } = "DELETE FROM sweep_runs WHERE id IN
         (SELECT id FROM sweep_runs WHERE id < :before ORDER BY id LIMIT :limit) RETURNING id";
 
-    /// Selects at most `:limit` kept files whose last scrub was at `:cutoff` or before. The files are sorted by the
-    /// time of their last scrub and by id, and begin after the position (`:after_time`, `:after_id`). For a file
-    /// without a scrub, its creation counts as the last scrub.
+    /// Selects at most `:limit` kept files whose last scrub was at `:cutoff` or before, ordered by the time of their
+    /// last scrub and by id. The page begins after the file whose last scrub was at `:after_time` and whose id is
+    /// `:after_id`. For a file without a scrub, its creation counts as the last scrub.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at, profile_bytes,
             coalesce(scrubbed_at, created_at) AS last_look
@@ -64,8 +64,8 @@ statements! {
             AND coalesce(scrubbed_at, created_at) >= :after_time
             AND (coalesce(scrubbed_at, created_at), id) > (:after_time, :after_id)
         ORDER BY coalesce(scrubbed_at, created_at), id LIMIT :limit";
-    /// Sets the time of the last scrub for the attempts in a JSON array. If this time is earlier than now, the scrub
-    /// reads the bytes of these attempts again sooner.
+    /// Sets the time of the last scrub to `:looked_at` for the attempts in a JSON array. A time in the past makes the
+    /// scrub read the bytes of these attempts again sooner.
     MarkScrubbed<'a> { attempts: &'a str, looked_at: Timestamp } =
         "UPDATE files SET scrubbed_at = :looked_at WHERE attempt IN (SELECT value FROM json_each(:attempts))";
     /// Sets the lengths of the sidecars of attempts. `:lengths` is a JSON object: attempt → bytes. If a length
@@ -117,8 +117,8 @@ statements! {
     /// Resolves a finding for an operator.
     ResolveFinding { finding: EventId, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now WHERE id = :finding AND resolved_at IS NULL";
-    /// Removes the damage mark of a finding's file if the file has no open finding, so that the file can be read again.
-    /// Sets the time of the file's last scrub to `:looked_at`.
+    /// Changes the file of a finding, but only if the file has no open finding. Removes the damage mark of the file, so
+    /// that the file can be read again. Sets the time of the file's last scrub to `:looked_at`.
     TrustFileOfFinding { finding: EventId, looked_at: Timestamp } =
         "UPDATE files SET damaged_at = NULL, scrubbed_at = :looked_at
         WHERE id = (SELECT file_id FROM findings WHERE id = :finding)

@@ -16,8 +16,8 @@ use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, expect_found};
 
 impl R2StorageService {
-    /// Opens the bytes of `file`, or one range of them. Does not compare them with their digests: code that reads the
-    /// bytes in wasm must open a [`VerifiedSource`](crate::cuts::verified::VerifiedSource) instead.
+    /// Opens the whole file, or one range of its bytes. Does not compare the bytes with their digests. So code that
+    /// reads the bytes in wasm must open a [`VerifiedSource`](crate::cuts::verified::VerifiedSource) instead.
     ///
     /// # Errors
     /// - `integrity_error`: the object is missing, has another size or etag, or is marked as damaged.

@@ -69,7 +69,7 @@ pub struct FileRow {
     pub profile_bytes: Option<u64>,
     /// The encoding that the upload declared: its name in the Encoding Standard.
     pub encoding: Option<String>,
-    /// A JSON array of `{name, type}`. Queries for lists do not select it.
+    /// A JSON array of `{name, type}`. Queries for lists do not select this column.
     #[serde(default)]
     pub columns: Option<String>,
     pub damaged_at: Option<Timestamp>,
@@ -109,8 +109,8 @@ impl FileRow {
         Some(hash)
     }
 
-    /// Returns the options for reading this file. They are the options of the request, but if the request names no
-    /// encoding, the result has the encoding that the upload declared.
+    /// Returns the options for reading this file. These are the options `asked` of the request. If the request names no
+    /// encoding, the returned options have the encoding that the upload declared.
     pub fn input(&self, asked: InputOptions) -> InputOptions {
         let declared = || self.encoding.as_deref().and_then(encoding_for_label);
         InputOptions { encoding: asked.encoding.or_else(declared), ..asked }

@@ -1,7 +1,7 @@
 //! The storage service. The bytes of a file are in R2, and its row is in the database.
 //!
-//! R2 and the database share no transaction. So the service stores every file in three steps ([`protocol`]): the
-//! *intent* writes the object's key into the database, then the *bytes* are stored, and the *commit* makes the file
+//! R2 and the database share no transaction. So the service stores every file in three steps ([`protocol`]). First, the
+//! *intent* writes the object's key into the database. Then the *bytes* are stored. Then the *commit* makes the file
 //! visible. After a crash between two steps, the key is still on `gc_queue`, and the sweeps ([`crate::sweeps`])
 //! delete the object and the pending row. [`crate::integrity::fsck`] checks that R2 and the database agree.
 

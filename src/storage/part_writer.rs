@@ -117,8 +117,10 @@ impl PartWriter {
     /// Appends bytes.
     ///
     /// # Errors
-    /// `quota_exceeded`, `too_large`, or `unavailable` if R2 or the database cannot be reached. The caller must then
-    /// discard the writer.
+    /// - `quota_exceeded`, `too_large`.
+    /// - `unavailable`: R2 or the database cannot be reached.
+    ///
+    /// After an error, the caller must discard the writer.
     pub async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.hash.write(bytes).await?;
         self.profiling.observe(bytes);
@@ -137,8 +139,10 @@ impl PartWriter {
     /// Stores the remaining bytes and returns the attempt, ready for the commit.
     ///
     /// # Errors
-    /// `empty_file`, `digest_mismatch`, `quota_exceeded`, `too_large`, or `unavailable` if R2 or the database cannot
-    /// be reached. In each case, the parts are dropped and the intent is undone.
+    /// - `empty_file`, `digest_mismatch`, `quota_exceeded`, `too_large`.
+    /// - `unavailable`: R2 or the database cannot be reached.
+    ///
+    /// Before it returns an error, the function drops the parts and undoes the intent.
     pub async fn finish(mut self) -> Result<(Attempt, StoredObject)> {
         match self.store_rest().await {
             Ok(stored) => {

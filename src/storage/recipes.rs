@@ -16,9 +16,10 @@ use crate::storage::R2StorageService;
 /// Maximum total length of one user's recipes, in bytes.
 pub const RECIPE_SPACE_BYTES: u64 = 64 << 20;
 
-/// Returns the statements that store a recipe. The caller adds them to the batch that stores the receipt or the lineage
-/// with the recipe's hash. If the space for recipes is full, the statements first delete recipes that no saved cut
-/// names. If this does not free enough space, they do not store the recipe.
+/// Returns the statements that store a recipe. The caller adds these statements to the batch that stores the receipt or
+/// the lineage. The receipt or the lineage names the recipe by its hash. If the user's recipes would be longer than
+/// [`RECIPE_SPACE_BYTES`] in total, the statements first delete recipes that no saved cut names. If this does not free
+/// enough space, the statements do not store the recipe.
 pub fn keep_recipe(recipe: &Recipe, user: &UserId, now: Timestamp) -> [Statement; 2] {
     let (sha256, recipe_bytes) = (recipe.sha256(), recipe.text().len() as u64);
     let most_bytes = RECIPE_SPACE_BYTES;

@@ -25,8 +25,8 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if R2
-    /// or the database cannot be reached. After `unavailable`, the file may be stored. After any other error, the file
-    /// is not stored.
+    /// or the database cannot be reached. After `unavailable`, it is unknown whether the file is stored. After any
+    /// other error, the file is not stored.
     pub async fn store_body(
         &self,
         new: NewFile,
@@ -105,8 +105,8 @@ pub fn check_length(length_bytes: Option<u64>, limit_bytes: u64) -> Result<u64> 
 /// Returns the problem for a body over the limit.
 pub fn too_large(limit_bytes: u64) -> Problem {
     let detail = format!(
-        "One request may carry at most {limit_bytes} bytes. Send a larger file by tus at /api/uploads, or in \
-         parts that begin with POST /api/files/multipart."
+        "One request may carry at most {limit_bytes} bytes. Send a larger file by tus (POST /api/uploads) or \
+         part by part (POST /api/files/multipart)."
     );
     Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes)
 }

@@ -1,8 +1,8 @@
 //! Deletes the objects on `gc_queue` that are due, in a safe order. First the sweep sets the pending row of the
 //! object's attempt to `dead` and releases the reservation of the attempt, so that no commit can succeed any more. Then
-//! the sweep deletes the object. A day later, it deletes the object again, because a put that ran during the first
-//! deletion may have stored the object afterwards. Then it removes the row from `gc_queue`. The sweep never deletes the
-//! object of a kept file, even if the object is on the queue.
+//! the sweep deletes the object. A day later, the sweep deletes the object again, because a put that ran during the
+//! first deletion may have stored the object afterwards. Then the sweep removes the row from `gc_queue`. The sweep
+//! never deletes the object of a kept file, even if the object is on the queue.
 //!
 //! Costs 1 D1 call per run, and for each object 2 D1 calls and at most 3 R2 calls.
 
@@ -35,7 +35,7 @@ struct DueObject {
 }
 
 impl DueObject {
-    /// Returns the key under which the file's sidecar may be stored.
+    /// Returns the key of the file's sidecar; `None` if the row has no file id. The sidecar itself may not exist.
     fn profile_key(&self) -> Option<StorageKey> {
         let user = self.user_id.clone();
         Some(StorageKey::Profile { user, file: self.file_id?, attempt: self.attempt })

@@ -1,7 +1,8 @@
-//! Expires each upload in several requests if the upload was not finished in time. For each upload, one batch releases
-//! the reservation, sets the pending file to `dead`, and puts the object on `gc_queue`, due immediately. A `dead` file
-//! can no longer be committed. The sweep `collect_garbage` then drops the parts and deletes the object. The sweep
-//! `expire_uploads` also deletes the row of an ended upload 7 days after the time at which the upload expires.
+//! Expires the uploads that were not finished in time: tus uploads and uploads part by part. For each such upload, one
+//! batch releases the reservation, sets the pending file to `dead`, and puts the object on `gc_queue`, due immediately.
+//! A `dead` file can no longer be committed. The sweep `collect_garbage` then drops the parts and deletes the object.
+//! The sweep `expire_uploads` also deletes the row of an ended upload 7 days after the time at which the upload
+//! expires.
 //!
 //! Every statement checks again that the upload has expired, so the sweep does not change an upload that has continued.
 //! Costs 1 D1 call per run and 1 per upload.
@@ -36,7 +37,7 @@ struct DueUpload {
     user_id: UserId,
 }
 
-/// Expires each upload in several requests if the upload was not finished in time.
+/// The sweep that expires the uploads that were not finished in time.
 pub struct ExpireUploads;
 
 #[async_trait]

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::sql;
 
-/// Maximum duration of a cut. The Worker of a cut that is still `running` after this time has died.
+/// Maximum duration of a cut. If a receipt is still `running` after this time, the Worker of the cut has died.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
 /// Sets receipts that are still `running` to `failed` if the Worker of the cut has died.

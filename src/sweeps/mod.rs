@@ -131,7 +131,8 @@ impl App {
             let _enough = calls.take((cost.base + taken + WRITING_REPORT).min(calls.left()));
             pending.extend(run.statements());
             runs.push(run);
-            // Reports of idle runs are written with the next batch, because most runs of most sweeps are idle.
+            // Most runs are idle. To save calls, the report of an idle run is written later, in one batch with other
+            // reports.
             if !idle {
                 self.write_reports(&mut pending).await;
             }

@@ -33,7 +33,8 @@ pub(super) struct DueFile {
 pub(super) struct StatePositions(pub(super) [Option<SweepPosition>; 2]);
 
 impl StatePositions {
-    /// Returns the statements that select one page of each state, after the position of the state.
+    /// Returns two statements, one for each state. Each statement selects a page of the items in its state, after the
+    /// position for this state.
     pub(super) fn pages(
         self,
         states: [&'static str; 2],

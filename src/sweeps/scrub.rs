@@ -2,18 +2,18 @@
 //! (`SCRUB_PERIOD_DAYS`). It begins with the file that has not been read for the longest time.
 //!
 //! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. A longer file is hashed over
-//! several runs; between them, the cursor holds the state of the hash. The scrub writes damage to `findings` and to the
-//! log. If the bytes are known to be wrong, the scrub also marks the file's row as damaged. Then requests for the bytes
-//! are refused. When the bytes are intact again, the scrub resolves the findings and removes the mark.
+//! several runs. Between these runs, the cursor holds the state of the hash. The scrub writes damage to `findings` and
+//! to the log. If the bytes are known to be wrong, the scrub also marks the file's row as damaged. Then requests for
+//! the bytes are refused. When the bytes are intact again, the scrub resolves the findings and removes the mark.
 //!
 //! If a file is intact, the scrub also reads its sidecar. It replaces a sidecar whose digests are missing or differ
 //! from the digests of the bytes. If a sidecar is missing or damaged, the background pass must make it again. The scrub
-//! has no digests of a file that it hashed over several runs. If the sidecar of such a file has no digests either, the
+//! has no digests of a file that it hashed over several runs. If the sidecar of such a file also has no digests, the
 //! background pass must make the sidecar again.
 //!
 //! A run costs 2 D1 calls. Each file costs 2 R2 calls, 1 more R2 call if its sidecar is replaced, and 1 D1 call if the
 //! file is damaged. If the database refuses the batch that marks all intact files, the scrub marks each intact file in
-//! a separate batch. This costs 1 more D1 call per file. So a row that cannot be changed does not block the others.
+//! a separate batch. This costs 1 more D1 call per file. So a row that cannot be changed does not block the other rows.
 
 use std::sync::Arc;
 
@@ -169,8 +169,8 @@ impl Sweep for Scrub {
                     }
                     whole.push(IntactFile { attempt: file.attempt, file: file.id, sidecar });
                 }
-                // This is most likely an outage. The next run continues after this file. A later run reads this file
-                // again.
+                // The error is most likely an outage. The next run continues after this file. A later run reads this
+                // file again.
                 Err(problem) => {
                     step.postpone(app, &file.r2_key, &problem);
                     stopped = true;
@@ -222,8 +222,8 @@ impl Candidate {
     }
 
     /// Checks the sidecar of an intact file. `digests` are the digests of the file's bytes; `None` if the bytes were
-    /// not read in one run. Replaces the sidecar if it has no digests or other digests. If the sidecar cannot be read,
-    /// the background pass must make it again.
+    /// not read in one run. Replaces the sidecar if its digests are missing or differ from `digests`. If the sidecar
+    /// cannot be read, the background pass must make it again.
     ///
     /// If `digests` is `None`, this function replaces nothing. The background pass must then make the sidecar again if
     /// the sidecar has no digests, or if the file is marked as damaged.

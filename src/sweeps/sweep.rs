@@ -116,7 +116,7 @@ impl SweepStep {
         self.cursor.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
     }
 
-    /// Sets the cursor to the position after `last` if the page was full. Otherwise sets it to the start.
+    /// Sets the cursor to the position after `last` if the page was full. Otherwise sets the cursor to the start.
     pub(super) fn save_position(&mut self, page_was_full: bool, last: Option<SweepPosition>) {
         let last = last.filter(|_| page_was_full);
         self.cursor = last.and_then(|position| serde_json::to_string(&position).ok());

@@ -106,7 +106,7 @@ async fn a_spooled_result_leaves_no_object_after_any_fault() {
 }
 
 #[tokio::test]
-async fn a_conditional_change_is_applied_at_most_once_after_any_fault() {
+async fn a_conditional_change_that_is_repeated_after_any_fault_is_applied_once() {
     let (token, path) = (RefCell::new(String::new()), RefCell::new(String::new()));
     let call = || {
         let call = patch_json(&path.borrow(), &json!({"filename": "b.csv"}));
@@ -189,7 +189,7 @@ async fn assert_signed_in(app: &TestApp, session: &Value, case: &str) {
 }
 
 #[tokio::test]
-async fn registration_creates_one_usable_account_after_any_fault() {
+async fn a_registration_that_is_repeated_after_any_fault_creates_one_usable_account() {
     let check = async |app: &TestApp, _: &str, case: &str| {
         let retry = app.send(register()).await;
         assert!(retry.status == 201 || retry.json()["code"] == "user_exists", "{case}: {retry}");
@@ -212,7 +212,7 @@ async fn a_login_can_be_repeated_after_any_fault() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_has_one_successor_after_any_fault_and_a_repeated_refresh() {
+async fn a_refresh_that_is_repeated_after_any_fault_gives_the_token_one_successor() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         let session = app.send(with_refresh_token("refresh", token)).await.expect(200).json();
         assert_signed_in(app, &session, case).await;
@@ -222,7 +222,7 @@ async fn a_refresh_token_has_one_successor_after_any_fault_and_a_repeated_refres
 }
 
 #[tokio::test]
-async fn a_repeated_logout_ends_the_session_after_any_fault() {
+async fn a_logout_that_is_repeated_after_any_fault_ends_the_session() {
     let check = async |app: &TestApp, token: &str, case: &str| {
         app.send(with_refresh_token("logout", token)).await.expect(200);
         let response = app.send(with_refresh_token("refresh", token)).await;
@@ -232,7 +232,7 @@ async fn a_repeated_logout_ends_the_session_after_any_fault() {
 }
 
 #[tokio::test]
-async fn a_redelivered_job_takes_effect_once_after_any_fault() {
+async fn a_job_that_is_delivered_again_after_any_fault_takes_effect_once() {
     let broken = break_every_call(
         async || {
             let (app, token, path) = with_file().await;

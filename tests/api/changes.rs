@@ -49,7 +49,7 @@ impl Owner {
 }
 
 #[tokio::test]
-async fn a_patch_changes_only_the_members_it_names() {
+async fn a_patch_changes_only_the_members_that_it_names() {
     let owner = Owner::with_a_file().await;
     owner.app.advance(TimeDelta::seconds(1));
     let all = json!({"filename": " ü.csv ", "tags": ["x", " y ", "x"], "metadata": {"k": 1}, "expiresAt": "2027-01-01T00:00:00Z"});
@@ -150,7 +150,7 @@ async fn a_change_with_a_stale_if_match_is_refused() {
 }
 
 #[tokio::test]
-async fn one_of_two_concurrent_changes_with_the_same_if_match_succeeds() {
+async fn exactly_one_of_two_concurrent_changes_with_the_same_if_match_succeeds() {
     let owner = Owner::with_a_file().await;
     let call = |name: &str| {
         let call = patch_json(&owner.path, &json!({"filename": name, "tags": [name]}));
@@ -222,7 +222,7 @@ async fn two_concurrent_deletions_both_succeed() {
 }
 
 #[tokio::test]
-async fn a_file_restored_after_its_expiry_has_no_expiry() {
+async fn restoring_an_expired_file_removes_its_expiry() {
     let owner = Owner::with_a_file().await;
     owner.patch(json!({"expiresAt": "2026-01-03T00:00:00Z"})).await.expect(200);
     owner.app.advance(TimeDelta::days(2));

@@ -86,7 +86,7 @@ async fn a_file_is_read_in_its_declared_character_set() {
 }
 
 #[tokio::test]
-async fn the_byte_order_of_utf16_is_inferred_from_the_separators() {
+async fn the_byte_order_of_utf16_is_inferred_from_delimiters_and_line_breaks() {
     let text = "größe,Юлия\nž,日本\n";
     for (order, encoding) in [("utf-16le", UTF_16LE), ("utf-16be", UTF_16BE)] {
         let scene = stored(TestApp::new(), declared("UTF-16", &encoded(text, order))).await;
@@ -106,7 +106,7 @@ async fn a_byte_order_mark_takes_precedence_over_the_declared_character_set() {
 }
 
 #[tokio::test]
-async fn uploads_by_form_or_tus_or_part_by_part_keep_the_declared_character_set() {
+async fn every_kind_of_upload_keeps_the_declared_character_set() {
     let text =
         "größe,Юлия\nž,日本 и еще сорок символов, чтобы хватило на две части\n".replace("ов, ч", "ов ч");
     let text = text.as_str();

@@ -341,7 +341,7 @@ async fn a_cut_whose_receipt_cannot_be_created_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_cut_stops_when_the_client_disconnects_and_sets_its_receipt_to_failed() {
+async fn if_the_client_disconnects_the_cut_stops_and_its_receipt_is_set_to_failed() {
     let cutter = Cutter::new(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call, 2).await;
@@ -430,7 +430,7 @@ async fn a_compressed_cut_that_fails_sends_a_truncated_gzip_stream() {
 }
 
 #[tokio::test]
-async fn the_routes_rows_columns_and_fields_create_no_receipt() {
+async fn requests_for_rows_columns_and_fields_create_no_receipt() {
     let cutter = Cutter::new("id,naïve,id\n1,a,x\n2,,\n\n3,\"c\nd\"\n").await;
     let call = |tail: &str| get(&format!("{}/{tail}", cutter.path));
     let columns = cutter.send(call("columns")).await.expect(200).json();

@@ -355,7 +355,7 @@ async fn the_scrub_adds_missing_digests_to_the_sidecar() {
 }
 
 #[tokio::test]
-async fn later_scrubs_complete_a_repair_that_failed_at_any_call() {
+async fn if_any_call_of_a_repair_fails_later_scrubs_complete_the_repair() {
     let broken = break_every_call(
         async || {
             let scene = Scene::new("a,b\n1,2\n").await;

@@ -208,7 +208,7 @@ async fn reads_support_ranges_and_conditions_and_can_fail() {
 }
 
 #[tokio::test]
-async fn parts_before_the_last_must_have_equal_lengths_of_at_least_the_minimum_and_the_last_is_not_longer() {
+async fn only_the_last_part_may_be_shorter_than_the_other_parts_or_than_the_minimum() {
     for (lengths, accepted) in [
         (&[4, 4, 2][..], true),
         (&[2], true),
@@ -272,7 +272,7 @@ async fn a_peek_does_not_consume_the_body() {
 }
 
 #[tokio::test]
-async fn queue_messages_wait_and_are_delivered_once_or_twice() {
+async fn queue_messages_wait_until_a_test_delivers_them_once_or_twice() {
     let app = TestApp::new();
     let user = Principal::user(UserId::parse("1").unwrap());
     let operation = Entry::new(&app, Some(&user), Action::View, &Default::default());
@@ -334,7 +334,7 @@ fn request_helpers_set_the_content_headers_and_response_helpers_check_status_and
     assert_eq!(response.expect(404).expect_problem(404, "not_found")["detail"], "No.");
 }
 
-/// Inserts a consistent file and its object.
+/// Inserts a file. Its row, its quota and its object agree.
 fn plant_file(app: &TestApp) {
     let facts = app.objects.plant("uploads/a", "a\n1\n");
     app.database.execute(&format!(

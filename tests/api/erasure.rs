@@ -103,7 +103,7 @@ async fn permanent_deletion_erases_every_text_about_a_person() {
 }
 
 #[tokio::test]
-async fn the_sweep_erases_texts_in_receipts_and_the_audit_log_and_looks_again_after_a_day() {
+async fn the_sweep_erases_texts_in_receipts_and_in_the_audit_log_and_repeats_this_after_a_day() {
     let scene = Scene::new().await;
     scene.delete(&scene.child).await;
     scene.delete(&scene.file).await;
@@ -119,7 +119,7 @@ async fn the_sweep_erases_texts_in_receipts_and_the_audit_log_and_looks_again_af
     assert_eq!((run().await, run().await), (2, 0));
     assert_eq!(scene.app.database.value(texts), 0);
     assert_eq!(scene.app.database.value("SELECT count(*) AS n FROM erasures WHERE next_at IS NULL"), 2);
-    assert_eq!(scene.app.database.row_counts()["cuts"], 3, "the receipts stay with their counts");
+    assert_eq!(scene.app.database.row_counts()["cuts"], 3, "the receipts and their counts stay");
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn the_texts_in_many_rows_of_one_file_are_erased_in_several_runs() {
 }
 
 #[tokio::test]
-async fn files_in_the_trash_keep_their_names_until_the_sweep_deletes_them_permanently() {
+async fn files_in_the_trash_keep_their_names_until_the_sweep_permanently_deletes_the_files() {
     let scene = Scene::new().await;
     for id in [&scene.child, &scene.file] {
         scene.send(delete(&format!("/api/files/{id}"))).await.expect(200);

@@ -94,7 +94,8 @@ async fn break_request(
     .await
 }
 
-/// Injects each fault into each call of an upload of `bytes`. Returns how often the upload was sent with a fault.
+/// Injects each fault into each call of an upload of `bytes`. Asserts that the file is complete or absent afterwards.
+/// Returns how often the upload was sent with a fault.
 async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
     break_request(
         async |_, _| {},
@@ -121,7 +122,7 @@ async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
             }
             sweep_up(app, case).await;
             let after = scene.listed(app).await;
-            assert_eq!(new_files(after.clone()), before, "{case}: the sweep changed the list of files");
+            assert_eq!(new_files(after.clone()), before, "{case}: the sweeps changed the list of files");
             for file in after {
                 let expected = if file["id"] == scene.kept["id"] { CSV } else { bytes };
                 let path = format!("/api/files/{}", file["id"].as_str().unwrap());
@@ -157,7 +158,7 @@ async fn the_sweep_deletes_the_object_of_a_body_that_failed_after_its_last_byte(
     app.assert_consistent();
     assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0, "no quota stays reserved");
     app.sweep(app.now()).await.unwrap();
-    assert_eq!(app.objects.keys(), before, "the next sweep deletes the object");
+    assert_eq!(app.objects.keys(), before, "the next run of the sweeps deletes the object");
     sweep_up(&app, "a failed body").await;
     assert_eq!(app.database.row_counts()["gc_queue"], 0);
     scene.send(&app, upload("a.csv", bytes)).await.expect(201);
@@ -249,7 +250,7 @@ async fn change_survives(
             }
             assert!(is_done(app), "{case}");
             sweep_up(app, case).await;
-            assert!(is_done(app), "{case}: the sweep reverted the change");
+            assert!(is_done(app), "{case}: the sweeps reverted the change");
             let audit = "SELECT count(*) AS n FROM file_access_logs WHERE success = 1 AND action <> 'upload'";
             let done = app.database.value(audit).as_u64().unwrap();
             let prepared = app.database.value(
@@ -336,7 +337,7 @@ async fn a_patch_is_applied_once_after_any_fault() {
 }
 
 #[tokio::test]
-async fn later_sweeps_complete_a_sweep_that_failed_at_any_call() {
+async fn later_runs_of_the_sweeps_finish_the_work_of_a_run_that_failed_at_any_call() {
     let broken = break_every_call(
         async || {
             let (app, scene) = Scene::new().await;

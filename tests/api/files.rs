@@ -21,8 +21,8 @@ fn digest_of(bytes: &[u8]) -> String {
 /// the request.
 pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<String, u64>, case: &str) {
     let mut now = app.database.row_counts();
-    // The refused request may have created the user's rows in `quotas` and `usage`. `assert_consistent` and a query
-    // below check their values.
+    // The refused request may have created the user's rows in `quotas` and `usage`. `assert_consistent` and the query
+    // below check the values in these rows.
     for table in ["quotas", "usage"] {
         now.insert(table.to_owned(), before[table]);
     }
@@ -105,7 +105,7 @@ async fn all_aliases_of_the_upload_route_work() {
 }
 
 #[tokio::test]
-async fn a_refused_upload_leaves_no_row_no_object_and_no_quota() {
+async fn a_refused_upload_leaves_no_row_and_no_object_and_uses_no_quota() {
     let named = |name: &'static str| upload(name, CSV);
     let with = |name: &'static str, value: &str| upload("a.csv", CSV).header(name, value);
     let typed = |name: &'static str, declared: &'static str, bytes: &'static [u8]| {

@@ -77,7 +77,7 @@ async fn a_file_over_5_mib_in_a_form_is_stored_in_parts_of_5_mib() {
 }
 
 #[tokio::test]
-async fn a_refused_form_leaves_no_row_no_object_and_no_quota() {
+async fn a_refused_form_leaves_no_row_no_object_and_no_used_or_reserved_bytes() {
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
     let file = || Form::default().file("a.csv", CSV);
     let digest = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
@@ -120,7 +120,7 @@ async fn a_refused_form_leaves_no_row_no_object_and_no_quota() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_longer_than_announced_is_refused_as_too_large() {
+async fn a_file_over_the_limit_is_refused_even_if_the_request_announces_a_shorter_form() {
     let app = TestApp::with(&[("MAX_FILE_SIZE", "1024")]);
     let token = app.user("ada");
     let before = app.database.row_counts();

@@ -169,7 +169,7 @@ async fn the_named_repairs_remove_the_violations() {
 }
 
 #[tokio::test]
-async fn the_self_check_accepts_backups_and_imports_and_the_sidecars_of_kept_or_queued_attempts() {
+async fn the_self_check_accepts_backups_imports_and_each_sidecar_whose_attempt_is_kept_or_queued() {
     let app = populated().await;
     let attempt = |status: &str| {
         let sql = format!("SELECT attempt FROM files WHERE lifecycle_status = '{status}'");
@@ -226,7 +226,7 @@ async fn a_large_state_is_checked_completely_in_bounded_pages() {
 }
 
 #[tokio::test]
-async fn an_invalid_cursor_is_refused_and_a_failed_store_gives_no_result() {
+async fn an_invalid_cursor_is_refused_and_the_self_check_is_unavailable_if_the_store_fails() {
     let app = populated().await;
     let check =
         |cursor: Value| post_json("/api/admin/fsck", &json!({"cursor": cursor})).bearer(OPERATOR_TOKEN);
@@ -237,11 +237,12 @@ async fn an_invalid_cursor_is_refused_and_a_failed_store_gives_no_result() {
 }
 
 #[tokio::test]
-async fn an_object_deleted_after_it_was_listed_is_no_violation() {
+async fn an_object_that_is_deleted_after_it_was_listed_is_no_violation() {
     let app = populated().await;
     app.advance(TimeDelta::hours(25));
     app.objects.plant("uploads/gone", "x");
-    // The self-check cannot read the object again to confirm the violation, so it responds with a problem.
+    // After the list, the self-check calls `head` for the object to confirm the violation. This call fails, so the
+    // self-check responds with a problem.
     app.faults.inject(Fault::Failed, On::objects().method("head").prefix("uploads/gone"), 1);
     let body = json!({"deep": true});
     let response = app.send(post_json("/api/admin/fsck", &body).bearer(OPERATOR_TOKEN)).await;

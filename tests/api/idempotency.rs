@@ -16,8 +16,8 @@ use crate::support::{Fault, On, TestApp, TestBody};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// A request that may have a key: the name of the case, a function that makes the request from the path of the file,
-/// and whether the file is in the trash before the request.
+/// A request that may have a key. The items are: (1) the name of the case; (2) a function that makes the request from
+/// the path of the file; (3) whether the file is in the trash before the request.
 struct Case(&'static str, fn(&str) -> Call, bool);
 
 impl Case {

@@ -87,7 +87,7 @@ async fn a_file_that_cannot_be_profiled_is_left_to_the_sweep_and_the_log_says_wh
 }
 
 #[tokio::test]
-async fn a_crash_in_one_job_keeps_the_outcomes_of_the_jobs_before_it() {
+async fn if_a_job_crashes_the_outcomes_of_the_finished_jobs_are_kept() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a\n1\n").await;
@@ -129,7 +129,7 @@ async fn a_full_batch_stays_within_the_budget_of_one_event() {
 }
 
 #[tokio::test]
-async fn messages_that_cannot_be_requeued_are_retried() {
+async fn messages_that_cannot_be_sent_as_new_messages_are_retried_by_the_queue() {
     let app = TestApp::new();
     app.faults.always(Fault::Failed, On::queue());
     let outcomes = app.do_jobs((0..6).map(|_| learn(&app)).collect()).await;
@@ -145,7 +145,7 @@ fn no_two_jobs_share_a_name() {
 }
 
 #[tokio::test]
-async fn a_message_from_an_older_version_is_recorded() {
+async fn the_audit_entry_in_a_message_from_an_older_version_is_written() {
     let app = TestApp::new();
     let id = app.fresh_id::<AttemptId>();
     let message = json!({"job": "record_read", "operation": {

@@ -15,7 +15,7 @@ use crate::support::{Fault, On, TestApp, TestBody};
 
 const KEY: &str = "5f1c2a44-4d8d-4a5e-a8a1-6f1f5d1f2c11";
 
-/// A name, and a request that creates an upload of 100 bytes.
+/// The name of a case, and a function that returns a request. The request creates an upload of 100 bytes.
 type Creation = (&'static str, fn() -> Call);
 
 const CREATIONS: [Creation; 3] = [
@@ -132,7 +132,7 @@ async fn a_repeated_creation_whose_response_was_lost_returns_the_current_offset(
 }
 
 #[tokio::test]
-async fn a_key_used_for_another_creation_is_refused() {
+async fn a_key_that_was_used_for_another_creation_is_refused() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     scene.keyed(tus::create(100)).await.expect(201);
@@ -146,7 +146,7 @@ async fn a_key_used_for_another_creation_is_refused() {
 }
 
 #[tokio::test]
-async fn one_of_two_concurrent_creations_with_one_key_creates_a_usable_upload() {
+async fn if_two_concurrent_creations_have_the_same_key_exactly_one_creates_a_usable_upload() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
         let scene = Uploader::new(&app);
@@ -232,7 +232,7 @@ async fn a_failed_creation_is_undone_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn responses_to_chunks_parts_and_deletions_are_replayed() {
+async fn the_response_to_a_chunk_or_a_part_or_a_deletion_is_replayed() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let by_tus = scene.begin_by(CREATIONS[0].1()).await;
@@ -319,7 +319,7 @@ async fn a_retried_completion_creates_one_file_after_any_fault() {
 }
 
 #[tokio::test]
-async fn a_repeat_continues_a_creation_that_hangs_longer_than_its_lease() {
+async fn a_repeat_continues_a_creation_that_hangs_longer_than_the_lease_of_its_key() {
     let bytes = csv(100);
     let app = Uploader::app();
     let scene = Uploader::new(&app);

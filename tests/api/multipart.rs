@@ -72,7 +72,7 @@ async fn parts_in_any_order_make_a_file_that_is_verified_later() {
 }
 
 #[tokio::test]
-async fn a_wrong_part_or_part_list_is_refused_with_a_reason() {
+async fn a_wrong_part_and_a_wrong_list_of_parts_are_refused_with_a_reason() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let bytes = csv(2 * PART + 5);
@@ -292,7 +292,7 @@ async fn an_upload_in_parts_succeeds_after_any_fault_if_the_client_retries() {
 }
 
 #[tokio::test]
-async fn an_abort_after_an_interrupted_completion_leaves_no_temporary_row_or_object() {
+async fn an_abort_after_an_interrupted_completion_leaves_no_temporary_row_and_no_temporary_object() {
     let bytes = csv(2 * PART);
     for nth in 1..=3 {
         let app = Uploader::app();

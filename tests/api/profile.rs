@@ -89,7 +89,7 @@ async fn the_sweep_queues_files_without_a_profile() {
 }
 
 #[tokio::test]
-async fn a_background_pass_in_steps_gives_the_same_profile_and_leaves_no_temporary_object() {
+async fn a_background_pass_in_steps_makes_the_same_profile_as_an_upload_and_leaves_no_temporary_object() {
     let app = TestApp::new();
     let token = app.user("ada");
     let csv = sorted_csv();
@@ -332,7 +332,7 @@ async fn an_estimate_has_the_byte_counts_of_the_cut() {
 }
 
 #[tokio::test]
-async fn a_truncated_object_breaks_a_cut_that_skips_zones() {
+async fn a_cut_that_skips_zones_fails_if_the_object_cannot_be_read_to_its_end() {
     let csv = sorted_csv();
     let cutter = Cutter::new(csv.clone()).await;
     let key = cutter.app.objects.keys().into_iter().find(|key| key.ends_with(".csv")).unwrap();

@@ -47,7 +47,7 @@ async fn every_route_refuses_parameters_that_its_description_does_not_name() {
 }
 
 #[tokio::test]
-async fn every_route_accepts_the_parameters_that_its_description_names() {
+async fn routes_accept_the_parameters_that_their_descriptions_name_and_refuse_a_repeated_parameter() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;

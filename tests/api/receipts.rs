@@ -35,7 +35,7 @@ async fn a_receipt_counts_every_row_and_byte() {
 }
 
 #[tokio::test]
-async fn a_receipt_is_running_until_the_last_byte_is_ready() {
+async fn a_receipt_has_the_status_running_until_the_last_byte_is_ready() {
     let cutter = Cutter::new(super::form::long_csv(2 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     let (parts, body) = cutter.app.respond(call).await;
@@ -79,7 +79,7 @@ async fn a_complete_cut_counts_as_a_read_of_its_file() {
 }
 
 #[tokio::test]
-async fn a_receipt_is_visible_only_to_its_owner_and_is_kept_when_the_file_is_deleted() {
+async fn only_the_owner_can_read_a_receipt_and_the_receipt_stays_when_the_file_is_deleted() {
     let cutter = Cutter::new("a\n1\n").await;
     let response = cutter.query("").await.expect(200);
     let bob = cutter.app.user("bob");

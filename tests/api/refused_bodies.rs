@@ -18,7 +18,7 @@ enum Read {
     Everything,
 }
 
-/// Returns a PNG image of several pieces.
+/// Returns several pieces of bytes that begin like a PNG image.
 fn png() -> Vec<u8> {
     let length = 5 * PIECE_BYTES + 100;
     b"\x89PNG\r\n\x1a\n".iter().chain([1].iter().cycle()).take(length).copied().collect()
@@ -44,7 +44,7 @@ fn sized(call: Call, bytes: &[u8]) -> Call {
 }
 
 #[tokio::test]
-async fn a_body_refused_for_its_content_is_read_to_its_end() {
+async fn a_body_that_is_refused_for_its_content_is_read_to_its_end() {
     let app = TestApp::new();
     app.user("ada");
     let call = sized(upload("a.csv", b"".as_slice()).without("content-length"), &png());
@@ -64,7 +64,7 @@ async fn a_body_that_exceeds_the_quota_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_part_refused_for_its_content_is_read_to_its_end() {
+async fn a_part_that_is_refused_for_its_content_is_read_to_its_end() {
     let app = TestApp::new();
     let token = app.user("ada");
     let begin = post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": png().len()}));

@@ -56,14 +56,14 @@ async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
         cutter.send(get(&format!("/api/cuts/{}", saved["cutId"].as_str().unwrap()))).await.expect(200).json();
     assert_eq!((&receipt["cut"]["complete"], &receipt["cut"]["checksum"]), (&json!(true), &file["checksum"]));
 
-    // Applying the recipe again gives the same bytes.
+    // A cut with the stored recipe gives the same bytes.
     let again = cutter.body(kept["recipe"]["cut"].clone()).await.expect(200);
     assert_eq!(again.body, bytes);
     cutter.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn a_saved_cut_supports_all_operations_of_a_file() {
+async fn a_saved_cut_can_be_cut_listed_and_deleted_like_any_other_file() {
     let cutter = Cutter::new(FLIGHTS).await;
     let first = save(
         &cutter,
@@ -129,7 +129,7 @@ async fn children_are_listed_in_pages() {
 }
 
 #[tokio::test]
-async fn a_refused_save_leaves_no_file_no_object_and_no_quota() {
+async fn a_refused_save_leaves_no_file_no_object_and_no_reservation() {
     let over_quota = &[("DEFAULT_QUOTA_BYTES", "50")][..];
     let cases = [
         (&[][..], json!({"outputFormat": "json"}), 400, "bad_request"),
@@ -185,7 +185,8 @@ async fn a_save_whose_source_cannot_be_read_to_its_end_leaves_a_failed_receipt_a
     assert_eq!(cutter.receipts()[0]["status"], "failed");
 }
 
-/// Asserts that there is one file with its object and its quota, as before the save.
+/// Asserts that the state is the same as before the save: there is one file with its object, and the quota counts only
+/// this file.
 fn assert_unchanged(app: &TestApp, case: &str) {
     app.assert_consistent();
     let kept = app.database.rows("SELECT file_size FROM files");

@@ -15,8 +15,8 @@ async fn scrub(app: &TestApp) -> SweepRun {
     app.run_sweep("scrub").await.unwrap().runs.swap_remove(0)
 }
 
-/// Returns an application with one file that is due for the scrub, the token of its owner, the path of the file, and
-/// its object key.
+/// Creates an application with one file that is due for the scrub. Returns four items: the application, the token of
+/// the file's owner, the path of the file, and the object key of the file.
 async fn with_a_file_due(variables: &[(&str, &str)], bytes: &str) -> (TestApp, String, String, String) {
     let app = TestApp::with(variables);
     let token = app.user("ada");
@@ -110,7 +110,7 @@ async fn the_next_scrub_reads_the_file_of_a_resolved_finding() {
     }
     app.send(get(&path).bearer(&token)).await.expect(200);
 
-    // The file was not repaired.
+    // The file was not repaired, so the next scrub finds the damage again.
     assert_eq!(scrub(&app).await.changed, 1);
     app.send(get(&path).bearer(&token)).await.expect_problem(500, "integrity_error");
     assert_eq!((findings(&app, "").await.len(), findings(&app, "?open=false").await.len()), (1, 2));
@@ -191,7 +191,7 @@ async fn unreadable_bytes_are_reported_and_read_again_the_next_day() {
     assert_eq!(scrub(&app).await.details["unreadable"], 1);
     app.faults.inject(Fault::Failed, On::objects().method("get"), 1);
     app.advance(TimeDelta::days(1));
-    assert_eq!(scrub(&app).await.details["unreadable"], 1, "the store lists the object, but cannot read it");
+    assert_eq!(scrub(&app).await.details["unreadable"], 1, "the store can read only the metadata");
     assert_eq!(findings(&app, "").await.len(), 1);
     app.objects.plant(&key, CSV);
     assert_eq!(
@@ -312,7 +312,7 @@ async fn with_an_invalid_cursor_the_scrub_reads_the_file_from_its_first_byte() {
 }
 
 #[tokio::test]
-async fn if_any_call_of_a_scrub_fails_later_scrubs_complete_its_work() {
+async fn later_scrubs_complete_the_work_of_a_scrub_in_which_a_call_failed() {
     let broken = break_every_call(
         async || {
             let app = TestApp::with(&[("SCRUB_BYTES_PER_RUN", "20")]);

@@ -211,7 +211,7 @@ async fn a_file_name_cannot_change_the_structure_of_a_header() {
 }
 
 #[tokio::test]
-async fn tokens_keys_and_contents_are_not_logged() {
+async fn the_log_contains_no_tokens_no_keys_and_no_cells() {
     let (app, ada, bob, adas) = with_adas_file().await;
     let secret_cell = "cell-that-nobody-should-see";
     app.upload(&ada, "a.csv", format!("a\n{secret_cell}\n")).await;
@@ -265,7 +265,7 @@ async fn a_valid_request_id_is_returned_and_an_invalid_request_id_is_replaced() 
 }
 
 #[tokio::test]
-async fn every_route_responds_to_an_invalid_request_with_a_problem_document() {
+async fn every_route_returns_a_problem_document_for_an_invalid_request() {
     let (app, ada, _, adas) = with_adas_file().await;
     for operation in operations() {
         let id = id_for(&operation, &adas);

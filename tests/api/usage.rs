@@ -246,8 +246,8 @@ fn longest_rows(app: &TestApp) -> Map<String, Value> {
     longest
 }
 
-/// The maximum number of bytes in a row, for each table that requests can fill. `docs/operations.md` has the same
-/// table.
+/// The names of the database tables that the test below fills, each with the maximum number of bytes in a row.
+/// `docs/operations.md` has the same maxima.
 const BYTES: [(&str, u64); 15] = [
     ("users", 600),
     ("refresh_tokens", 400),
@@ -331,7 +331,7 @@ async fn the_longest_accepted_values_make_rows_within_the_limits() {
         let bytes = longest[table].as_u64().unwrap_or_else(|| panic!("{table} has no row"));
         assert!((1..=most).contains(&bytes), "a row of {table} has {bytes} bytes, more than {most}");
     }
-    // Operators and background work fill the tables in `others`. The service never writes to the tables in `unused`.
+    // This test does not check the rows of the tables in `others`. The service never writes to the tables in `unused`.
     let others = ["erasures", "findings", "jobs", "sweep_cursors", "sweep_runs"];
     let unused = ["migration_batches", "migration_ledger", "outbox"];
     let known: Vec<_> = BYTES.iter().map(|(table, _)| *table).chain(others).chain(unused).collect();

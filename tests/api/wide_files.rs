@@ -24,7 +24,7 @@ fn occupy(app: &TestApp, bytes: usize) -> Lease {
 }
 
 #[tokio::test]
-async fn an_upload_goes_on_without_a_profiler_that_gets_no_memory() {
+async fn an_upload_continues_without_a_profiler_if_the_profiler_gets_no_memory() {
     let long_record = format!("a,b\n1,\"{}\"\n", "x".repeat(1 << 20));
     for csv in [wide_csv(20_000), long_record] {
         let app = TestApp::new();
@@ -81,7 +81,7 @@ async fn a_request_for_a_wide_file_waits_for_memory_and_then_gets_503() {
 }
 
 #[tokio::test]
-async fn a_header_that_only_another_delimiter_makes_wide_leases_memory_too() {
+async fn a_header_that_is_wide_only_with_another_delimiter_also_leases_memory() {
     let app = TestApp::new();
     let token = app.user("ada");
     let csv = wide_csv(20_000).replace(',', ";");

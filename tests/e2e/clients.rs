@@ -28,7 +28,7 @@ fn an_upload_that_ends_before_its_announced_length_stores_nothing() {
 }
 
 #[test]
-fn an_upload_that_is_still_running_when_it_is_swept_stores_nothing() {
+fn a_running_upload_that_a_sweep_ends_stores_nothing() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(11, 2 << 20, 0).0;

@@ -233,7 +233,8 @@ pub fn sweep_away_what_is_left(server: &Server) {
 
 /// Like [`sweep_away_what_is_left`], but for attempts that are abandoned after `hours` hours.
 pub fn sweep_away_after(server: &Server, hours: u64) {
-    // The first run deletes the objects of abandoned attempts; the second run deletes them again 24 hours later.
+    // The first run deletes the objects of abandoned attempts. After 24 hours, these objects are due again, and the
+    // second run deletes them once more.
     server.sweep_after_hours(hours);
     let state = server.state();
     assert_eq!(state.objects(), state.referenced_objects(), "after the first run");

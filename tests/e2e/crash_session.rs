@@ -3,9 +3,9 @@
 //! the rest of the bytes, and gets its file.
 //!
 //! The test finds the steps by tracing one upload, as in [`super::crash`]. It does not assume which calls a session
-//! makes, when the session makes them, or how long the parts are. A call that changes rows is synchronous. So before
-//! a call of this kind, the whole process waits until the test kills the process. As in a real crash, data are lost if
-//! the runtime has not made them durable before the kill.
+//! makes, when the session makes them, or how long the parts are. A call that changes rows is synchronous. If the crash
+//! point is before a synchronous call, the whole process waits until the test kills the process. As in a real crash,
+//! data are lost if the runtime has not made them durable before the kill.
 
 use super::crash::{kill_during, sweep_away_after};
 use super::http::{Call, Client, Response, sha256_hex};

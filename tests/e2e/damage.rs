@@ -1,8 +1,8 @@
 //! Damaged bytes, concurrent sweeps, and messages that are delivered twice.
 //!
 //! The first test changes stored bytes directly on disk. If the runtime can detect the change, no client gets the
-//! changed bytes as a complete 200. The scrub and the self-check find every change. After the scrub has found a change,
-//! no client gets the changed bytes.
+//! changed bytes in a complete response with status 200. The scrub and the self-check find every change. After the
+//! scrub has found a change, no client gets the changed bytes.
 
 use cutty::sweeps::SWEEPS;
 use std::fs;
@@ -60,7 +60,7 @@ fn damage_of_a_blob_is_found_and_the_blob_is_not_sent_after_that() {
                 assert_eq!(
                     digest,
                     fine.header("repr-digest"),
-                    "the digest must be that of the original bytes"
+                    "the digest must be the digest of the original bytes"
                 );
             }
             Ok(response) => {

@@ -1,10 +1,11 @@
 //! The checksum of an upload is its SHA-256 for all lengths, in particular near the boundaries of hash blocks and
 //! buffers.
 //!
-//! The full list has every length from 1 to 4,100 bytes, the lengths within 2 bytes of a multiple of 64 KiB up to
-//! 1 MiB, and 1,000 random lengths up to 1 MiB, which come from a seed. With `LONG=1`, the test uses the full list. By
-//! default, the test leaves out nine of ten random lengths. It also leaves out the lengths up to 4,100 bytes that are
-//! not within 2 bytes of a multiple of 64 bytes, the length of a SHA-256 block.
+//! With `LONG=1`, the test uses the full list of lengths: every length from 1 to 4,100 bytes; the lengths within 2
+//! bytes of a multiple of 64 KiB, up to 1 MiB; and 1,000 random lengths up to 1 MiB, which come from a seed.
+//!
+//! By default, the test uses a shorter list. This list has only one of ten random lengths. Of the lengths up to 4,100
+//! bytes, it has only those within 2 bytes of a multiple of 64 bytes. A SHA-256 block has 64 bytes.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -44,7 +44,7 @@ fn an_upload_during_which_the_disk_becomes_full_leaves_nothing() {
         "the list has a file that was not stored"
     );
 
-    // The next upload begins on a full disk. The first upload has freed its space, so the disk is filled again first.
+    // The next upload begins on a full disk. The failed upload has freed its space, so the test fills the disk again.
     fill(&filler);
     let response = user.send(upload_call("late.csv", &kept_bytes).within(Duration::from_secs(20)));
     assert!(!response.is_ok_and(|response| response.status == 201), "an upload succeeded on a full disk");
@@ -58,7 +58,7 @@ fn an_upload_during_which_the_disk_becomes_full_leaves_nothing() {
 }
 
 #[test]
-fn an_upload_over_the_file_size_limit_of_the_system_leaves_nothing() {
+fn an_upload_that_exceeds_the_file_size_limit_of_the_operating_system_leaves_nothing() {
     require("prlimit", "apt-get install util-linux");
     let server = super::server::exclusive();
     let user = server.user();
@@ -66,7 +66,7 @@ fn an_upload_over_the_file_size_limit_of_the_system_leaves_nothing() {
     let kept = user.upload("kept.csv", &kept_bytes)["id"].as_str().unwrap().to_owned();
 
     let mut slow = begin_upload(&server, &user, "limited");
-    // The databases are already longer than this limit. Writes after the limit fail or end the process.
+    // The databases are already longer than this limit. Writes beyond the limit fail or end the process.
     let limit = Command::new("prlimit")
         .arg("--fsize=65536")
         .args(["--pid", &server.worker_pid().to_string()])

@@ -197,8 +197,8 @@ impl Client {
         self.ask(Call::post(path, body.as_bytes()).header("content-type", "application/json"))
     }
 
-    /// Opens a connection and writes the request line and the common headers, but does not end the headers. Tests use
-    /// this connection for clients that break the protocol.
+    /// Opens a connection and writes the request line and the common headers, but does not end the headers. The
+    /// caller writes the rest of the request, and may break the protocol.
     pub fn raw(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

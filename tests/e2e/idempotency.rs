@@ -1,5 +1,5 @@
-//! Requests with an `Idempotency-Key` and the real database, which writes the effect and the key in one batch. The
-//! process is killed with `kill -9`.
+//! Tests of requests with an `Idempotency-Key`, with the real database. The database writes the effect and the key in
+//! one batch. The process is killed with `kill -9`.
 
 use super::crash::{crash_at, traced_calls};
 use super::http::{Call, Response, upload_call};
@@ -16,7 +16,7 @@ fn is_replay(response: &Response) -> bool {
 }
 
 #[test]
-fn a_repeated_request_is_replayed_and_another_request_with_its_key_is_refused() {
+fn a_repeated_request_is_replayed_and_another_request_with_the_same_key_is_refused() {
     let server = shared();
     let user = server.user();
     let path = format!("/api/files/{}", user.upload("a.csv", CSV)["id"].as_str().unwrap());

@@ -9,8 +9,9 @@ use super::samples::Orders;
 /// second time when the whole body is stored.
 const PEEKED_BYTES: u64 = 256 << 10;
 
-/// Maximum number of bytes that a cut of a sorted range reads only to complete digest blocks. This cut reads two byte
-/// ranges. The first byte range is extended at its end, and the second byte range is extended at both ends.
+/// A cut always reads whole digest blocks. This is the maximum number of extra bytes that a cut with a filter on a
+/// sorted column reads for this reason. The cut reads two byte ranges. The first byte range is extended at its end, and
+/// the second byte range is extended at both ends.
 const EXTENDED_BYTES: u64 = 3 * (256 << 10);
 
 #[test]
@@ -45,7 +46,7 @@ fn each_byte_of_an_upload_after_its_first_piece_enters_wasm_once() {
 }
 
 #[test]
-fn a_cut_reads_only_the_zones_that_can_match_and_reads_them_once() {
+fn a_cut_reads_only_zones_that_can_match_and_reads_each_such_zone_once() {
     let metered = metered();
     let (user, large) = (&metered.user, &metered.large);
     // Returns the number of rows of a cut, and the number of bytes that its response reports as read.

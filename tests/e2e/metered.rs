@@ -1,5 +1,5 @@
-//! A server for one test at a time, so that the counters of its isolate show only that test. The server stores a large
-//! file.
+//! A server that runs one test at a time, so that the counters of its isolate show only the work of that test. The
+//! server stores a large file.
 
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use super::http::{Call, Client};
 use super::samples::Orders;
 use super::server::{Entry, Server};
 
-/// Size of the large file: 300 times the memory that a stream may use.
+/// Size of the large file, in bytes: more than twice the memory of an isolate (128 MiB).
 const LARGE_BYTES: usize = 300_000_000;
 
 const LARGE_SEED: u64 = 8;
@@ -32,7 +32,8 @@ pub struct Large {
 }
 
 impl Large {
-    /// Returns the lines of `rows` rows from row `first` on, counted from 0.
+    /// Returns `rows` rows of the file, one line for each row. The first returned row has the number `first`. Rows are
+    /// counted from 0.
     pub fn lines(&self, first: u64, rows: usize) -> Vec<String> {
         let mut orders = Orders::after(LARGE_SEED, first);
         let mut csv = Vec::new();

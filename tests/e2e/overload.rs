@@ -1,7 +1,7 @@
-//! Many requests at the same time, some of them by clients that stall: the isolate's memory stays bounded, and every
-//! client that reads and writes is served.
+//! Sends many requests at the same time. Some of the clients stall. The isolate's memory must stay bounded, and every
+//! client that reads and writes must be served.
 //!
-//! By default a run has a quarter of the full size; with `LONG=1` it has the full size.
+//! By default a run has a quarter of the full size. With `LONG=1`, a run has the full size.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -38,6 +38,7 @@ struct Load {
     cuts: usize,
     uploads: usize,
     pages: usize,
+    wide: usize,
 }
 
 impl Load {
@@ -50,6 +51,7 @@ impl Load {
             cuts: 50,
             uploads: 50,
             pages: 100,
+            wide: 20,
         };
         if std::env::var_os("LONG").is_some() {
             return full;
@@ -62,6 +64,7 @@ impl Load {
             cuts: full.cuts / 4,
             uploads: full.uploads / 4,
             pages: full.pages / 4,
+            wide: full.wide / 4,
         }
     }
 }
@@ -168,6 +171,24 @@ fn page(user: &Client, file: &str, number: usize) {
     ask(user, || Call::get(&path)).expect(200);
 }
 
+/// Returns a file with 20,000 columns and ten rows.
+fn wide_file() -> Vec<u8> {
+    let names: Vec<String> =
+        (0..20_000).map(|column| format!("a rather long name of column {column}")).collect();
+    format!("{}\n{}", names.join(","), (vec!["7"; 20_000].join(",") + "\n").repeat(10)).into_bytes()
+}
+
+/// Uploads a file with many columns, and cuts it. Its header takes several mebibytes.
+fn wide(user: &Client, bytes: &[u8]) {
+    let uploaded = ask(user, || {
+        Call::post("/api/files", bytes).header("content-type", "text/csv").header("x-file-name", "wide.csv")
+    });
+    let id = uploaded.expect(201).json()["file"]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/files/{id}/cut?%231__eq=7&columns=%2320000,%231");
+    let cut = ask(user, || Call::get(&path)).expect(200);
+    assert_eq!(cut.body.iter().filter(|byte| **byte == b'\n').count(), 1 + 10);
+}
+
 fn isolate(server: &Server) -> Value {
     server.operator().ask(Call::get("/api/admin/isolate")).expect(200).json()
 }
@@ -233,6 +254,7 @@ fn bare(load: &Load) -> u64 {
 /// `/health` took to respond.
 fn run(load: &Load, server: &Server, user: &Client, file: &str, chunked: &[u8]) -> Duration {
     let is_over = AtomicBool::new(false);
+    let (wide_file, is_over) = (&wide_file(), &is_over);
     thread::scope(|scope| {
         let health = scope.spawn(|| {
             let client = Client::new(server.port);
@@ -249,12 +271,13 @@ fn run(load: &Load, server: &Server, user: &Client, file: &str, chunked: &[u8]) 
             scope.spawn(|| stall(user));
         }
         for _ in 0..load.stalled_cuts {
-            scope.spawn(|| stall_reading(user, file, &is_over));
+            scope.spawn(|| stall_reading(user, file, is_over));
         }
         let mut served = Vec::new();
         served.extend((0..load.saves).map(|number| scope.spawn(move || save(user, file, number))));
         served.extend((0..load.cuts).map(|number| scope.spawn(move || cut(user, file, number))));
         served.extend((0..load.uploads).map(|_| scope.spawn(move || upload(user, chunked))));
+        served.extend((0..load.wide).map(|_| scope.spawn(move || wide(user, wide_file))));
         served.extend((0..load.pages).map(|number| scope.spawn(move || page(user, file, number))));
         let failed = served.into_iter().map(thread::ScopedJoinHandle::join).filter(Result::is_err).count();
         is_over.store(true, Ordering::SeqCst);

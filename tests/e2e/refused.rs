@@ -40,7 +40,7 @@ fn tus(call: Call) -> Call {
 }
 
 #[test]
-fn a_refused_long_body_always_gets_a_response() {
+fn a_request_whose_long_body_is_refused_always_gets_the_problem() {
     let server = Server::start(Entry::Product, &[("DEFAULT_QUOTA_BYTES", QUOTA_BYTES)]);
     let user = server.user();
     let (png, long) = (png(), csv(BODY_BYTES / 2 * 3));

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::http::Call;
 use super::metered::metered;
 
-/// Maximum number of bytes that are read for a page in addition to its rows: one index stride before and one after
-/// them.
+/// Maximum number of bytes that are read for a page in addition to the rows of the page: 1 MiB before these rows and
+/// 1 MiB after them. The row index has an entry for about each MiB.
 const EXTRA_BYTES: u64 = 2 << 20;
 
 #[test]

@@ -1,4 +1,5 @@
-//! A server for tests: `wrangler dev` with its own port, state and log. It ends when its [`Server`] is dropped.
+//! A server for tests: `wrangler dev` with its own port, state and log. The processes of the server end when its
+//! [`Server`] is dropped.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -135,7 +136,7 @@ impl Server {
         assert_eq!(response.status, 200, "{}", response.text());
     }
 
-    /// Kills the process that runs the Worker, as `kill -9` does, and waits until wrangler has started another.
+    /// Kills the process that runs the Worker, as `kill -9` does, and waits until a new process responds.
     pub fn kill_worker_process(&self) {
         let killed = self.worker_pid();
         assert!(Command::new("kill").args(["-9", &killed.to_string()]).status().unwrap().success());
@@ -214,7 +215,7 @@ impl Server {
         State::copy(&self.folder.join("state"), &self.folder.join("copy"))
     }
 
-    /// Calls `look` repeatedly until it returns a value.
+    /// Calls `look` repeatedly until it returns a value. Panics after [`PATIENCE`]; the message names `awaited`.
     pub fn eventually<T>(&self, awaited: &str, mut look: impl FnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -227,7 +228,7 @@ impl Server {
     }
 
     fn responds(&self) -> bool {
-        // A request sent while the process is replaced may never get a response, but the next one does.
+        // A request that is sent while the process is replaced may never get a response. The next request gets one.
         let call = Call::get("/health").within(Duration::from_millis(500));
         self.client().send(call).is_ok_and(|response| response.status == 200)
     }
@@ -290,18 +291,19 @@ pub fn shared() -> Shared {
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))
 }
 
-/// Maximum number of servers with crash points. A test that kills a process mostly waits until the next process has
-/// started. So there may be more of these servers than cores.
+/// Maximum number of servers with crash points. A test that kills a process spends most of its time waiting for the new
+/// process. So there may be more such servers than cores.
 const CRASHING_SERVERS: usize = 3;
 
-/// Slots for the servers with crash points that no test uses now. At first all slots are empty.
+/// The slots that no test uses now. A slot is empty or contains a server with crash points. At first, all slots are
+/// empty.
 static IDLE: LazyLock<Mutex<Vec<Option<Server>>>> =
     LazyLock::new(|| Mutex::new((0..CRASHING_SERVERS).map(|_| None).collect()));
 
 /// Notified when a slot becomes free.
 static SLOT_FREED: Condvar = Condvar::new();
 
-/// A server for one test, which may kill its process and run its sweeps.
+/// A server that only one test uses. The test may kill the server's process and run its sweeps.
 pub struct Exclusive(Option<Server>);
 
 impl Deref for Exclusive {
@@ -398,7 +400,7 @@ fn write_configuration(entry: Entry, folder: &Path) {
             }
             // Waiting for more messages would only slow the tests down.
             Some("max_batch_timeout") => "max_batch_timeout = 1".to_owned(),
-            // A test that makes a job fail does not wait for minutes.
+            // With the deployed delay, a test that makes a job fail would wait for minutes.
             Some("retry_delay") => "retry_delay = 1".to_owned(),
             Some("migrations_dir") => format!("migrations_dir = {:?}", root().join("migrations")),
             _ => line.to_owned(),

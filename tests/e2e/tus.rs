@@ -1,5 +1,5 @@
-//! Uploads by standard tus clients to workerd: lengths near the length of a part, pauses, a killed server, and two
-//! concurrent writers.
+//! Standard tus clients upload files to workerd. Some files are about as long as one or several parts. Some uploads are
+//! paused, some survive a kill of the server, and one has two concurrent writers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::http::{Call, Client, read_head, sha256_hex};
 use super::samples::Orders;
 use super::server::{Server, exclusive, root, shared};
 
-/// The size of a part, in bytes: the smallest that R2 accepts.
+/// The length of a part, in bytes. It is the minimum length that R2 accepts.
 const PART: usize = 5 << 20;
 
 /// A file on disk to upload. It is removed when this value is dropped.
@@ -214,7 +214,7 @@ fn a_kill_in_the_middle_of_a_request_loses_no_complete_part() {
 }
 
 #[test]
-fn a_new_request_interrupts_a_hanging_client_whose_bytes_are_kept() {
+fn after_a_client_hangs_or_disconnects_another_request_continues_after_the_kept_bytes() {
     let server = shared();
     let user = server.user();
     let bytes = Orders::file(7, 10 * PART, 0).0;

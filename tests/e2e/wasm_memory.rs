@@ -21,7 +21,7 @@ fn id_of(user: &Client, bytes: &[u8]) -> String {
     user.ask(upload_call("sample.csv", bytes)).expect(201).json()["file"]["id"].as_str().unwrap().to_owned()
 }
 
-/// Waits for the metered server and restarts its process, then warms it up.
+/// Waits until no other test uses the metered server. Then restarts the process of the server and warms the process up.
 fn fresh() -> Turn {
     let metered = metered();
     metered.kill_worker_process();

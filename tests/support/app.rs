@@ -60,7 +60,7 @@ impl TestApp {
     }
 
     /// Creates an application with the default configuration, but with upload parts of `bytes` bytes. Its object store
-    /// accepts such short parts, so tests can use small files.
+    /// accepts parts of any length, so tests can use small files.
     pub fn with_parts_of(bytes: u64) -> Self {
         let app = Self::configured(Config { max_chunk_size_bytes: bytes, ..config(&[]) });
         app.objects.set_min_part_bytes(1);
@@ -160,7 +160,8 @@ impl TestApp {
         outcomes.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
-    /// Delivers the waiting messages twice, because a queue may deliver a message more than once.
+    /// Delivers the waiting messages twice, because a queue may deliver a message more than once. Puts the messages
+    /// that must be retried after the second delivery back into the queue and returns their number.
     pub async fn deliver_twice(&self) -> usize {
         self.deliver_times(2).await
     }
@@ -206,10 +207,10 @@ impl Deref for TestApp {
     }
 }
 
-/// Runs `work` once for each [`Fault`] and each call that `work` makes to a port, with the fault injected into the
-/// call.
+/// Runs `work` once for each pair of a [`Fault`] and a call that `work` makes to a port. In this run, the fault is
+/// injected into the call.
 ///
-/// Each run uses a new application from `prepare`. After the run the faults are removed, and `check` inspects the
+/// Each run uses a new application from `prepare`. After the run, the faults are removed, and `check` inspects the
 /// application. The second argument of `check` names the fault and the call. Returns the number of runs, so that a test
 /// can check that `work` made calls.
 pub async fn break_every_call(

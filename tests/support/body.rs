@@ -49,7 +49,7 @@ impl TestBody {
         Self::pieces(pieces)
     }
 
-    /// Creates a body that fails after `after` bytes, as when the sender disconnects.
+    /// Creates a body that fails after `after` bytes, like a body whose sender disconnects.
     pub fn broken(bytes: &[u8], after: usize) -> Self {
         let start = Bytes::copy_from_slice(&bytes[..after]);
         Self::from_results([Ok(start), Err(Problem::new(Code::BadRequest, "The body ended early."))])
@@ -62,7 +62,7 @@ impl TestBody {
         (Self { may_end: Some(may_end.clone()), ..body }, may_end)
     }
 
-    /// Makes each read first yield once to the other tasks. So requests that are polled together take turns after each
+    /// Makes each read first yield once to the other tasks. So the reads of concurrent requests interleave, piece by
     /// piece.
     #[must_use]
     pub fn lingering(self) -> Self {

@@ -240,8 +240,8 @@ impl TestApp {
     }
 }
 
-/// Reads a response body from the object store, then calls `on_transfer_end`. As with the runtime's fixed-length
-/// stream, the transfer breaks unless the body has exactly the announced length.
+/// Reads a response body from the object store, then calls `on_transfer_end`. The transfer breaks unless the body has
+/// exactly the announced length. The runtime's fixed-length stream behaves in the same way.
 async fn read_native_body(native: NativeResponse) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let read = read_segments(native.segments, &mut bytes).await;

@@ -94,7 +94,8 @@ impl Database for MemoryDatabase {
     }
 }
 
-/// Writes the message that D1 gives for an SQLite error, then parses this message as the service parses D1's messages.
+/// Converts an SQLite error into the message that D1 gives for this error. Then parses this message with the same code
+/// with which the service parses the messages of D1.
 fn d1_error(error: &rusqlite::Error) -> DatabaseError {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => "SQLITE_CONSTRAINT",

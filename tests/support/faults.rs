@@ -1,4 +1,4 @@
-//! A log of all calls to ports, and a plan of the faults to inject into them.
+//! A log of all calls to ports, and a plan that says which faults to inject into which calls.
 //!
 //! All doubles of an application share one log and one plan. A test can therefore break the third call of an operation
 //! without knowing to which port this call goes. A test can also repeat the operation and break another call each time.
@@ -168,8 +168,8 @@ impl Faults {
         state.fired = 0;
     }
 
-    /// Sets whether each call first yields once to the other tasks. If the calls yield, the calls of requests that are
-    /// polled together interleave.
+    /// Sets whether each call first yields once to the other tasks. If each call yields, the calls of concurrent
+    /// requests interleave.
     pub fn set_yield_before_calls(&self, yield_before_calls: bool) {
         self.0.lock().unwrap().yield_before_calls = yield_before_calls;
     }

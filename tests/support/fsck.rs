@@ -126,7 +126,8 @@ fn quotas_add_up(app: &TestApp, violations: &mut Vec<String>) {
     }
 }
 
-/// Each counter in the table `usage`, with the part of a query that computes the real count.
+/// The counters in the table `usage`. The items are: (1) the column of the counter; (2) the part of a query that
+/// computes the real count from other rows.
 const COUNTS: [(&str, &str); 10] = [
     ("receipts", "count(*) AS bytes FROM cuts WHERE saved_file_id IS NULL"),
     ("recipe_bytes", "sum(length(recipe)) AS bytes FROM recipes WHERE 1"),

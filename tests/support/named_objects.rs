@@ -1,4 +1,4 @@
-//! In-process named objects: the real implementations, with rows in memory and the limits of the platform.
+//! In-process named objects: the real implementations, with rows in memory and a limit for the length of a row.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -16,7 +16,7 @@ use sha2::digest::common::hazmat::SerializedState;
 
 use super::faults::{Call, Faults, Port};
 
-/// The largest row, in bytes: half of the platform's limit.
+/// Maximum length of a row, in bytes. The platform's limit is twice as high.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
 /// The rows of one named object. They are kept when the named object is evicted.

@@ -23,7 +23,7 @@ impl RecordingQueue {
         self.messages.lock().unwrap().clone()
     }
 
-    /// Removes all messages for delivery and returns them.
+    /// Removes all messages from the queue and returns them, so that the test can deliver them.
     pub fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.messages.lock().unwrap())
     }

@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A parsed Rust file. `code` is the text of the file with a blank in place of each comment and each literal. `strings`
-/// has the string literals.
+/// A parsed Rust file. `code` is the text of the file with a blank in place of each comment, each string literal and
+/// each character literal. `strings` has the text between the quotes of each string literal.
 #[derive(Debug, Default, PartialEq)]
 pub struct Source {
     pub code: String,

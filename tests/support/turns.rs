@@ -41,7 +41,7 @@ pub fn run_interleaved<T>(
     outcomes
 }
 
-/// Polls a request once: it runs one step.
+/// Polls a request once, so that the request runs one step.
 pub fn poll_once<T>(work: Pin<&mut dyn Future<Output = T>>) -> Poll<T> {
     work.poll(&mut Context::from_waker(Waker::noop()))
 }

@@ -3,8 +3,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts for each thread the allocated bytes minus the freed bytes. This number can be negative, because a thread can
-/// free memory that another thread allocated.
+/// Computes, for each thread, the number of allocated bytes minus the number of freed bytes. The result can be
+/// negative, because a thread can free memory that another thread allocated.
 struct CountingAllocator;
 
 thread_local! {

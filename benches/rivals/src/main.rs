@@ -1,8 +1,8 @@
 //! `rivals generate KIND BYTES FILE`: writes a benchmark file and prints its facts as JSON.
 //!
 //! `rivals serve ENGINE FILE COLUMN MINIMUM A,B,C`: reads the file into memory. Then it runs the cut once for each line
-//! on standard input, and prints the cost of this run. The cut keeps the rows whose value in `COLUMN` is at least
-//! `MINIMUM`, and writes the columns `A`, `B` and `C`. The measured time does not include hashing the output.
+//! on standard input. After each run, it prints the cost of this run. The cut keeps the rows whose value in `COLUMN` is
+//! at least `MINIMUM`, and writes the columns `A`, `B` and `C`. The measured time does not include hashing the output.
 
 mod generate;
 
@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn write_file(name: &str, bytes: u64, path: &str) -> Result<(), Box<dyn Error>> {
-    let kind = KINDS.iter().find(|kind| kind.name == name).ok_or("there is no such kind of file")?;
+    let kind = KINDS.iter().find(|kind| kind.name == name).ok_or("no kind of benchmark file has this name")?;
     let mut out = BufWriter::new(File::create(path)?);
     let facts = generate(kind, bytes, &mut out)?;
     out.flush()?;

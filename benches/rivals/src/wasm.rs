@@ -1,10 +1,11 @@
 //! The engines in wasm. As in the product, the host copies input pieces of 256 KiB into the module's memory and copies
-//! output pieces out of it.
+//! output pieces out of the module's memory.
 //!
-//! `cut(engine, column, minimum, a, b, c)` runs one cut that writes the columns `a`, `b` and `c`. It returns the number
-//! of rows written, or -1 after an error. During the cut, it calls two functions of the host. `read(at, most) -> count`
-//! copies at most `most` bytes of input to the address `at`. `write(at, count)` takes `count` bytes of output from the
-//! address `at`. After the cut, `rows_read()` returns the number of rows read.
+//! `cut(engine, column, minimum, a, b, c)` runs one cut that writes the columns `a`, `b` and `c`. `engine` is an index
+//! in `ENGINES`. The function returns the number of rows written, or -1 after an error. During the cut, it calls two
+//! functions of the host. `read(at, most) -> count` copies at most `most` bytes of input to the address `at`.
+//! `write(at, count)` takes `count` bytes of output from the address `at`. After the cut, `rows_read()` returns the
+//! number of rows read.
 
 use std::cell::Cell;
 use std::io::{BufRead, Read, Result, Write};
@@ -22,7 +23,7 @@ unsafe extern "C" {
 
 thread_local! {
     static ROWS_READ: Cell<u64> = const { Cell::new(0) };
-    /// Reused between cuts, as in the product.
+    /// The buffer for pieces of the input. As in the product, all cuts use the same buffer.
     static PIECE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 

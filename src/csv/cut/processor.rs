@@ -35,8 +35,8 @@ const LONG_RECORD_BYTES: usize = 32 * 1024;
 pub enum CutProgress {
     /// Push the next piece, or call `finish` at the end of the file.
     More,
-    /// Take the output away: a few bytes of input can produce much output. Then push `&piece[consumed..]`. If
-    /// `finish` returned `Full`, call `finish` again instead.
+    /// The output is full, because a few bytes of input can produce much output. Take the output away. If `push`
+    /// returned `Full`, then push `&piece[consumed..]`. If `finish` returned `Full`, then call `finish` again.
     Full {
         /// Bytes of the piece that were read.
         consumed: usize,
@@ -123,7 +123,8 @@ impl StreamingCsvProcessor {
         self.cut.row_overhead_bytes
     }
 
-    /// Number of bytes of the unfinished record, held until its end arrives.
+    /// Returns the number of bytes of the unfinished record. The processor holds these bytes until the end of the
+    /// record arrives.
     pub fn carried_bytes(&self) -> usize {
         self.stream.carried_bytes()
     }
@@ -133,7 +134,7 @@ impl StreamingCsvProcessor {
     ///
     /// # Errors
     /// [`CsvError::Malformed`] for a record that is too long or has too many fields. In strict mode, also for a
-    /// malformed record. The error ends the cut. The output before it is valid.
+    /// malformed record. The error ends the cut. The output before the error is valid.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.advance(piece, out);
@@ -141,9 +142,9 @@ impl StreamingCsvProcessor {
         progress
     }
 
-    /// Ends the cut: appends the last row and the closing bytes of the format. Call it at the end of the file, or
-    /// after `push` has returned [`CutProgress::Done`]. If it returns [`CutProgress::Full`], call it again until it
-    /// returns [`CutProgress::Done`].
+    /// Ends the cut: appends the last row and the closing bytes of the format. Call this function at the end of the
+    /// file, or after `push` has returned [`CutProgress::Done`]. If this function returns [`CutProgress::Full`], call
+    /// it again until it returns [`CutProgress::Done`].
     ///
     /// # Errors
     /// The errors of [`StreamingCsvProcessor::push`].
@@ -154,8 +155,8 @@ impl StreamingCsvProcessor {
         progress
     }
 
-    /// Skips `rows` rows and counts them as read. The caller must know that all of them are well-formed and that the
-    /// filter matches none of them. The next piece must start with the record at `next_byte` on line `next_line`.
+    /// Skips `rows` rows and counts them as read. The caller must know that all these rows are well-formed and that the
+    /// filter matches none of these rows. The next piece must start with the record at `next_byte` on line `next_line`.
     /// Returns `false` and does nothing if a record is unfinished, if some pushed bytes have not been read yet, or if
     /// the file is not UTF-8.
     #[must_use]
@@ -217,7 +218,7 @@ impl StreamingCsvProcessor {
     }
 }
 
-/// The state of a cut, without its input.
+/// The state of a cut, without the stream of records that it reads.
 struct CutState {
     /// Number of columns of the file.
     columns: usize,

@@ -2,8 +2,8 @@
 //!
 //! A byte order mark has precedence over the encoding that the client declared. If there is no byte order mark and no
 //! declared encoding, the start of the file decides. If the start is valid UTF-8, the encoding is UTF-8. Otherwise
-//! `chardetng` guesses the encoding. A label of the WHATWG Encoding Standard names an encoding; `encoding_rs`
-//! implements this standard.
+//! `chardetng` guesses the encoding. The encodings and their labels are those of the WHATWG Encoding Standard, which
+//! `encoding_rs` implements.
 
 mod pending;
 
@@ -19,7 +19,7 @@ pub enum EncodingSource {
     ByteOrderMark,
     /// The client declared the encoding.
     Declared,
-    /// The start of the file is valid UTF-8, or `chardetng` guessed the encoding from it.
+    /// The start of the file is valid UTF-8, or `chardetng` guessed the encoding from the start of the file.
     Detected,
     /// The start of the file is ASCII, so UTF-8 is assumed.
     Assumed,
@@ -84,7 +84,7 @@ pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encod
     Detected { encoding, source, bom_bytes: 0 }
 }
 
-/// Whether the sample is UTF-8. It may end inside a character if it is not the whole file.
+/// Whether the sample is UTF-8. A sample that is not the whole file may end inside a character.
 fn is_utf8(sample: &[u8], whole: bool) -> bool {
     match std::str::from_utf8(sample) {
         Ok(_) => true,
@@ -117,7 +117,7 @@ pub(super) struct Transcoder {
 
 impl Transcoder {
     /// Creates a transcoder for a file in `encoding`. The input of the transcoder starts after the byte order mark.
-    /// `None` for UTF-8, which is not converted.
+    /// Returns `None` for UTF-8, because UTF-8 is not converted.
     pub(super) fn from(encoding: &'static Encoding) -> Option<Self> {
         debug_assert_ne!(encoding, REPLACEMENT, "the opener refuses this encoding");
         (encoding != UTF_8).then(|| Self {
@@ -212,7 +212,7 @@ mod tests {
     use encoding_rs::{MACINTOSH, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
     #[test]
-    fn labels_of_the_standard_and_common_names_are_known() {
+    fn labels_of_the_standard_and_other_common_names_are_known() {
         for (label, encoding) in [
             ("utf-8", UTF_8),
             (" UTF-8-SIG ", UTF_8),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_that_ends_inside_a_character_is_still_utf8() {
+    fn utf8_is_detected_if_the_sample_ends_inside_a_character() {
         assert_eq!(detect("name;Zo\u{eb}".as_bytes().split_at(8).0, false, None).encoding, UTF_8);
         assert_ne!(detect(b"caf\xE9", true, None).encoding, UTF_8);
     }

@@ -33,7 +33,7 @@ impl FilterBuilder {
         Ok(())
     }
 
-    /// Adds a JSON tree. `pointer` is its location in the document.
+    /// Adds a JSON tree. `pointer` is the location of the tree in the document.
     ///
     /// # Errors
     /// [`FilterError`] if the tree is invalid, as described in [`tree::parse`].

@@ -21,7 +21,7 @@ pub(in crate::csv) struct Instant {
 }
 
 impl Instant {
-    /// Creates an instant from whole seconds, counted as in [`Instant::seconds`], and nanoseconds.
+    /// Creates an instant. [`Instant::seconds`] and [`Instant::nanoseconds`] describe the two numbers.
     pub(in crate::csv) fn new(seconds: i64, nanoseconds: u32) -> Self {
         Self { seconds, nanoseconds }
     }
@@ -144,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_date_needs_a_documented_form_and_a_day_of_the_calendar() {
+    fn a_text_is_a_date_only_if_its_form_is_documented_and_its_day_exists() {
         for date in [
             "2024-02-29",
             "0000-01-01",

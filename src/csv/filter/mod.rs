@@ -98,8 +98,8 @@ impl FilterError {
 }
 
 impl Filter {
-    /// Returns the condition that applies `operator` with `values` to `column`. For a negative operator, returns the
-    /// complement of the condition with its positive operator.
+    /// Returns the filter that applies `operator` with `values` to `column`. If `operator` is positive, the filter is a
+    /// condition. If `operator` is negative, the filter is the complement of the condition with the positive operator.
     ///
     /// # Errors
     /// A message for the client, if `values` has too many or too few values, a value that is too long, or an empty

@@ -78,8 +78,9 @@ impl NumberBound {
     }
 }
 
-/// A range of numbers, for short cells. Without its decimal point, a cell is an integer. Entry `n` has the smallest and
-/// the greatest of these integers for cells in the range that have `n` digits after the decimal point.
+/// A range of numbers, prepared for short cells. A short cell is compared as an integer: the cell without its decimal
+/// point. Entry `n` is for cells with `n` digits after the decimal point. The entry has the smallest and the greatest
+/// integer of the cells that are in the range.
 #[derive(Debug, Clone)]
 pub(super) struct NumberRange([(i64, i64); ShortCell::MAX_BYTES]);
 
@@ -263,7 +264,8 @@ fn order_of_sign(negative: bool) -> Ordering {
     if negative { Ordering::Less } else { Ordering::Greater }
 }
 
-/// Compares two numbers that have these digits after the decimal point. The shorter number is extended with zeros.
+/// Compares the numbers 0.`mine` and 0.`theirs`. The iterators return the digits after the decimal point. The shorter
+/// number is extended with zeros.
 fn cmp_digits(mut mine: impl Iterator<Item = u8>, mut theirs: impl Iterator<Item = u8>) -> Ordering {
     loop {
         let (a, b) = (mine.next(), theirs.next());

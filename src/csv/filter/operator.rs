@@ -1,4 +1,5 @@
-//! The table that declares each operator, and [`Comparison`]: an operator together with its values.
+//! This module has the table that declares each operator. It also has [`Comparison`], an operator together with its
+//! values.
 //!
 //! `docs/howto/operator.md` describes how to add an operator. The doc comments in the table define which cells an
 //! operator keeps; `predicate.rs` implements these definitions.
@@ -29,7 +30,8 @@ pub enum Arity {
 pub(super) enum Syntax {
     /// One of these signs, then the value.
     Signs(&'static [&'static str]),
-    /// This word, then the values. Depending on the arity, they are written as nothing, `a`, `a AND b` or `(a, b, …)`.
+    /// This word, then the values. The arity decides how the values are written: `a`, `a AND b`, `(a, b, …)`, or not at
+    /// all.
     Keyword(&'static str),
     /// `IS` and this word; no value.
     Is(&'static str),

@@ -90,7 +90,8 @@ impl Predicate {
     #[inline(always)]
     pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
-            // Most filters are one condition, and most cells are short. This arm decides such rows without the tree.
+            // Most filters are one condition, and most cells are short. This arm handles these filters and cells
+            // without a walk of the tree.
             Node::Condition { column, range: Some(range), .. }
                 if let Some(cell) = record.short_cell(*column)
                     && let Some(holds) = range.contains(cell) =>
@@ -101,8 +102,8 @@ impl Predicate {
         }
     }
 
-    /// Decides which of the first records of a record group the filter keeps. This is possible only if the filter is a
-    /// single condition that compares numbers, and its column is not the first. Otherwise, the selection is empty.
+    /// Decides which of the first records of a record group the filter keeps. Decides no record, and returns an empty
+    /// selection, unless the filter is a single condition that compares numbers in a column after the first column.
     /// `columns` is the number of columns of the file.
     #[inline]
     pub(in crate::csv) fn select(&self, group: RecordGroup<'_>, columns: usize) -> Selection {
@@ -142,7 +143,7 @@ fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: u
         }
         records += 1;
     }
-    // `between` has no branch that depends on a single record, so the processor cannot mispredict such a branch.
+    // `between` has no branch that depends on a cell. So the cells cannot make the processor mispredict a branch.
     match range.integers().between(&cells) {
         Some(between) => {
             let decided = u64::MAX.checked_shr(u64::BITS - records as u32).unwrap_or(0) & !undecided;
@@ -152,7 +153,7 @@ fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: u
     }
 }
 
-/// Does the same as [`select`], for groups in which some fields contain bytes other than digits.
+/// Does the same as [`select`], for groups in which some cells of the column contain bytes other than digits.
 fn select_each(
     range: &NumberRange,
     group: RecordGroup<'_>,
@@ -208,7 +209,8 @@ impl Node {
         }
     }
 
-    /// Takes the record by value, so that the caller need not keep it in memory.
+    /// Does the same as [`Self::matches`]. Takes the record by value, so that the caller need not keep the record in
+    /// memory.
     #[inline(never)]
     fn matches_row(&self, record: impl Cells) -> bool {
         self.matches(&record)

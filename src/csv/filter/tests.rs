@@ -321,7 +321,7 @@ fn an_error_in_a_tree_has_a_pointer() {
 }
 
 #[test]
-fn and_or_and_not_combine_conditions() {
+fn logical_nodes_combine_conditions() {
     let tree = |value: Value| tree::parse(&value, "").unwrap();
     let a = || json!({"column": "x", "op": "contains", "value": "a"});
     let b = || json!({"column": "x", "op": "contains", "value": "b"});
@@ -406,8 +406,8 @@ fn value() -> impl Strategy<Value = String> {
     prop_oneof!["[ -~é]{1,8}", "-?[0-9]{1,3}([.][0-9])?", "20[0-9]{2}-0[1-9]-[0-2][1-9]", "[aAbB%_]{1,4}"]
 }
 
-/// Returns the first of `values`: as many as the operator takes. For an operator that takes a list, these are all
-/// except the last. `values` must have at least two items.
+/// Returns the first items of `values`, as many as the operator takes. If the operator takes a list, returns all items
+/// except the last one. `values` must have at least two items.
 pub(in crate::csv) fn values_for(operator: Operator, values: &[String]) -> Vec<String> {
     let count = match operator.arity() {
         Arity::None => 0,

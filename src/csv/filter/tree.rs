@@ -32,7 +32,7 @@ pub(in crate::csv) fn scalar(value: &Value) -> Result<String, String> {
             if number.is_f64() && number.as_f64().is_none_or(|float| float.abs() >= EXACT) =>
         {
             Err(format!(
-                "The number {number} is too large for a JSON number and has lost digits. Send it as a string."
+                "The number {number} is so large that JSON parsing may have rounded it. Send it as a string."
             ))
         }
         Value::Number(number) => Ok(number.to_string()),

@@ -1,10 +1,10 @@
 //! Detects the delimiter of a file from its first records.
 //!
-//! The sample is read as a table once with each candidate. With the best candidate, the largest share of
-//! the records has as many fields as the first record. A candidate must split the first record: a character that
-//! does not separate names in the header is text elsewhere, too. If two candidates have equal shares, the candidate
-//! with more columns wins. If their columns are equal too, the more common candidate wins. A file with one column is
-//! read as comma-separated.
+//! The sample is read as a table once with each candidate. With the best candidate, the largest share of the records
+//! has as many fields as the first record. A candidate must split the first record. If a character does not separate
+//! the names in the header, it is text in the other records too. If two candidates have equal shares, the candidate
+//! with more columns wins. If the numbers of columns are equal too, the more common candidate wins. A file with one
+//! column is read as comma-separated.
 
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Marks, Scanner};
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_record_counts_only_if_it_is_the_first() {
+    fn an_unfinished_record_counts_only_if_it_is_the_first_record() {
         assert_eq!(detect_delimiter(b"a;b,c;d\n1;2,3;4\n5;6,7", false), b';');
         assert_eq!(detect_delimiter(b"a first record; longer than the sample; with, both", false), b';');
     }

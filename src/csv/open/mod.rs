@@ -1,4 +1,4 @@
-//! Reads the start of a file: its encoding, delimiter and header.
+//! Reads the start of a file to find the file's encoding, delimiter and header.
 //!
 //! A request can be checked only when the columns are known, and its errors must be reported before the first byte of
 //! output. So the opener collects the start of a file first: 256 KiB to detect encoding and delimiter, and more if the
@@ -361,8 +361,8 @@ impl FirstRecord {
         Ok(fed.paused)
     }
 
-    /// Drops the text, except its last byte. The text has only blank lines. It must not be kept, because a file may
-    /// have any number of blank lines before its first record. The last byte is kept, because it may be the CR of a
+    /// Drops the text, except its last byte. The text has only blank lines. Blank lines must not be kept, because a
+    /// file may have any number of them before its first record. The last byte is kept, because it may be the CR of a
     /// CRLF.
     fn drop_blank_lines(&mut self) {
         let Some(last) = self.text.len().checked_sub(1) else { return };
@@ -372,7 +372,7 @@ impl FirstRecord {
         self.read_to = self.text.len();
     }
 
-    /// Reads the first record if the file ends with it.
+    /// Reads the rest of the first record at the end of the file. The first record may have no line break.
     fn read_last(&mut self) -> Result<(), CsvError> {
         if let Some(transcoder) = &mut self.transcoder {
             transcoder.finish(&mut self.text);

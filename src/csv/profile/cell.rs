@@ -137,7 +137,7 @@ fn medium_number(value: Value<'_>) -> Option<Cell> {
 }
 
 /// Makes a number from `mantissa`, with `scale` digits after the decimal point. `first` is the first byte of the cell.
-/// `start` holds the first two bytes of the cell, without the sign.
+/// `start` holds the first two bytes after the sign, or the first two bytes of a cell without a sign.
 #[inline(always)]
 fn make_number(mantissa: u64, scale: u32, is_decimal: bool, first: u8, start: u16) -> Cell {
     let mut size = mantissa as f64;

@@ -132,7 +132,7 @@ impl ColumnCells {
         }
     }
 
-    /// Computes the offset and the length of each cell, with its quotes.
+    /// Computes the offset and the length of each field (quotes included).
     #[inline(always)]
     fn find_offsets(&mut self, group: RecordGroup<'_>, record_starts: &[u32], columns: usize, column: usize) {
         let origin_minus_one = group.origin.wrapping_sub(1);

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_never_change() {
+    fn the_digests_of_the_same_bytes_never_change() {
         let digests = digests_of([&file(DIGEST_BLOCK_BYTES + 3)[..]]);
         assert_eq!(
             digests.0.iter().map(|digest| format!("{digest:016x}")).collect::<Vec<_>>(),

@@ -67,7 +67,8 @@ impl RowIndex {
         }
     }
 
-    /// Adds an entry. If the index is full, first drops every second entry, doubles the stride and returns `true`.
+    /// Adds an entry. If the index is full, first drops every second entry and doubles the stride. Returns whether the
+    /// index was full.
     pub(super) fn push(&mut self, start: RowStart) -> bool {
         let is_full = self.entries.len() >= self.max_entries;
         if is_full {

@@ -1,10 +1,11 @@
 //! The profile of a file: statistics of its columns, a row index, zone maps and digests, computed in one pass.
 //!
 //! A [`Profiler`] reads the file in pieces, which may be split at any byte. Its state can be saved between two pieces
-//! and restored later ([`Profiler::save`]). It detects the dialect as a cut without options does, except that it uses a
-//! declared encoding ([`Profiler::declare`]). The [`Profile`] is stored beside the file, bound to the exact bytes that
-//! it describes ([`Profile::encode`]). With the profile, one read of a byte range finds any row
-//! ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
+//! and restored later ([`Profiler::save`]). The profiler finds the dialect with the same rules as a cut without
+//! options, but it uses the encoding from [`Profiler::declare`] if there is one. The [`Profile`] is stored beside the
+//! file, bound to the exact bytes that it describes ([`Profile::encode`]). With the profile, one read of a byte range
+//! finds any row ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes
+//! ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
 //! Empty cells are ignored: each percentage is a share of the non-empty cells. The type of the column is the first type
@@ -85,7 +86,7 @@ pub struct Profile {
     pub rows_malformed: u64,
     /// The first 100 malformed rows: strict mode would refuse them.
     pub rejects: Vec<MalformedCsv>,
-    /// The record that exceeded a limit and ended profiling; `None` if there is none.
+    /// The record that exceeded a limit and ended profiling; `None` if no record exceeded a limit.
     pub failure: Option<MalformedCsv>,
     /// Length of the longest record, in bytes.
     pub longest_record_bytes: u64,

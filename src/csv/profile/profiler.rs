@@ -63,7 +63,7 @@ struct Failed {
     partial: Option<PartialProfile>,
 }
 
-/// The part of a [`RowProfiling`] that is still needed when no more rows are read.
+/// The part of a [`RowProfiling`] that the profile needs after the profiler has stopped reading rows.
 struct PartialProfile {
     dialect: Dialect,
     names: Vec<String>,
@@ -81,7 +81,7 @@ impl Profiler {
         Self { max_record_bytes, size_bytes: 0, digester: BlockDigester::default(), stage }
     }
 
-    /// Sets the declared encoding of the file. This has an effect only before the first
+    /// Sets the declared encoding of the file. The call has an effect only before the first
     /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed. A byte order mark overrides the declared encoding.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
         if let ProfilerStage::CsvOpener(opening) = &mut self.stage {
@@ -89,8 +89,8 @@ impl Profiler {
         }
     }
 
-    /// Adds the next piece. This never fails. If a record exceeds a limit, profiling ends, and the profile's `failure`
-    /// describes the record. After that, only the size and the digests are computed.
+    /// Adds the next piece. The function never fails. If a record exceeds a limit, profiling ends, and the profile's
+    /// `failure` describes the record. After that, only the size and the digests are computed.
     pub fn push(&mut self, piece: &[u8]) {
         self.size_bytes += piece.len() as u64;
         self.digester.push(piece);
@@ -240,7 +240,7 @@ impl Profiler {
         if digester.size_bytes() != size_bytes {
             return Err(StateError::Damaged);
         }
-        // A growth that was saved before the header was read has only digests, and the digests have been read above.
+        // A `growth` that was saved before the header was read has only digests. The loop above has read these digests.
         growth.retain(|growth| !growth.is_empty());
         let stage = match state.byte()? {
             0 => ProfilerStage::CsvOpener(Box::new(CsvOpener::restore(&mut state, max_record_bytes)?)),

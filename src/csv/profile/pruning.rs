@@ -27,8 +27,8 @@ pub struct ScanPlan {
 /// calls.
 pub(super) const MAX_RANGES: usize = 256;
 
-/// A byte range to read. The first range starts at the start of the file, every other range at the start of a row. A
-/// range ends at the start of a row or at the end of the file.
+/// A byte range to read. The first range starts at the start of the file. Every other range starts at the start of a
+/// row. A range ends at the start of a row or at the end of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScanRange {
     /// The first byte of the range.

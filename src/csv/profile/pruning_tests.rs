@@ -21,7 +21,7 @@ fn profile_of_zones(file: &[u8], stride_bytes: u64) -> Profile {
     Profile::with_bounds(file, RowIndex::with_bounds(1 << 16, stride_bytes), 1 << 16)
 }
 
-/// A cut of a file. To open the file, the cut pushes the whole first byte range as one piece.
+/// A cut of a file. To open the file, the cut passes the whole first byte range to [`CsvOpener`] as one piece.
 struct Cut<'a> {
     file: &'a [u8],
     plan: CutPlan,
@@ -167,7 +167,7 @@ fn a_filter_for_few_rows_of_a_sorted_column_reads_few_bytes() {
 }
 
 #[test]
-fn a_not_filter_skips_zones_with_only_the_excluded_value() {
+fn a_filter_with_not_skips_zones_that_have_only_the_excluded_value() {
     let file = ["x,y\n".to_owned(), "same,\n".repeat(500), "other,7\n".repeat(500)].concat();
     let profile = profile_of_zones(file.as_bytes(), 512);
     let unequal = Filter::Not(Box::new(condition("x", Comparison::Equals("same".to_owned()))));
@@ -194,7 +194,7 @@ fn a_cut_of_scattered_rows_reads_at_most_256_ranges() {
 }
 
 #[test]
-fn a_profile_does_not_suit_a_cut_that_reads_the_file_differently() {
+fn a_profile_does_not_suit_a_cut_with_another_delimiter_another_encoding_or_a_lower_record_limit() {
     let file = sorted_file(100);
     let profile = profile_of_zones(&file, 512);
     let opened = |options: InputOptions, max_record_bytes: usize| {
@@ -323,8 +323,8 @@ fn check_pruning(
     Ok(())
 }
 
-/// Returns each operator for which `values` are valid, with the values that the operator uses and the condition on
-/// `column`.
+/// Returns a tuple for each operator for which `values` are valid. The items are: (1) the operator; (2) the values that
+/// the operator uses; (3) a filter with one condition, which compares `column` with these values.
 fn every_condition(column: &str, values: &[String]) -> Vec<(Operator, Vec<String>, Filter)> {
     let condition = |&operator: &Operator| {
         let values = values_for(operator, values);
@@ -435,7 +435,7 @@ fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64
     }
 }
 
-/// Regression: an index of at most four entries, and a page with the limit 0.
+/// Regression: the index has at most four entries, and the limit of the page is 0.
 #[test]
 fn a_page_of_no_rows_is_read_with_an_index_of_four_entries() {
     let rows = [

@@ -29,7 +29,7 @@ impl Seeded {
 
 const KINDS: u64 = 14;
 
-/// Returns a random cell for a column of one of the [`KINDS`] kinds.
+/// Returns a random cell for a column. `kind` is the kind of the column: a number below [`KINDS`].
 fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     let digits = 10_u64.pow(1 + random.below(18) as u32);
     match kind {
@@ -78,11 +78,12 @@ fn cell(random: &mut Seeded, kind: u64, row: u64) -> String {
     }
 }
 
-/// Returns a file in which most columns have cells of a single kind and some rows are malformed.
+/// Returns a file. In each column, all or most cells are of the same kind. A few rows may be malformed.
 fn file_of(seed: u64, bytes: usize) -> Vec<u8> {
     let mut random = Seeded(seed);
     let columns: Vec<u64> = (0..1 + random.below(6)).map(|_| random.below(KINDS)).collect();
-    // Probabilities of a cell of another kind and of a malformed row, in units of 1/100,000.
+    // In units of 1/100,000: the probability that a cell is of another kind than its column, and the probability that a
+    // row is malformed.
     let other_kinds = [0, 200, 10_000][random.below(3) as usize];
     let malformed = [0, 50, 2_000][random.below(3) as usize];
     let line_break = random.one_of(&["\n", "\r\n"]);

@@ -4,8 +4,8 @@
 //! binding identifies the bytes that the sidecar describes ([`ProfiledBytes`]). The caller of [`Profile::decode`]
 //! passes the binding that it expects, and a sidecar with another binding is refused. A section is `tag · version ·
 //! length · bytes`. The reader skips a section whose tag or version it does not know, as if the sidecar did not have
-//! this section. So a new feature adds a section, and a section in a new form gets a new version. Only the statistics
-//! section is required.
+//! this section. So a new feature adds a section. If the form of a section changes, its version changes too. Only the
+//! statistics section is required.
 //!
 //! An older sidecar (magic `CUTp`) is one profile without sections. [`Profile::decode`] still reads it, but
 //! [`Profile::encode`] no longer writes it.
@@ -17,7 +17,7 @@ use crate::csv::checkpoint::{Seal, Section, StateError, StateReader, StateWriter
 use std::sync::Arc;
 
 pub(super) const CONTAINER: Seal = Seal { magic: *b"CUTc", version: 1 };
-/// A profile without sections.
+/// The older form of a sidecar: a profile without sections.
 const UNSECTIONED: Seal = Seal { magic: *b"CUTp", version: 1 };
 
 const STATISTICS: Section = Section { tag: 1, version: 1 };
@@ -75,7 +75,7 @@ impl Profile {
         state.sealed()
     }
 
-    /// Decodes a sidecar of the expected bytes.
+    /// Decodes a sidecar. The sidecar must describe the bytes that `expected` identifies.
     ///
     /// # Errors
     /// [`SidecarError`] if the sidecar has another version, describes other bytes or is damaged.
@@ -115,7 +115,7 @@ impl Profile {
         }
     }
 
-    /// Reads all sections. `None` if the statistics section is missing or has another version.
+    /// Reads all sections. Returns `None` if the statistics section is missing or has another version.
     fn restore_sections(state: &mut StateReader<'_>) -> Result<Option<Self>, StateError> {
         let (mut profile, mut index, mut zones, mut digests) = (None, None, None, None);
         while !state.is_empty() {

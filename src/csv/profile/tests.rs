@@ -1,4 +1,5 @@
-//! Tests profiles of whole files that arrive in pieces of every size. Saves and restores the state at every position.
+//! Tests the profiles of whole files. Many tests save and restore the state of the profiler within the file, and check
+//! that the profile is the same.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -30,7 +31,7 @@ const SMALL: &[u8] = "\u{FEFF}id;price;day;at;flag;city;note;gone\r\n\
     .as_bytes();
 
 #[test]
-fn a_profile_tells_what_a_file_holds() {
+fn a_profile_describes_the_rows_and_columns_of_a_file() {
     let profile = profile_of([SMALL]);
     insta::assert_snapshot!(serde_json::to_string_pretty(&profile).unwrap());
     let start = RowStart { byte: 40, row: 0, line: 2 };
@@ -213,7 +214,7 @@ fn the_state_can_be_saved_within_a_header_that_is_longer_than_the_sample() {
 }
 
 #[test]
-fn a_state_can_be_restored_even_if_its_text_is_longer_than_the_file() {
+fn a_state_can_be_restored_if_the_text_of_the_file_is_longer_in_utf_8_than_in_the_file() {
     let row = format!("{},1\r\n", "日".repeat(40));
     let text = format!("\u{FEFF}名,n\r\n{}", row.repeat(20_000));
     let file: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -283,7 +284,8 @@ fn append_only_state_can_be_saved_in_parts() {
         assert_eq!(found.head.len(), wanted.head.len(), "{number}");
     }
     assert!(grown.epoch() > 2, "the index was halved and entries were merged");
-    // The size of a growth that has the seal, three lengths, and the digests of at most two completed digest blocks.
+    // If no zone has ended, a growth has only the seal (14 bytes), three lengths (1 byte each), and the digests of at
+    // most two completed digest blocks (8 bytes each).
     assert!(
         sizes.iter().filter(|&&size| size <= 14 + 3 + 2 * 8).count() > 30,
         "only digests are added between two zone ends"
@@ -363,7 +365,7 @@ const UNSECTIONED: &str = "\
 const STORED: &[u8] = b"id,name\n1,a\n2,\n3,\"x\"y\n";
 
 #[test]
-fn a_stored_profile_is_a_contract() {
+fn the_stored_form_of_a_profile_does_not_change() {
     insta::assert_snapshot!(hex::encode(profile_of([STORED]).encode(&profiled_bytes())));
 }
 

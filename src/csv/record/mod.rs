@@ -19,7 +19,7 @@ use value::Value;
 pub(super) struct Record<'a> {
     /// The text that contains the record.
     text: &'a [u8],
-    /// Start of the record in `text`, or of the line breaks before it.
+    /// Start of the record in `text`. If line breaks precede the record, the start of the first of them.
     from: usize,
     /// End of the record in `text`, without its line break.
     end: usize,

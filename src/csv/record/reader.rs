@@ -76,8 +76,8 @@ impl<'a> RecordPosition<'a> {
     }
 }
 
-/// Does the same as [`RecordPosition::error`], with one argument for each field of the position. A position in a single
-/// argument would be written to memory for every record.
+/// Does the same as [`RecordPosition::error`], with one argument for each field of the position. If the position was a
+/// single argument, the compiled code would write every position to memory, even without an error.
 #[cold]
 #[inline(never)]
 fn malformed(

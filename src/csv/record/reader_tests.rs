@@ -1,4 +1,4 @@
-//! Compares whole records with those of the `csv` crate, and tests the limits.
+//! Compares the records of the reader with the records of the `csv` crate, and tests the limits.
 #![allow(clippy::unwrap_used)]
 
 use super::*;
@@ -50,7 +50,7 @@ proptest! {
 }
 
 #[test]
-fn malformed_records_are_read_as_documented() {
+fn well_formed_and_malformed_records_are_read_as_documented() {
     for (text, records) in [
         ("a,b\r\nc,d", vec![vec!["a", "b"], vec!["c", "d"]]),
         ("a\rb\nc\r\n\r\n\nd", vec![vec!["a"], vec!["b"], vec!["c"], vec!["d"]]),
@@ -87,7 +87,7 @@ fn a_record_that_is_too_long_is_refused_with_the_same_position_at_every_piece_si
 }
 
 #[test]
-fn a_record_with_an_unclosed_quote_is_refused_at_the_limit_and_its_buffer_stays_bounded() {
+fn an_unclosed_quote_is_refused_at_the_record_limit_and_the_buffer_stays_bounded() {
     let mut reader = RecordReader::new(b',', Wanted::first(10), 1000, 1, 0);
     let mut collected = Collected::default();
     assert!(reader.feed(b"\"", &mut collected).is_ok());

@@ -69,8 +69,8 @@ impl RecordStream {
         if is_drained { self.reader.skip_to(records, byte, line) } else { None }
     }
 
-    /// Saves the state between two pieces. Returns `false` if that is not possible: some text has not been
-    /// read, or the state of the decoder cannot be saved.
+    /// Saves the state between two pieces. Returns `false` if some text has not been read, or if the state of the
+    /// decoder cannot be saved.
     #[must_use]
     pub(in crate::csv) fn save(&self, state: &mut StateWriter) -> bool {
         if self.read_to < self.text.len() {

@@ -30,7 +30,7 @@ const AGREED: &[(&str, &str, Records)] = &[
     ("ends with CR", "x,y\r1,2\r", &[&["x", "y"], &["1", "2"]]),
     ("every kind of record end", "x\r\ny\nz\rw", &[&["x"], &["y"], &["z"], &["w"]]),
     ("a delimiter before every kind of record end", "x,\r\ny,\rz,\n", &[&["x", ""], &["y", ""], &["z", ""]]),
-    // Blank lines, as in csv-core.
+    // Blank lines. The results are those of csv-core.
     ("blank lines between records", "x\n\n\ny\r\n\r\nz\r\rw", &[&["x"], &["y"], &["z"], &["w"]]),
     ("blank lines at the start", "\r\n\n\rx\n", &[&["x"]]),
     ("only blank lines", "\n\r\n\r", &[]),
@@ -156,14 +156,14 @@ fn ours(text: &str) -> Vec<Vec<Vec<u8>>> {
 }
 
 #[test]
-fn cases_of_other_suites_give_the_same_records() {
+fn agreed_cases_give_the_records_that_the_other_suites_expect() {
     for (kind, text, records) in AGREED {
         assert_eq!(ours(text), values(records), "{kind}: {text:?}");
     }
 }
 
 #[test]
-fn each_deviation_gives_our_listed_records() {
+fn each_deviation_gives_the_records_that_are_listed_for_this_reader() {
     for (kind, text, theirs, expected, reason) in DEVIATIONS {
         assert_eq!(ours(text), values(expected), "{kind}: {text:?} ({reason})");
         assert_ne!(theirs, expected, "{kind}: {text:?} no longer deviates");

@@ -53,7 +53,8 @@ impl<'a> Value<'a> {
         big_endian(self.head)
     }
 
-    /// Returns the bytes after the first eight as a little-endian word. The value must have at most sixteen bytes.
+    /// Returns the bytes after the first eight bytes as a little-endian word. The value must have at most sixteen
+    /// bytes.
     #[inline(always)]
     pub(in crate::csv) fn rest(self) -> u64 {
         self.tail.checked_shr(8 * (2 * WORD_BYTES).saturating_sub(self.bytes.len()) as u32).unwrap_or(0)
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_within_a_record_equals_the_value_from_its_bytes() {
+    fn a_value_that_is_read_from_a_record_equals_a_value_that_is_made_from_the_same_bytes() {
         let record = b"a,bc,def,ghij,,klmnopqr,stuvwxyzA,\"BCDEFGHIJKLMNOPQRS\",t,uv";
         for shorter in 0..record.len() {
             for longer in shorter..=record.len() {

@@ -31,7 +31,7 @@ pub struct CutRequest {
     pub filename: Option<String>,
     /// Tags of a saved cut.
     pub tags: Option<Vec<String>>,
-    /// The owner's metadata of a saved cut.
+    /// Metadata of a saved cut.
     pub metadata: Option<Map<String, Value>>,
 }
 

@@ -8,13 +8,13 @@ pub enum RequestError {
     /// A filter is invalid.
     #[error(transparent)]
     BadFilter(#[from] FilterError),
-    /// A column is not in the file.
+    /// The request names a column that the file does not have.
     #[error("There is no column {reference:?}. The file has {total} columns: {}{}.", .known.join(", "),
         if .known.len() < *.total { ", …" } else { "" })]
     UnknownColumn {
         /// The reference as the client wrote it, shortened if it is long.
         reference: String,
-        /// The first columns of the file, at most 50, with long names shortened.
+        /// The names of the first columns of the file, at most 50. Long names are shortened.
         known: Vec<String>,
         /// Number of columns in the file.
         total: usize,

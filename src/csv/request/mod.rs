@@ -65,8 +65,9 @@ impl Member {
 }
 
 impl CutRequest {
-    /// Parses the decoded pairs of a query string: options by name, and filters as `column__operator=value`. The
-    /// cut keeps the rows that match all filters. `columns` is one CSV record.
+    /// Parses the decoded pairs of a query string. A pair is an option (`name=value`) or a filter
+    /// (`column__operator=value`). The cut keeps the rows that match all filters. The value of the option `columns` is
+    /// one CSV record.
     ///
     /// # Errors
     /// [`RequestError`] for the first invalid pair.
@@ -123,7 +124,7 @@ impl CutRequest {
 
     /// Renders the request as the JSON that is stored with a saved cut: the columns, the filter as a tree, and the
     /// options that differ from their defaults. The JSON leaves out the name, tags and metadata of the saved cut.
-    /// [`CutRequest::from_json`] parses it.
+    /// [`CutRequest::from_json`] parses this JSON.
     pub fn recipe(&self) -> Value {
         let mut recipe = options::render(self);
         if let Some(filter) = &self.filter {

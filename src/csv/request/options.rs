@@ -128,7 +128,8 @@ impl CutOptions {
     }
 }
 
-/// Renders the options of `request` that differ from their defaults, by name. Columns and filter are not included.
+/// Returns the names and values of those options of `request` that differ from their defaults. Leaves out the columns
+/// and the filter.
 pub(super) fn render(request: &CutRequest) -> Map<String, Value> {
     let default = CutRequest::default();
     let flag = |now: bool, default: bool| (now != default).then(|| json!(now));
@@ -175,7 +176,7 @@ impl<'a> OptionValue<'a> {
         Err(RequestError::BadOption { name: name.to_owned(), given, allowed: allowed.into() })
     }
 
-    /// Reads a text. In JSON, it must be a string.
+    /// Reads a text. A value from JSON must be a string.
     pub(super) fn text(self, name: &str) -> Result<&'a str, RequestError> {
         match self {
             Self::Text(text) => Ok(text),

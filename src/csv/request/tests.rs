@@ -29,7 +29,7 @@ fn an_empty_request_has_the_defaults() {
 }
 
 #[test]
-fn every_option_has_the_same_effect_in_both_forms() {
+fn every_option_has_the_same_effect_in_a_query_string_and_in_a_json_body() {
     for (text, json) in [
         ("columns=a,\"b, c\"", json!({"columns": ["a", "b, c"]})),
         ("columns=a", json!({"selectedColumns": ["a"]})),
@@ -95,7 +95,7 @@ fn each_option_sets_its_field_of_the_request() {
 }
 
 #[test]
-fn a_saved_cut_may_have_a_name_tags_and_metadata() {
+fn a_json_body_can_set_the_filename_the_tags_and_the_metadata_of_a_saved_cut() {
     let request = body(json!({"filename": "jfk.csv", "tags": ["a", "b"], "metadata": {"k": [1]}})).unwrap();
     assert_eq!(request.filename.as_deref(), Some("jfk.csv"));
     assert_eq!(request.tags, Some(vec!["a".to_owned(), "b".to_owned()]));

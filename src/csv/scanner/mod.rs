@@ -76,8 +76,8 @@ impl WalkKind {
     }
 }
 
-/// To locate one separator takes about as long as to write this many positions, as measured. Each located separator
-/// costs a branch that the CPU often mispredicts. Each written position costs one or two cycles.
+/// Measurements show that locating one separator takes about as long as writing this many positions. Each located
+/// separator costs a branch that the CPU often mispredicts. Each written position costs one or two cycles.
 const SEPARATORS_PER_WANTED: usize = 6;
 
 impl Scanner {
@@ -123,7 +123,8 @@ impl Scanner {
         self.after_cr
     }
 
-    /// Returns the line on which the unfinished record, or else the next record, starts.
+    /// Returns the line on which the unfinished record starts. Between two records, returns the line of the next
+    /// record.
     pub(super) fn line(&self) -> u64 {
         self.record.line
     }

@@ -11,7 +11,7 @@ use super::block::{Block, Masks};
 /// State of the quote rules before the next byte. The fields combine directly with the masks of the next block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) struct QuoteState {
-    /// All bits are set if the next byte is inside quotes, else 0.
+    /// If the next byte is inside quotes, all bits are set. Otherwise no bit is set.
     inside: u64,
     /// 1 directly after a closing quote, else 0. If the next byte is a quote too, the two are a doubled quote.
     after_closing: u64,
@@ -52,14 +52,14 @@ pub(in crate::csv) struct BlockStructure {
     pub(in crate::csv) record_ends: u64,
     /// Line breaks inside quotes.
     pub(in crate::csv) breaks_inside: u64,
-    /// The second quotes of doubled quotes.
+    /// The second quote of each doubled quote.
     pub(in crate::csv) escapes: u64,
     /// Number of bytes that the masks cover: the whole block, or the bytes before the first stray quote or text after a
     /// closing quote.
     pub(in crate::csv) len: usize,
     /// Whether the masks end at a stray quote or at text after a closing quote.
     pub(in crate::csv) is_stray: bool,
-    /// State after these bytes.
+    /// State after the bytes that the masks cover.
     pub(in crate::csv) quote_state: QuoteState,
 }
 
@@ -67,7 +67,7 @@ impl BlockStructure {
     /// Applies the quote rules to a block of `len` bytes.
     #[inline(always)]
     pub(in crate::csv) fn new<M: Masks>(block: Block, len: usize, quote_state: QuoteState) -> Self {
-        // Set from each opening quote up to the byte before its closing quote.
+        // The bits are set from each opening quote up to the byte before its closing quote.
         let inside = M::prefix_xor(block.quotes) ^ quote_state.inside;
         let opening = block.quotes & inside;
         let closing = block.quotes & !inside;

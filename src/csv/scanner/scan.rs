@@ -90,7 +90,7 @@ struct OpenRecord {
     /// Number of bytes in earlier pieces.
     carried: usize,
     marks: Marks,
-    /// Start of the record in the piece, or of the line breaks before it.
+    /// A position in the piece. Only CR and LF bytes may lie between this position and the start of the record.
     from: usize,
 }
 
@@ -188,7 +188,7 @@ fn hand_over<'w, W: Walk<'w>, E>(
     Ok(Flow::Continue)
 }
 
-/// Returns the length of the rest of a field after a stray quote or stray text, in bytes.
+/// Returns how many of `bytes` belong to the current field, which has a stray quote or text after a closing quote.
 #[cold]
 fn end_of_literal(bytes: &[u8], delimiter: u8) -> usize {
     memchr::memchr3(delimiter, b'\r', b'\n', bytes).unwrap_or(bytes.len())

@@ -24,7 +24,8 @@ enum State {
     /// In an unquoted field, or in text that follows a closing quote. Quotes have no meaning until the field ends.
     Unquoted,
     Quoted,
-    /// Directly after a closing quote. If the next byte is a quote too, the two are a doubled quote.
+    /// Directly after a quote that may close the field. If the next byte is a quote too, both together are a doubled
+    /// quote, and the field is not closed.
     QuoteClosed,
 }
 
@@ -233,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn both_walks_find_the_same_records_with_many_fields(
+    fn both_walks_find_the_same_records_as_the_byte_reader_if_records_have_many_fields(
         fields in proptest::collection::vec(0usize..3000, 1..6),
         wanted in proptest::collection::vec(0usize..2500, 0..5),
         split_points in proptest::collection::vec(any::<usize>(), 0..5),
@@ -260,7 +261,7 @@ fn the_sparse_walk_is_chosen_for_wide_records_with_few_wanted_fields() {
     assert_eq!(walk_kind("", &[1, 2]), WalkKind::Positions);
 }
 
-/// More fields than any record in the following tests has.
+/// All fields. No record in the following tests has more fields.
 const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 #[test]
@@ -286,7 +287,7 @@ fn every_short_text_is_read_correctly_at_every_split() {
 }
 
 #[test]
-fn structure_is_found_at_every_position_of_a_block() {
+fn quotes_delimiters_and_record_ends_are_found_at_every_position_of_a_block() {
     for shift in 0..130 {
         let mut text = vec![b'x'; shift];
         text.extend_from_slice(b",\"a\"\"b,\r\n\",12\" x,\"c\"d\r\n\r\n\"\",,\r\"open\n");

@@ -21,7 +21,7 @@ pub(in crate::csv) struct Wanted {
     separators: Box<[u32]>,
 }
 
-/// An index greater than that of any separator.
+/// An index greater than the index of any separator.
 const NO_SEPARATOR: u32 = u32::MAX;
 
 impl Wanted {
@@ -66,9 +66,10 @@ impl Wanted {
 /// Maximum number of separators in a window.
 const WINDOW_SLOTS: usize = WINDOW_BLOCKS * BLOCK_BYTES;
 
-/// Follows records through the separators of blocks, one window at a time.
+/// Finds the field ends of records from the separators of blocks, one window at a time.
 pub(in crate::csv) trait Walk<'a> {
-    /// Continues with a record in which `fields` fields have ended. Their ends are at the start of `buffer`.
+    /// Continues with a record in which `fields` fields have ended. The ends of these fields are at the start of
+    /// `buffer`.
     fn resume(buffer: &'a mut [u32], wanted: &'a Wanted, fields: usize) -> Self;
 
     /// Makes room for the separators of a window.
@@ -87,11 +88,11 @@ pub(in crate::csv) trait Walk<'a> {
     /// fields, at least up to the last wanted field, and the number of its fields.
     fn end_record(&mut self, end: u32) -> (&[u32], usize);
 
-    /// Returns the positions of all separators from the start of the current record on. `None` if some of them were not
-    /// written.
+    /// Returns the positions of all separators after the start of the current record. Returns `None` if some of these
+    /// positions were not written.
     fn ends(&self) -> Option<&[u32]>;
 
-    /// Skips the positions of whole records.
+    /// Skips the next `positions` positions, which must be all positions of one or more records.
     fn skip_positions(&mut self, positions: usize) {
         let _ = positions;
     }
@@ -99,8 +100,8 @@ pub(in crate::csv) trait Walk<'a> {
     /// Adds the separators after the last record end of the window to the unfinished record.
     fn end_window(&mut self);
 
-    /// Saves the unfinished record: writes the ends of its fields, counted from `start`, to the start of the
-    /// buffer. Returns the number of fields that have ended.
+    /// Saves the unfinished record: writes the ends of its fields to the beginning of the buffer. The ends count from
+    /// the position `start`. Returns the number of fields that have ended.
     fn suspend(self, start: u32) -> usize;
 }
 
@@ -221,8 +222,8 @@ pub(in crate::csv) struct Sparse<'a> {
     next: u32,
     /// Number of separators of the current record that have been counted.
     fields: u32,
-    /// For each block of the window: the mask of the separators that have not been counted yet, the position of the
-    /// block, and the number of set bits of the mask.
+    /// An entry for each block of the window. The items are: (1) the mask of the separators that have not been counted
+    /// yet; (2) the position of the block; (3) the number of set bits in the mask.
     blocks: [(u64, u32, u32); WINDOW_BLOCKS],
     block_count: usize,
     /// Index of the first block whose separators have not all been counted.
@@ -265,7 +266,7 @@ impl<'a> Walk<'a> for Sparse<'a> {
     fn end_record(&mut self, end: u32) -> (&[u32], usize) {
         while let Some(&(separators, base, count)) = self.blocks.get(self.block) {
             let place = end.wrapping_sub(base);
-            // This is true for the block that contains `end`, because `end` is a separator.
+            // The condition is true only for the block that contains `end`, because `end` is a separator.
             if place < u64::BITS && separators >> place & 1 == 1 {
                 let through = u64::MAX >> (u64::BITS - 1 - place);
                 let passed = (separators & through).count_ones();

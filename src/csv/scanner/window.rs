@@ -1,4 +1,4 @@
-//! Finds the structure of one window before the scanner passes any record of this window on.
+//! Finds the structure of a whole window. Only then does the scanner report the records of the window.
 //!
 //! Each step handles all blocks of the window before the next step starts: masks, then the quote rules, then
 //! the positions. A single step needs so few variables that they stay in registers, and no step branches on
@@ -86,8 +86,8 @@ impl Window {
         }
     }
 
-    /// Computes the final masks of a window that starts outside quotes, if none of its blocks has a quote: every
-    /// delimiter is a separator, and so is every line break that ends a record. Returns `false` if a block has a quote.
+    /// Computes the final masks of a window that starts outside quotes, if none of its blocks has a quote. Then every
+    /// delimiter and every line break that ends a record is a separator. Returns `false` if a block has a quote.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn find_unquoted<M: Masks>(&mut self, text: &[u8], delimiter: u8, state: &mut ScanState) -> bool {

@@ -1,7 +1,7 @@
 //! Writes JSON (RFC 8259) and NDJSON.
 //!
-//! A row is an object; the names of its members are encoded once per cut. Values are strings. With `typed`, a
-//! cell becomes a number only if every common JSON reader reads it without losing a digit.
+//! A row is an object. The names of the members are encoded once per cut. Without `typed`, all values are strings. With
+//! `typed`, a cell becomes a number only if every common JSON reader reads the number without losing a digit.
 
 use super::row_progress::{RowProgress, bytes_that_fit};
 use crate::csv::open::header::Header;
@@ -83,8 +83,8 @@ impl JsonWriter {
         self.end_row(out);
     }
 
-    /// Does the same as [`JsonWriter::row`], but stops when `out` has at least `target_bytes` bytes. Returns `true` at
-    /// the end of the row.
+    /// Does the same as [`JsonWriter::row`], but stops when `out` has at least `target_bytes` bytes. Returns `true` if
+    /// the row is complete. Otherwise the next call continues at `progress`.
     pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -138,7 +138,8 @@ impl JsonWriter {
         out.extend_from_slice(self.framing.end);
     }
 
-    /// Returns the number of bytes of a row without its values.
+    /// Returns the number of bytes of the member names with their punctuation, and of the quotes around the values, in
+    /// a row.
     pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.iter().map(|column| column.lead.len() + 2).sum()
     }
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_typed_only_if_no_digit_is_lost() {
+    fn only_empty_cells_booleans_and_exact_numbers_have_a_literal() {
         for (cell, typed) in [
             ("", Some("null")),
             ("TRUE", Some("true")),
@@ -361,7 +362,7 @@ mod tests {
         }
 
         #[test]
-        fn a_json_reader_reads_every_cell_typed_as_a_number(value in "-?[0-9]{1,16}(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,3})?") {
+        fn a_json_reader_reads_every_exact_number(value in "-?[0-9]{1,16}(\\.[0-9]{0,4})?([eE][+-]?[0-9]{0,3})?") {
             if is_exact_number(value.as_bytes()) {
                 prop_assert!(serde_json::from_str::<f64>(&value).is_ok_and(f64::is_finite));
             }

@@ -5,9 +5,9 @@
 pub(in crate::csv) struct RowProgress {
     /// Position of the current field in the list of columns to write.
     pub(super) field: usize,
-    /// Number of bytes of this field's text that have been written.
+    /// Number of bytes of the current field's text that have been written.
     pub(super) byte: usize,
-    /// Whether the field is quoted. Set when its first bytes are written.
+    /// Whether the current field is quoted. This value is set when the first bytes of the field are written.
     pub(super) quoted: bool,
 }
 

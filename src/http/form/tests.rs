@@ -1,4 +1,4 @@
-//! Tests of well-formed forms, also split at every byte, and of malformed forms.
+//! Tests with well-formed forms, which are also split at every byte, and tests with malformed forms.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ fn part(name: &str, filename: Option<&str>, content_type: Option<&str>, content:
     ReadPart { part, content: content.to_vec() }
 }
 
-/// Reads the body in these pieces and checks the order of the events.
+/// Reads a body that arrives as `pieces`, and checks the order of the events.
 fn read<'b>(boundary: &str, pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Vec<ReadPart>, FormError> {
     let mut reader = FormReader::new(&Boundary::new(boundary).unwrap());
     let mut done: Vec<ReadPart> = Vec::new();
@@ -77,7 +77,7 @@ fn tricky_parts() -> Vec<ReadPart> {
 }
 
 #[test]
-fn a_form_split_into_two_pieces_reads_the_same() {
+fn a_form_gives_the_same_parts_if_it_is_split_into_two_pieces() {
     let body = TRICKY;
     for at in 0..=body.len() {
         let (left, right) = body.split_at(at);
@@ -86,7 +86,7 @@ fn a_form_split_into_two_pieces_reads_the_same() {
 }
 
 #[test]
-fn a_form_split_into_three_pieces_reads_the_same() {
+fn a_form_gives_the_same_parts_if_it_is_split_into_three_pieces() {
     let body = TRICKY;
     for first in 0..body.len() {
         for length in 1..8.min(body.len() - first) {
@@ -97,7 +97,7 @@ fn a_form_split_into_three_pieces_reads_the_same() {
 }
 
 #[test]
-fn a_form_in_pieces_of_any_size_reads_the_same() {
+fn a_form_gives_the_same_parts_for_every_piece_size() {
     let body = TRICKY;
     for size in 1..40 {
         assert_eq!(read("B", body.chunks(size)), Ok(tricky_parts()), "{size}-byte pieces");
@@ -140,7 +140,7 @@ fn content_is_returned_as_slices_of_the_input() {
     let mut input = piece.as_slice();
     let Ok(Event::Data(bytes)) = reader.read_event(&mut input) else { unreachable!("no data") };
     assert_eq!(bytes.as_ptr(), piece.as_ptr());
-    assert_eq!(bytes.len(), piece.len() - 2, "the delimiter may begin with the last line break");
+    assert_eq!(bytes.len(), piece.len() - 2, "the last line break may be the start of the delimiter");
     assert_eq!(reader.read_event(&mut input), Ok(Event::NeedInput));
     let mut more: &[u8] = b"4";
     assert_eq!(reader.read_event(&mut more), Ok(Event::Data(b"\r\n")));
@@ -235,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn malformed_input_causes_no_panic_and_gives_the_same_result_in_pieces(
+    fn malformed_input_causes_no_panic_and_gives_the_same_result_whole_and_in_pieces(
         body in "(--B|\r\n|-|B| |:|Content-Disposition: form-data; name=f|x){0,40}",
         split_points in proptest::collection::vec(0usize..100, 0..12),
     ) {

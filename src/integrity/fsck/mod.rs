@@ -31,7 +31,8 @@ use crate::error::{Code, Problem, Result};
 use crate::sql::checks::Table;
 pub use violation::{Violation, ViolationCode};
 
-/// A call that has checked fewer rows and objects than this continues with the next phase.
+/// Number of rows and objects after which a call ends. If a phase is complete and the call has checked fewer rows and
+/// objects, the call continues with the next phase.
 const ITEMS_PER_CALL: u64 = 200;
 
 /// Maximum number of bytes that one call hashes.

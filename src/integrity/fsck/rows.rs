@@ -32,7 +32,8 @@ pub(super) async fn check_unfinished(app: &App, position: FsckPosition) -> Resul
     let files: Vec<Unfinished> = page(app, select.statement()).await?;
     let mut step = FsckStep { checked: files.len() as u64, ..FsckStep::default() };
     for file in files.iter().filter(|file| file.named == 0) {
-        let detail = format!("{} is {} and not on gc_queue", file.r2_key, file.lifecycle_status);
+        let detail =
+            format!("the file is {}, but its key {} is not on gc_queue", file.lifecycle_status, file.r2_key);
         step.add(ViolationCode::UnnamedAttempt.violation(file.id.as_str(), detail));
     }
     let full = files.len() as u64 == ROWS_PER_PAGE;
@@ -80,7 +81,7 @@ pub(super) async fn check_usage(app: &App, position: FsckPosition) -> Result<Fsc
     let rows: Vec<UsageRow> = page(app, select.statement()).await?;
     let mut step = FsckStep { checked: rows.len() as u64, ..FsckStep::default() };
     for row in rows.iter().filter(|row| row.counted != row.found) {
-        let detail = format!("{} in usage, {} in the rows", row.counted, row.found);
+        let detail = format!("usage has {}, but the user's rows have {}", row.counted, row.found);
         step.add(ViolationCode::WrongUsage.violation(row.user_id.as_str(), detail));
     }
     let full = rows.len() as u64 == QUOTAS_PER_PAGE;
@@ -96,8 +97,8 @@ struct UploadStatusRow {
 }
 
 impl UploadStatusRow {
-    /// Whether the file's status fits the upload's status. If the upload is `completing`, its file may have any status,
-    /// but must exist.
+    /// Whether the file's status fits the upload's status. If the upload is `open`, its file must be `pending`. If the
+    /// upload is `completing`, its file must exist and may have any status. Any other upload needs no file.
     fn has_its_file(&self) -> bool {
         match (self.status.as_str(), self.file_status.as_deref()) {
             ("open", file) => file == Some("pending"),
@@ -115,7 +116,7 @@ pub(super) async fn check_uploads(app: &App, position: FsckPosition) -> Result<F
     let mut step = FsckStep { checked: uploads.len() as u64, ..FsckStep::default() };
     for upload in uploads.iter().filter(|upload| !upload.has_its_file()) {
         let file = upload.file_status.as_deref().unwrap_or("missing");
-        let detail = format!("the upload is {}, its file is {file}", upload.status);
+        let detail = format!("the upload is {}, but its file is {file}", upload.status);
         step.add(ViolationCode::UploadWithoutFile.violation(upload.upload_id.as_str(), detail));
     }
     let full = uploads.len() as u64 == ROWS_PER_PAGE;
@@ -149,7 +150,10 @@ pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition)
             );
         }
         if row.orphan != 0 {
-            step.add(ViolationCode::OrphanRow.violation(subject, "the row belongs to rows that are missing"));
+            step.add(
+                ViolationCode::OrphanRow
+                    .violation(subject, "the row belongs to another row that does not exist"),
+            );
         }
         if row.n == row.total {
             step.checked = row.total;

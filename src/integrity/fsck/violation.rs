@@ -54,7 +54,7 @@ pub enum ViolationCode {
     WrongUsage,
     /// An unfinished upload has no pending file.
     UploadWithoutFile,
-    /// A time is not in the stored form.
+    /// A time in a row does not have the form `YYYY-MM-DDTHH:MM:SS.sssZ`.
     OddTime,
     /// A row belongs to another row that does not exist.
     OrphanRow,
@@ -87,9 +87,9 @@ impl ViolationCode {
         };
         match self {
             Self::MissingObject | Self::TruncatedObject | Self::ReplacedObject | Self::ChangedObject => {
-                "Store the right bytes under the same key, then resolve the finding. Their etag must be the etag in \
-                 the row. The bytes of a saved cut can be made again from its recipe. If the right bytes are lost, \
-                 tell the owner and delete the file permanently."
+                "Store the right bytes under the same key, then resolve the finding. The new object must have the \
+                 etag that is in the row. The bytes of a saved cut can be made again from its recipe. If the right \
+                 bytes are lost, tell the owner and delete the file permanently."
                     .to_owned()
             }
             Self::UnreadableObject => {

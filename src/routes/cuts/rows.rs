@@ -47,8 +47,8 @@ struct RowsResponse {
     /// Number of rows of the file. If the file cannot be read to its end: number of rows before `failure`.
     total: u64,
     has_more: bool,
-    /// The record at which reading fails, because the record is too long or has too many fields: `record`, `line`,
-    /// `byte` and `reason`. Null if the file can be read to its end.
+    /// The position of the record at which reading fails, with the members `record`, `line`, `byte` and `reason`.
+    /// Reading fails if a record is too long or has too many fields. Null if the file can be read to its end.
     #[schema(value_type = Option<Object>)]
     failure: Option<MalformedCsv>,
 }
@@ -59,8 +59,9 @@ struct RowsResponse {
 /// only rows before this record, and `failure` says where the record is. If the page would start after this record, the
 /// error is `malformed_csv`.
 ///
-/// Costs 2 D1 reads and 2 R2 reads: one for the index and the digests, and one for the page and at most 2.5 MiB more.
-/// If the file has no index, or is read in another dialect than the detected one, the whole file is read.
+/// Costs 2 D1 reads and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read gets the bytes
+/// of the page and at most 2.5 MiB around them. If the file has no index, or is read in another dialect than the
+/// detected one, the whole file is read.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
     responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
 async fn get_rows(

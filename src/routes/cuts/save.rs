@@ -44,9 +44,9 @@ struct SaveResponse {
 
 /// Cuts a file and stores the result as a new file (CSV or TSV), with its lineage.
 ///
-/// The body is the same as for `/cut`, with `filename` (default `<stem>-cut.csv`), `tags` and `metadata` of the new
-/// file. Costs 6 D1 calls, 2 R2 reads (the file and its digests) and 2 R2 puts (the new file and its profile). A result
-/// over 5 MiB is stored in parts of 5 MiB.
+/// The body has the members of the body of `/cut`. It may also have the `filename` (default `<stem>-cut.csv` or
+/// `<stem>-cut.tsv`), the `tags` and the `metadata` of the new file. Costs 6 D1 calls, 2 R2 reads (the file and its
+/// digests) and 2 R2 puts (the new file and its profile). A result over 5 MiB is stored in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
     responses((status = 201, body = SaveResponse), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
@@ -57,8 +57,7 @@ async fn save_cut(
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     if request.compress.is_some() {
-        let detail =
-            "A saved cut cannot be compressed: its ranges and rows must be readable. Leave compress out.";
+        let detail = "A saved cut cannot be compressed, because Cutty must be able to read its rows. Leave compress out.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
     let file = storage.find_undamaged(id).await?;
@@ -96,8 +95,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
     Ok(NewFile {
         filename: filename.as_str().to_owned(),
         content_type,
-        // The result of a cut is UTF-8, for every encoding of the source file. It may contain invalid bytes of the
-        // source file, and detection could then choose another encoding. So the encoding is declared.
+        // The result of a cut is UTF-8, for every encoding of the source file. If the result contains invalid bytes of
+        // the source file, detection could choose another encoding. So this function declares UTF-8.
         encoding: Some(encoding_rs::UTF_8),
         description: Description {
             tags: tags.into_vec(),

@@ -43,15 +43,15 @@ pub(super) fn routes() -> Routes {
 /// (`column__op=value`). The `Link` header contains the URL of the receipt.
 ///
 /// If the first 256 KiB of the file cannot be cut, the response is a problem. If the cut fails later, the transfer
-/// breaks: a complete response always contains the complete cut.
+/// breaks. So a complete response always contains the complete cut.
 ///
-/// Before Cutty uses bytes of the file, it compares them with the digests that were made when the file was stored. If
-/// they differ, the response is `integrity_error`, or the transfer breaks.
+/// Cutty compares all bytes that it reads with the digests of the file before it uses the bytes. If the bytes do not
+/// match their digest, the response is `integrity_error`, or the transfer breaks.
 ///
-/// If the file has an index, zones in which no row can match are skipped. `X-Bytes-Scanned` is the maximum number of
-/// bytes that the cut reads; with `limit`, the cut may read fewer. `X-Bytes-Skipped` is the number of bytes that the
-/// cut skips. Costs 4 D1 calls and 2 R2 reads: one for the index and the digests, and one for the file. With a filter
-/// and an index, the file costs 1 R2 read for each byte range between skipped zones.
+/// If the file has an index, the cut skips zones in which no row can match. `X-Bytes-Scanned` is the maximum number of
+/// bytes that the cut reads. With `limit`, the cut may read fewer bytes. `X-Bytes-Skipped` is the number of bytes that
+/// the cut skips. Costs 4 D1 calls and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read
+/// gets the file. If the cut skips zones, it reads each byte range between skipped zones with a separate R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `GET /api/files/{id}/cut`")),
@@ -71,9 +71,9 @@ async fn get_cut(
 
 /// Cuts a file and streams the result. A JSON body describes the cut.
 ///
-/// The body has `selectedColumns`, `whereFilters` or `filter`, `outputFormat`, `streaming`, `filename` (of the result),
-/// and the options of the `GET` route. An `Idempotency-Key` is not needed and is ignored: a cut changes no file, and a
-/// repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
+/// The body may have `selectedColumns`, `whereFilters`, `filter`, `outputFormat`, `streaming`, `filename` (the name of
+/// the result), and the options of the `GET` route. An `Idempotency-Key` is ignored. It is not needed, because a cut
+/// changes no file and a repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),

@@ -35,8 +35,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// In the description of an operation, this parameter stands for all conditions: each condition is named after a
-/// column. Such an operation refuses unknown parameters itself, after it has read the columns of the file.
+/// In the description of an operation, this parameter stands for all conditions, because the name of each condition
+/// contains the name of a column. An operation with this parameter refuses unknown parameters itself, after it has read
+/// the columns of the file.
 const FILTERS: &str = "column__op";
 
 /// Middleware: refuses a request with a query parameter that the description does not name.

@@ -1,4 +1,4 @@
-//! Ends a multipart upload: joins its parts into the file, or aborts it.
+//! Ends a multipart upload: joins its parts into the file, or aborts the upload.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use crate::storage::resumable::limits::MAX_PARTS;
 use crate::storage::resumable::problems::gone;
 
 impl R2StorageService {
-    /// Joins the parts into the file. If the upload is already complete, returns its file. So a client may repeat the
-    /// call.
+    /// Joins the parts into the file and returns the file. If the upload is already complete, only returns its file. So
+    /// a client may repeat the call.
     ///
     /// # Errors
     /// - `bad_request`: the list is not in ascending order, or names a part that the upload cannot have.
@@ -123,7 +123,7 @@ impl R2StorageService {
         // The rows change first, so that a completion that runs at the same time can no longer commit.
         let results = attempt.try_abandon(Leftover::Perhaps, ended).await?;
         if results.first().is_none_or(Vec::is_empty) {
-            // Another request has aborted or completed the upload after this request read its row.
+            // After this request read the row of the upload, another request has aborted or completed the upload.
             self.find_multipart(upload.upload).await?.expect_open(self.app.now())?;
         }
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {

@@ -1,12 +1,12 @@
 //! Multipart uploads: a client sends the parts in any order, and may send several parts at the same time.
 //!
 //! Such uploads need no upload session, because R2 accepts parts in parallel. If a part is sent twice, R2 decides which
-//! bytes the part has. Rows hold the etags of the parts, because R2's binding cannot list them. If two requests send
-//! the same part at the same time, the row may hold the wrong etag. R2 then refuses to complete the upload, and the
-//! client sends the part again.
+//! bytes the part has. Rows hold the etags of the parts, because R2's binding cannot list the parts of an upload. If
+//! two requests send the same part at the same time, the row may hold the wrong etag. R2 then refuses to complete the
+//! upload, and the client sends the part again.
 //!
-//! The bytes are not hashed while they arrive. The file is committed without a checksum, and a background pass reads it
-//! once.
+//! The bytes are not hashed while they arrive, so the file is committed without a checksum. Later, a background pass
+//! reads the file once and stores the checksum.
 
 mod begin;
 mod end;

@@ -74,8 +74,8 @@ impl R2StorageService {
     /// - `unsupported_type`: the content of part 1 is refused.
     /// - `digest_mismatch`: the bytes have another SHA-256.
     /// - `gone`, `conflict`: the upload has ended.
-    /// - The error of the body if it ends early; `unavailable` if R2 or the database cannot be reached. The client must
-    ///   send the part again.
+    /// - The error of the body if it ends early; `unavailable` if R2 or the database cannot be reached. After one of
+    ///   these errors, the client must send the part again.
     pub async fn put_part(
         &self,
         upload: &Multipart,

@@ -1,4 +1,4 @@
-//! The memory of a profiler beside an upload.
+//! The memory of a profiler that runs during an upload.
 
 use std::sync::Arc;
 
@@ -6,17 +6,18 @@ use crate::app::App;
 use crate::memory::budget::{Lease, Memory, MemoryBudget, WIDE_BUDGET};
 use crate::ports::Clock;
 
-/// Memory of a profiler that is part of the lease of its upload, in bytes. A file with 100 columns needs less.
+/// Memory that the lease of each upload includes for the profiler, in bytes. A file with 100 columns needs less.
 const INCLUDED_BYTES: usize = 512 << 10;
 
-/// How much a profiler leases in one step when it needs more.
+/// Amount of each additional lease. A profiler that needs more than [`INCLUDED_BYTES`] takes one or more additional
+/// leases.
 const STEP: Memory = Memory::wasm(1 << 20);
 
 /// Half of the budget stays free for requests that read profiles, because an upload may hold its lease for hours.
 const SPARE: Memory = Memory::wasm(WIDE_BUDGET.wasm / 2);
 
-/// Leases the memory of one profiler. The profiler never waits. If there is no memory, the upload goes on without it,
-/// and the background pass computes the profile.
+/// Leases the memory of one profiler. The profiler never waits for memory. If there is no memory, the upload continues
+/// without the profiler, and the background pass computes the profile.
 pub struct ProfilerMemory {
     budget: Arc<MemoryBudget>,
     clock: Arc<dyn Clock>,
@@ -24,12 +25,13 @@ pub struct ProfilerMemory {
 }
 
 impl ProfilerMemory {
-    /// Creates an object without leases.
+    /// Creates the memory of a profiler, without additional leases.
     pub fn new(app: &App) -> Self {
         Self { budget: app.memory.wide.clone(), clock: app.clock.clone(), leases: Vec::new() }
     }
 
-    /// Whether the profiler may have `bytes` of memory. If not, all its leases end: the caller must drop the profiler.
+    /// Takes leases until the profiler may use `bytes` bytes of memory. Returns `false` if the budget does not
+    /// have enough memory. In this case, all leases of the profiler end, and the caller must drop the profiler.
     pub fn admits(&mut self, bytes: usize) -> bool {
         let now = self.clock.now();
         self.leases.iter().for_each(|lease| lease.touch(now));

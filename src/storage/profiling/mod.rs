@@ -102,8 +102,8 @@ impl Summary {
     }
 }
 
-/// Encodes the columns as JSON for the row. Encodes them one by one, because there may be a hundred thousand. Returns
-/// `None` if the text is longer than [`MAX_COLUMNS_BYTES`].
+/// Encodes the columns as JSON for the row of the file. Encodes them one by one, because a file may have a hundred
+/// thousand columns. Returns `None` if the text is longer than [`MAX_COLUMNS_BYTES`].
 fn columns_json(profile: &Profile) -> Option<String> {
     #[derive(Serialize)]
     struct Column<'a> {

@@ -2,8 +2,8 @@
 //! the bytes do not have the SHA-256 in the file's row, the pass records a finding and stores no profile.
 //!
 //! A long file is read in steps. Each step is a job. At the end of a step, the pass puts the key of a checkpoint on
-//! `gc_queue`, stores the checkpoint under `temp/`, and then writes the key into a row of `jobs`. A step that is
-//! repeated, or that runs twice at the same time, has the same result.
+//! `gc_queue`, stores the checkpoint under `temp/`, and then writes the key into a row of `jobs`. If a step is
+//! repeated, or runs twice at the same time, the result is the same as for one run.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,8 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::file::{FileRow, integrity_error};
 
-/// Number of bytes that one step reads. A step takes some seconds of CPU time; a job may take minutes.
+/// Number of bytes that one step reads. So a step takes some seconds of CPU time, and the platform allows minutes for a
+/// job.
 pub const STEP_BYTES: u64 = 512 << 20;
 
 /// Maximum number of calls to other services in one step: 5 calls to D1, 3 to R2 and 1 to the queue. The last step
@@ -47,8 +48,8 @@ const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// Maximum number of tries for a new file. For each day since the file was stored, the maximum grows by this number. So
 /// a file that cannot be read is not read all the time, and after a long outage every file still gets a profile.
 ///
-/// Every step counts as a try when it starts. When a step stores a checkpoint, its try is subtracted again, except for
-/// the first step of a pass. So the tries end even if every pass loses its checkpoint and starts again.
+/// Every step counts as a try when it starts. When a step stores a checkpoint, its try is subtracted again, unless the
+/// step is the first step of a pass. So the tries end even if every pass loses its checkpoint and starts again.
 const MAX_TRIES: u64 = 5;
 
 /// The result of a step.
@@ -113,7 +114,7 @@ impl App {
         }
     }
 
-    /// Queues files that still have no profile: at most `limit` active files and `limit` archived ones. Returns the
+    /// Queues files that still have no profile: at most `limit` active files and `limit` archived files. Returns the
     /// number of queued files.
     ///
     /// # Errors
@@ -149,7 +150,7 @@ impl App {
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(PassStep::NothingToDo);
         };
-        // A profiler needs this much for the widest files.
+        // For the widest files, a profiler needs this much memory.
         let _lease = self.lease_wide_memory(WIDE_BUDGET.wasm / 2).await?;
         let Some(mut pass) = self.resume(&file, attempt).await? else { return Ok(PassStep::TriedTooOften) };
         match self.read_step(&file, &mut pass, step_bytes).await? {

@@ -4,9 +4,9 @@
 //! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the object's
 //!    key on `gc_queue`. The file is not visible yet. After a crash, the sweep finds the key and undoes step 1.
 //! 2. The caller stores the bytes under [`Attempt::object`].
-//! 3. [`Attempt::commit`] makes the row active, sets the final quota and removes the key from `gc_queue`. All of this
-//!    is one batch, which fails completely if the attempt no longer owns a pending row. If the outcome is unknown, the
-//!    commit reads the row's status.
+//! 3. [`Attempt::commit`] makes the row active, turns the reservation into used bytes of the quota, and removes the key
+//!    from `gc_queue`. All of this is one batch, which fails completely if the attempt no longer owns a pending row. If
+//!    the outcome is unknown, the commit reads the row's status.
 //!
 //! [`Attempt::abandon`] undoes step 1 if step 2 failed.
 
@@ -36,7 +36,8 @@ use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
 use crate::storage::recipes::keep_recipe;
 
-/// Maximum duration of an attempt. No request runs nearly as long. After this time, the sweep undoes the attempt.
+/// Maximum duration of an attempt that one request makes. No request runs for nearly as long. After this time, the
+/// sweep undoes the attempt.
 pub const MAX_ATTEMPT_TIME: TimeDelta = TimeDelta::hours(24);
 
 /// Whether an abandoned attempt may have stored bytes.
@@ -73,8 +74,8 @@ impl Attempt {
     ///
     /// # Errors
     /// `forbidden`; `quota_exceeded`; `in_progress` if the request no longer holds its idempotency key; or
-    /// `unavailable`. After `unavailable`, step 1 may have taken effect, so this function tries to undo step 1. If that
-    /// fails, or if step 1 takes effect later, the sweep undoes step 1.
+    /// `unavailable`. After `unavailable`, step 1 may have taken effect, so this function tries to undo step 1. If the
+    /// undo fails, or if step 1 takes effect later, the sweep undoes step 1.
     pub async fn begin(service: &R2StorageService, new: NewFile, reserve_bytes: u64) -> Result<Self> {
         Self::draft(service, new, reserve_bytes, MAX_ATTEMPT_TIME)?.start_with(Vec::new()).await
     }
@@ -277,8 +278,8 @@ impl Attempt {
     /// stored.
     ///
     /// # Errors
-    /// `unavailable` if the database cannot be reached or the attempt was abandoned. The caller must abort the
-    /// upload.
+    /// `unavailable` if the database cannot be reached or the attempt was abandoned. The caller must then abort the R2
+    /// multipart upload.
     pub async fn remember_multipart(&self, upload_id: &str) -> Result<()> {
         let remember = sql::gc::SetUpload { key: &self.key, r2_upload: upload_id };
         match self.app.database.query(remember.statement()).await?.is_empty() {

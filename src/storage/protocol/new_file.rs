@@ -1,4 +1,5 @@
-//! The data of a file before its bytes are stored, and of an attempt between two requests.
+//! The data of a file whose bytes are not stored yet. If an attempt consists of several requests, this data is stored
+//! between the requests.
 
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@ use crate::error::{Code, Problem, Result};
 use crate::sql;
 
 impl Attempt {
-    /// Raises the reservation to at least `total_bytes`. The caller does this before it stores more bytes, so a stream
-    /// of unknown length cannot exceed the quota.
+    /// Raises the reservation to at least `total_bytes`. The caller calls this function before it stores more bytes, so
+    /// a stream of unknown length cannot exceed the quota.
     ///
     /// If the quota has room, the reservation at least doubles, so that a long stream needs only a few calls. Otherwise
     /// the reservation grows to exactly `total_bytes`.

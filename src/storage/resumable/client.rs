@@ -8,7 +8,8 @@ use crate::error::{Problem, Result};
 use crate::ports::ObjectClass;
 
 impl App {
-    /// Sends a command, with its body if it has one, to the session of `upload`.
+    /// Sends a command to the session of `upload`. `body` is the body of the command, or `None` if the command has no
+    /// body.
     ///
     /// # Errors
     /// The error that the session returns. `unavailable` if the call failed. In this case, the session may have carried

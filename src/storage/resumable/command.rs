@@ -11,7 +11,7 @@ use crate::storage::protocol::OpenAttempt;
 /// A command to an upload session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Command {
-    /// Start the upload and append the body, if there is one.
+    /// Start the upload. If the request has a body, append the body.
     Create {
         /// The upload to start.
         plan: Box<UploadPlan>,
@@ -29,7 +29,7 @@ pub enum Command {
         user: UserId,
         /// The offset of the body's first byte in the upload.
         offset: u64,
-        /// Length of the whole upload in bytes, if the client did not send it with `Create` and sends it now.
+        /// Length of the whole upload in bytes, if the client sends the length with this body and not with `Create`.
         length: Option<u64>,
         /// The checksum that the body must have. The body is kept completely or not at all.
         checksum: Option<Checksum>,
@@ -65,7 +65,7 @@ pub struct UploadPlan {
     pub limit_bytes: u64,
     /// Size of every part except the last, in bytes.
     pub part_bytes: usize,
-    /// When the upload expires unless more bytes arrive.
+    /// Time at which the upload expires if no more bytes arrive.
     pub expires_at: Timestamp,
     /// The `Upload-Metadata` header as the client sent it. Responses repeat it.
     pub metadata: Option<String>,
@@ -80,7 +80,7 @@ pub struct UploadProgress {
     pub offset: u64,
     /// Length of the whole upload in bytes, if known.
     pub length: Option<u64>,
-    /// When the upload expires unless more bytes arrive.
+    /// Time at which the upload expires if no more bytes arrive.
     pub expires_at: Timestamp,
     /// The `Upload-Metadata` header as the client sent it.
     pub metadata: Option<String>,

@@ -73,7 +73,7 @@ impl ResumableUpload {
         }
     }
 
-    /// Stores a file of at most one part with a single put.
+    /// Stores the file with a single put. The file must not be longer than one part.
     async fn put_whole(&self, state: &mut UploadState) -> Result<ObjectFacts> {
         let attempt = self.attempt(&state.record);
         let work = self.work(state)?;

@@ -16,7 +16,8 @@ pub(super) const SWEEP_AFTER: TimeDelta = TimeDelta::days(8);
 /// Maximum number of parts of an R2 object.
 pub const MAX_PARTS: u64 = 10_000;
 
-/// Returns the size of every part except the last, in bytes, for an upload of up to `max_bytes`.
+/// Returns the usual size of every part except the last, in bytes, for an upload of up to `max_bytes`. The session of a
+/// tus upload may choose a larger size. The client of an upload part by part may choose another size.
 pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
     let part = config.max_chunk_size_bytes.max(max_bytes.div_ceil(MAX_PARTS));
     usize::try_from(part).unwrap_or(usize::MAX)

@@ -1,9 +1,9 @@
 //! Resumable uploads (tus): one upload in several requests, with chunks of any size, over connections that may break.
 //!
-//! The service writes the intent of the storage protocol ([`crate::storage::protocol`]). A resumable upload may take
-//! longer than other uploads, so the sweep undoes its intent later. Then a Durable Object, the session of this upload
-//! ([`session::ResumableUpload`]), receives the bytes. Only this session writes the bytes of the upload, and only this
-//! session knows the offset.
+//! First the service writes the intent of the storage protocol ([`crate::storage::protocol`]). A resumable upload may
+//! take longer than other uploads, so the sweep waits longer before it undoes this intent. Then a Durable Object, the
+//! session of this upload ([`session::ResumableUpload`]), receives the bytes. Only this session writes the bytes of the
+//! upload, and only this session knows the offset.
 //!
 //! R2 requires parts of equal size, but clients send chunks of any size. So the session divides the bytes into parts of
 //! equal size. It holds one part in memory. If a request ends before this part is full, the session saves the bytes of

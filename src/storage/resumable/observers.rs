@@ -1,8 +1,9 @@
 //! Computes the hash and the profile of an upload while its bytes pass. Otherwise the whole file would have to be read
-//! again. The observers get each byte once and in order.
+//! again. The observers get the bytes in order, and their state counts each byte once.
 //!
 //! At the end of every part, the session saves the state of the observers. After a restart, the session restores this
-//! state and passes the bytes after the last full part to the observers again.
+//! state. The restored state does not count the bytes after the last full part, so the session then passes these bytes
+//! to the observers.
 
 use encoding_rs::Encoding;
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
@@ -26,8 +27,8 @@ impl UploadObservers {
         Self { hash: Sha256::new(), profiler: Some(Profiler::new(max_record_bytes)) }
     }
 
-    /// Sets the declared encoding. It has an effect only before the first [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES)
-    /// have been observed.
+    /// Sets the declared encoding. The call has an effect only before the first
+    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been observed.
     pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
         if let Some(profiler) = &mut self.profiler {
             profiler.declare(encoding);
@@ -42,7 +43,7 @@ impl UploadObservers {
         }
     }
 
-    /// Drops the profiler if `memory` does not admit its memory.
+    /// Drops the profiler if `memory` cannot lease as much memory as the profiler needs.
     pub fn fit_into(&mut self, memory: &mut ProfilerMemory) {
         self.profiler.take_if(|profiler| !memory.admits(profiler.memory_bytes()));
     }
@@ -81,7 +82,8 @@ impl UploadObservers {
         self.hash.clone().finalize().into()
     }
 
-    /// Returns the profile of all observed bytes. Returns `None` if it was taken before or could not be computed.
+    /// Returns the profile of all observed bytes. Returns `None` if the profile was taken before, or if it
+    /// could not be computed.
     pub fn take_profile(&mut self) -> Option<Profile> {
         self.profiler.take().map(Profiler::finish)
     }

@@ -17,7 +17,7 @@ pub fn empty_upload() -> Problem {
     )
 }
 
-/// Returns the problem for an upload over the limit.
+/// Returns the problem for an upload of more than `limit_bytes` bytes.
 pub fn too_long(limit_bytes: u64) -> Problem {
     let detail = format!("An upload may have at most {limit_bytes} bytes. Send a smaller file.");
     Problem::new(Code::TooLarge, detail).with("limitBytes", limit_bytes)

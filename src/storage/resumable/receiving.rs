@@ -117,7 +117,7 @@ impl ResumableUpload {
         outcome
     }
 
-    /// Appends bytes. With `keep`, every part that becomes full is saved immediately.
+    /// Appends bytes to the part in progress. If `keep` is set, the state is saved each time a part becomes full.
     async fn append_bytes(&self, state: &mut UploadState, mut bytes: &[u8], keep: bool) -> Result<()> {
         state.record.check_room(state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
@@ -274,7 +274,7 @@ impl ResumableUpload {
     }
 }
 
-/// Maximum size, in bytes, of a part that is longer than the minimum because its size divides the chunk size.
+/// Maximum size of a part, in bytes, if the size was chosen because it divides the chunk size.
 const MAX_FITTED_PART_BYTES: usize = 32 << 20;
 
 /// Returns a part size in bytes that divides `chunk_bytes`: from `least` to twice `least`, and at most

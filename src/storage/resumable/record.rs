@@ -1,6 +1,6 @@
 //! The rows of an upload session, by name. The record holds the number of parts, the epoch and the number of bytes in
-//! `rest`. So the record decides which of the other rows belong to the upload. The session writes these rows first and
-//! the record last.
+//! `rest`. So the record decides which of the other rows belong to the upload. The session writes the other rows first
+//! and the record last.
 //!
 //! - `record`: the upload as JSON.
 //! - `etag/N`: R2's etag of part N.
@@ -27,8 +27,8 @@ use crate::storage::protocol::DetectedContent;
 const ROW_BYTES: usize = 1 << 20;
 
 /// If the last row of `rest` is shorter than this, in bytes, the session writes the row again with the new bytes at its
-/// end. Otherwise, a client that sends chunks of one byte would make a row with each chunk. If the last row is longer,
-/// the session begins a new row, because a chunk of one byte must not cost a write of up to 1 MiB.
+/// end. Without this rule, a client that sends chunks of one byte would make a row with each chunk. If the last row is
+/// longer, the session begins a new row, because a chunk of one byte must not cost a write of up to 1 MiB.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";
@@ -63,7 +63,7 @@ pub enum UploadStage {
 pub struct UploadRecord {
     /// The data from the start of the upload. Only length, expiry, part size and reservation can change later.
     pub plan: UploadPlan,
-    /// The id of the R2 multipart upload, once there is one.
+    /// The id of the R2 multipart upload; `None` before the session has started it.
     pub r2_upload: Option<String>,
     /// Number of stored parts.
     pub parts: u16,
@@ -96,7 +96,7 @@ impl UploadRecord {
         }
     }
 
-    /// Returns the number of bytes that are kept.
+    /// Returns the offset of the upload: the number of its bytes that the stored parts and the rows `rest` hold.
     pub fn offset(&self) -> u64 {
         let kept = self.bytes_in_parts() + self.rest_bytes;
         // The last part may be shorter than the others.
@@ -349,7 +349,8 @@ pub fn delete_rows(store: &dyn ObjectStorage, names: impl IntoIterator<Item = St
     Ok(())
 }
 
-/// Deletes the rows of observers' states and of `rest` that do not belong to the upload according to `record`.
+/// Deletes the rows `learned`, `grown` and `rest` that do not belong to the upload. `record` decides which rows belong
+/// to the upload.
 ///
 /// # Errors
 /// The error of the storage.

@@ -41,7 +41,7 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, the errors of [`Self::append`] for the body, or `unavailable` if a service cannot
-    /// be reached. If the creation fails halfway, the sweep undoes it.
+    /// be reached. If the creation fails halfway, a sweep undoes the creation.
     pub async fn create_upload(
         &self,
         new: NewUpload,
@@ -197,7 +197,7 @@ impl R2StorageService {
     }
 }
 
-/// The columns of an upload's row that are needed to end it.
+/// The columns of an upload's row that are needed to end the upload.
 #[derive(Deserialize)]
 struct UploadStartRow {
     file_id: FileId,

@@ -1,13 +1,13 @@
 //! The session of one upload. Only the session writes the upload, and only the session knows the upload's offset.
 //!
-//! **One at a time.** A command runs while it holds the [`WriterLock`]. The newest request wins: it interrupts the
-//! request that is receiving.
+//! **One at a time.** A command must hold the [`WriterLock`] while it runs. The newest request wins: it interrupts the
+//! request whose bytes the session is receiving.
 //!
 //! **When bytes are kept.** The state in memory is only a cache of the rows. Received bytes are kept as soon as the
 //! session has written the upload record that counts them. The session writes this record at the end of every part and
 //! at the end of every request. A request also ends if its connection breaks or another request takes over. If a
-//! request announces a checksum or digest, its bytes are kept only if all of them arrive and match. After any failure,
-//! the session drops the state in memory, and the next command starts from the rows.
+//! request announces a checksum or digest, its bytes are kept only if all of them arrive and match this checksum or
+//! digest. After any failure, the session drops the state in memory, and the next command starts from the rows.
 //!
 //! **The end.** When the last byte has arrived, the upload enters the stage `Storing`: the session stores the object
 //! and then commits the file. Both steps can be repeated. If a step fails, the next request or the alarm repeats the
@@ -156,8 +156,9 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Waits for the memory that a request with a body needs: one part, a piece and the profile. The request does not
-    /// hold the upload's lock while it waits.
+    /// Waits for the memory that a request with a body needs: one part, a piece and the profile. Returns the body as a
+    /// source, and the lease of this memory; `None` if there is no body. The request does not hold the upload's lock
+    /// while it waits.
     async fn lease_for(
         &self,
         body: Option<Box<dyn NativeBody>>,

@@ -17,7 +17,7 @@ pub(super) struct UploadState {
 }
 
 impl UploadState {
-    /// Returns the number of bytes that have arrived, kept or not.
+    /// Returns the number of bytes that have arrived, including the bytes in memory that are not stored yet.
     pub(super) fn received(&self) -> u64 {
         match &self.work {
             Some(work) => {

@@ -163,7 +163,7 @@ async fn only_the_documented_sql_statement_grants_the_admin_role() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_a_wrong_password_and_a_missing_password_give_the_same_response() {
+async fn a_failed_login_has_the_same_response_for_every_reason() {
     let app = TestApp::new();
     register(&app, "ada").await;
     app.database

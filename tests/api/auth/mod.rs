@@ -40,8 +40,8 @@ async fn for_admins(OperatorOnly(operator): OperatorOnly) -> String {
     operator.owner().map_or_else(|| operator.to_string(), ToString::to_string)
 }
 
-/// Sends a request to the real router. Only requests for `/users-only` and `/admins-only` go to a small router with the
-/// same guards and the same error rendering.
+/// Sends a request for `/users-only` or `/admins-only` to a small router. The small router has the same guards and the
+/// same error rendering as the real router. Sends any other request to the real router.
 async fn send(app: &TestApp, call: Call) -> TestResponse {
     match call.request.uri().path() {
         "/users-only" | "/admins-only" => send_guarded(app, call).await,

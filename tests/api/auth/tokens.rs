@@ -10,7 +10,7 @@ use crate::support::TestApp;
 use crate::support::client::{get, post_json};
 
 #[tokio::test]
-async fn a_token_is_valid_until_its_announced_expiry_and_gets_token_expired_from_then_on() {
+async fn a_token_is_valid_before_its_announced_expiry_and_is_refused_with_token_expired_afterwards() {
     let app = TestApp::with(&[("ACCESS_TOKEN_TTL", "60"), ("REFRESH_TOKEN_TTL", "600")]);
     let session = register(&app, "ada").await;
     assert_eq!(session["tokens"]["expires_in"], 60);

@@ -1,4 +1,4 @@
-//! Compares the files API with a model of it, in long random sequences of operations on a few files.
+//! Compares the files API with a model in long random sequences of operations on a few files.
 //!
 //! The model has a list of files, a quota and the time. It has no rows, objects or batches.
 
@@ -94,7 +94,7 @@ impl World {
         Target { index: Some(index).filter(|_| token == self.owner), path, token }
     }
 
-    /// Sends a request that changes something. Sometimes it adds an idempotency key and sends the request twice.
+    /// Sends a request that changes something. Sometimes adds an idempotency key to the request and sends it twice.
     fn change(
         &mut self,
         make: impl Fn() -> Call,

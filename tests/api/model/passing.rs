@@ -1,4 +1,4 @@
-//! The operations that move the clock forward and run the sweeps.
+//! The operation that moves the clock forward, and the operation that runs the sweeps.
 
 use chrono::TimeDelta;
 

@@ -10,9 +10,9 @@ use crate::faults::sweep_up;
 use crate::support::contract::{self, operations};
 use crate::support::{Fault, On, TestApp};
 
-/// Cases that are tested in addition to the usual request of each changing operation: a cut with `GET`, because it
-/// writes a receipt, and the creation of an upload without bytes, because it makes other calls than a creation with
-/// bytes.
+/// Cases that are tested in addition to the usual request of each changing operation. A cut with `GET` is tested
+/// because it writes a receipt. The creation of an upload without bytes is tested because it makes other calls than the
+/// creation of an upload with bytes.
 const ALSO_BROKEN: [&str; 2] = ["GET /api/files/{id}/cut", "POST /api/uploads, no bytes"];
 
 fn is_broken(case: &Case) -> bool {

@@ -108,13 +108,14 @@ async fn the_cost_of_a_route_does_not_depend_on_the_number_of_files() {
     }
 }
 
-/// Routes whose description states no cost: health, the API description, routes for operators, and routes of uploads in
-/// several requests. `multipart.rs` and `tus/storing.rs` test the cost of these uploads.
+/// Parts of the paths whose costs are not compared with the API description: health, the API description, routes for
+/// operators, and routes of uploads in several requests. `multipart.rs` and `tus/storing.rs` test the cost of uploads
+/// in several requests.
 const UNDESCRIBED_COSTS: [&str; 5] =
     ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
 
-/// Returns the number of R2 calls in the usual case. `cost` is the part of a description after "Costs". It states the
-/// usual case first, before the first `;` or `.`.
+/// Returns the number of R2 calls in the usual case. `cost` is the part of a description after "Costs". The text before
+/// the first `;` or `.` is about the usual case.
 fn calls_to_r2(cost: &str) -> usize {
     let usual = cost.split([';', '.']).next().unwrap_or_default();
     let words: Vec<_> = usual.split_whitespace().collect();

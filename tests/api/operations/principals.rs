@@ -87,8 +87,8 @@ async fn an_api_key_may_send_exactly_the_requests_that_its_scopes_allow() {
     }
 }
 
-/// Returns the cases that change something and have an idempotency key. For a case that repeats a request, the setup is
-/// replaced by the state before the first request.
+/// Returns the cases that change something and have an idempotency key. If the setup of a case already sends the first
+/// request, the returned case has a setup that only uploads a file.
 fn keyed_cases() -> impl Iterator<Item = (Case, &'static [Scope])> {
     CASES.iter().filter_map(|case| match (case.1, case.2) {
         _ if !case.0.contains(", keyed") || case.0.ends_with("refused") => None,
@@ -145,7 +145,7 @@ async fn an_api_key_does_not_share_the_idempotency_keys_of_its_owner() {
 }
 
 #[tokio::test]
-async fn a_share_allows_reading_one_file_and_hides_all_others() {
+async fn a_share_allows_reading_one_file_and_hides_all_other_files() {
     for (case, needed) in guarded() {
         let name = case.0;
         let is_about_a_file = case.operation().contains("/api/files/{id}");
@@ -276,7 +276,7 @@ async fn logins_logouts_and_refused_requests_are_logged() {
 }
 
 #[tokio::test]
-async fn operator_actions_are_logged_with_their_principal() {
+async fn the_log_names_the_principal_of_each_operator_action() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.upload(&token, "a.csv", CSV).await;

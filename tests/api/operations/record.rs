@@ -1,6 +1,6 @@
-//! The audit record of each operation: rows of `file_access_logs`, and log lines with an action. The test writes the
-//! records of all operations as one text and compares it with the snapshot in this file. So a review shows every change
-//! of a record.
+//! The audit entries of each operation: rows of `file_access_logs`, and log lines with an action. The test writes the
+//! entries of all operations as one text and compares this text with the snapshot in this file. So a review shows every
+//! change of an entry.
 
 use chrono::TimeDelta;
 use serde_json::Value;

@@ -74,7 +74,7 @@ impl Scene {
         scene
     }
 
-    /// Returns the request of a case. Ada sends it unless the case sets another principal.
+    /// Returns the request of a case. Ada sends the request, unless the case sets another principal.
     pub fn call(&self, case: &Case) -> Call {
         self.by_ada(case.3(self))
     }

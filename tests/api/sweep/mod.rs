@@ -68,7 +68,7 @@ async fn with_a_file() -> (TestApp, String, String) {
 }
 
 #[tokio::test]
-async fn a_sweep_with_nothing_due_changes_nothing() {
+async fn sweeps_without_due_items_change_nothing() {
     let (app, _, _) = with_a_file().await;
     let before = kept_rows(&app);
     assert_eq!(sweep(&app).await, SweepEffects::default());
@@ -78,7 +78,7 @@ async fn a_sweep_with_nothing_due_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_expired_file_is_trashed_deleted_and_purged_after_the_configured_periods() {
+async fn an_expired_file_moves_to_the_trash_and_later_it_is_permanently_deleted_and_purged() {
     let (app, token, path) = with_a_file().await;
     for change in [json!({"expiresAt": "2026-01-10T00:00:00Z"}), json!({"archived": true})] {
         app.send(patch_json(&path, &change).bearer(&token)).await.expect(200);
@@ -102,7 +102,7 @@ async fn an_expired_file_is_trashed_deleted_and_purged_after_the_configured_peri
     assert_eq!(
         app.objects.file_keys().len(),
         1,
-        "if the database is restored to its state of 30 days ago, the bytes must exist"
+        "the bytes must exist, because the database may be restored to its state of 30 days ago"
     );
     app.advance(TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, SweepEffects { deleted: 1, ..SweepEffects::default() });
@@ -115,7 +115,7 @@ async fn an_expired_file_is_trashed_deleted_and_purged_after_the_configured_peri
 }
 
 #[tokio::test]
-async fn the_periods_come_from_the_configuration() {
+async fn the_trash_period_and_the_purge_period_come_from_the_configuration() {
     let app = TestApp::with(&[("TRASH_RETENTION_DAYS", "2"), ("PURGE_AFTER_DAYS", "3")]);
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", CSV).await;

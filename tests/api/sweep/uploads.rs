@@ -37,7 +37,7 @@ fn upload_status(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn an_expired_upload_is_removed_and_its_row_is_deleted_a_week_later() {
+async fn the_sweep_ends_an_expired_upload_and_deletes_its_row_a_week_later() {
     let (app, attempt) = with_an_upload_under_way().await;
     app.advance(TimeDelta::days(7) - TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, SweepEffects::default());
@@ -57,7 +57,7 @@ async fn an_expired_upload_is_removed_and_its_row_is_deleted_a_week_later() {
 }
 
 #[tokio::test]
-async fn an_upload_completed_before_the_sweep_stays_complete() {
+async fn an_upload_that_was_completed_before_the_sweep_stays_completed() {
     for status in ["open", "completing"] {
         let (app, _) = with_an_upload_under_way().await;
         let facts = app.objects.plant(app.database.value("SELECT r2_key FROM files").as_str().unwrap(), CSV);
@@ -98,7 +98,7 @@ async fn an_upload_that_continues_during_the_sweep_is_kept() {
 }
 
 #[tokio::test]
-async fn the_sweep_of_an_expired_upload_completes_after_any_fault() {
+async fn if_a_sweep_fails_at_any_call_later_sweeps_end_the_expired_upload() {
     let broken = break_every_call(
         async || {
             let (app, _) = with_an_upload_under_way().await;

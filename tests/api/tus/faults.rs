@@ -73,17 +73,17 @@ async fn assert_upload_survives_every_fault(length: usize, chunk: usize) -> usiz
 }
 
 #[tokio::test]
-async fn an_upload_of_one_part_with_retries_succeeds_after_any_fault() {
+async fn a_client_that_retries_can_upload_one_part_after_any_fault() {
     assert!(assert_upload_survives_every_fault(40, 25).await > 40);
 }
 
 #[tokio::test]
-async fn an_upload_of_three_parts_with_retries_succeeds_after_any_fault() {
+async fn a_client_that_retries_can_upload_three_parts_after_any_fault() {
     assert!(assert_upload_survives_every_fault(2 * PART + 10, PART + 3).await > 60);
 }
 
 #[tokio::test]
-async fn the_alarm_completes_a_commit_with_an_unknown_outcome() {
+async fn if_the_outcome_of_a_commit_is_unknown_the_alarm_completes_the_commit() {
     for length in [10, 2 * PART + 1] {
         for fault in [Fault::Failed, Fault::DoneButReportedFailed] {
             let scene = Uploader::alone();
@@ -235,7 +235,7 @@ impl ObjectStorage for UnreadableStorage {
 }
 
 #[tokio::test]
-async fn an_alarm_that_cannot_read_its_session_is_retried() {
+async fn an_alarm_that_cannot_read_the_rows_of_its_session_fails_and_is_therefore_retried() {
     let app = TestApp::new();
     let session = ResumableUpload::new(app.app.clone(), Arc::new(UnreadableStorage));
     assert!(session.alarm().await.is_err());

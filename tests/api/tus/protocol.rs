@@ -36,7 +36,7 @@ async fn an_options_request_without_credentials_gets_the_capabilities_and_a_pref
 }
 
 #[tokio::test]
-async fn a_request_with_a_checksum_is_stored_completely_or_not_at_all() {
+async fn the_bytes_of_a_request_with_a_checksum_are_stored_completely_or_not_at_all() {
     let bytes = csv(3 * PART + 10);
     for (from, to) in [(0, 10), (0, PART), (0, 3 * PART), (10, 2 * PART + 5), (PART + 1, 3 * PART + 10)] {
         for announce in [sha1_of, sha256_of] {
@@ -139,7 +139,7 @@ async fn the_response_to_a_wrong_offset_has_the_right_offset_and_a_retry_delay()
 }
 
 #[tokio::test]
-async fn the_header_upload_metadata_sets_the_tags_the_metadata_and_the_expiry_of_the_file() {
+async fn the_upload_metadata_header_sets_the_tags_the_metadata_and_the_expiry_of_the_file() {
     let scene = Uploader::alone();
     let sent = metadata(&[
         ("tags", "a, b"),

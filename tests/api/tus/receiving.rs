@@ -50,7 +50,7 @@ async fn a_chunk_is_received_correctly_in_pieces_of_any_length() {
 }
 
 #[tokio::test]
-async fn bytes_received_before_a_connection_breaks_are_kept() {
+async fn bytes_that_arrive_before_a_connection_breaks_are_kept() {
     let bytes = csv(2 * PART + 20);
     for broken in 0..bytes.len() {
         let scene = Uploader::alone();
@@ -118,7 +118,7 @@ async fn a_creation_may_send_the_first_bytes_or_all_bytes() {
 }
 
 #[tokio::test]
-async fn a_full_quota_stops_an_upload_of_deferred_length_at_its_offset() {
+async fn if_a_chunk_exceeds_the_quota_an_upload_of_deferred_length_keeps_its_offset() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "100")]);
     let scene = Uploader::on(app);
     let begin = tus(post("/api/uploads")).header("upload-defer-length", 1);

@@ -40,6 +40,7 @@ impl Object {
 #[derive(Debug, Clone)]
 struct Multipart {
     object: NewObject,
+    /// The etag and the bytes of each part, by part number.
     parts: BTreeMap<u16, (String, Bytes)>,
     began: DateTime<Utc>,
 }
@@ -140,7 +141,7 @@ impl MemoryObjects {
         self.state().overwritten.clone()
     }
 
-    /// Writes or replaces an object. Its etag depends on `bytes` only.
+    /// Writes or replaces an object. The etag of the object depends only on `bytes`.
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) -> ObjectFacts {
         let bytes = bytes.into();
         let etag = content_etag(&bytes);

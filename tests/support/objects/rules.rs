@@ -10,9 +10,9 @@ use cutty::ports::{NewObject, PieceObserver, StoreError};
 use crate::support::body::TestBody;
 use crate::support::hashing::sha256_hex;
 
-/// The shortest part, in bytes. The last part may be shorter.
+/// Minimum length of a part, in bytes. The last part may be shorter.
 pub(super) const MIN_PART_BYTES: usize = 5 << 20;
-/// The largest number of parts in an object.
+/// Maximum number of parts in an object.
 pub(super) const MAX_PARTS: usize = 10_000;
 /// Maximum number of bytes of all labels of an object.
 const MAX_LABEL_BYTES: usize = 2048;

@@ -6,7 +6,7 @@ use crate::csv::write::options::OutputFormat;
 use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 #[test]
-fn every_encoding_is_read_and_its_source_is_reported() {
+fn every_encoding_is_read_and_the_encoding_source_is_reported() {
     let text = "name;città\nZoë;Zürich\n";
     let csv = "name,città\nZoë,Zürich\n";
     let with_bom = |bom: &[u8], bytes: Vec<u8>| [bom, &bytes].concat();
@@ -80,7 +80,7 @@ fn a_file_that_ends_inside_a_character_of_its_header_is_opened() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_are_unchanged_in_csv_and_counted_in_json() {
+fn csv_output_keeps_bytes_that_are_not_utf8_and_json_output_replaces_and_counts_them() {
     let mut cut = TestCut::default();
     cut.input.encoding = Some(UTF_8);
     let file = b"a,b\n\xFF,\xC3\x28\n";

@@ -15,7 +15,7 @@ use crate::csv::{CsvOpener, OpeningStatus, SAMPLE_BYTES, filter};
 
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// A cut with default settings, except for those that a test sets.
+/// The settings of a cut. A test sets some of them; the other settings have their defaults.
 #[derive(Clone, Default)]
 struct TestCut {
     input: InputOptions,

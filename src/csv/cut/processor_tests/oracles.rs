@@ -39,7 +39,7 @@ proptest! {
     }
 
     #[test]
-    fn cutting_an_output_again_does_not_change_it(file in any_csv()) {
+    fn cutting_the_output_of_a_cut_returns_the_same_bytes(file in any_csv()) {
         let mut cut = TestCut::default();
         cut.input.encoding = Some(UTF_8);
         cut.input.delimiter = Some(b';');
@@ -100,7 +100,11 @@ fn record_groups_yield_exactly_the_matching_rows() {
         for piece_bytes in [7, 64, 100, 1000, file.len()] {
             let cut = TestCut { filter: Some(filter), sample_bytes: Some(4), ..TestCut::default() };
             let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
-            assert_eq!(read_with_csv_crate(&output, b','), expected, "{filter} in pieces of {piece_bytes}");
+            assert_eq!(
+                read_with_csv_crate(&output, b','),
+                expected,
+                "{filter} in pieces of {piece_bytes} bytes"
+            );
             assert_eq!((tally.rows_in, tally.rows_out), (400, expected.len() as u64 - 1));
             assert_eq!((tally.rows_short, tally.rows_long), (10, 10));
         }

@@ -4,7 +4,7 @@ use super::TestCut;
 use crate::csv::write::options::{Newline, OutputFormat, OutputOptions};
 
 #[test]
-fn columns_are_written_in_the_requested_order_with_their_quotes() {
+fn columns_have_the_requested_order_and_cells_keep_their_quotes() {
     let cut = TestCut { columns: Some(vec!["c", "A", "#2", "a"]), ..TestCut::default() };
     assert_eq!(
         cut.text(b"a,b,c\r\n1,\"2\",\"x,\"\"y\"\"\"\r\n\r\n4,,\"6\n7\""),
@@ -53,7 +53,7 @@ fn a_file_without_rows_gives_a_complete_output_in_every_format() {
 }
 
 #[test]
-fn json_member_names_are_unique_and_the_option_typed_makes_values_typed() {
+fn json_member_names_are_unique_and_the_option_typed_writes_numbers_booleans_and_null() {
     let mut cut = TestCut::format(OutputFormat::Ndjson);
     cut.output.typed = true;
     assert_eq!(
@@ -84,7 +84,7 @@ fn rows_with_stray_quotes_become_well_formed_rows_in_the_output() {
 }
 
 #[test]
-fn a_file_that_starts_with_two_byte_order_marks_can_be_cut_again() {
+fn the_output_for_a_file_with_two_byte_order_marks_can_be_cut_again() {
     let once = TestCut::default().text("\u{FEFF}\u{FEFF}a,b\n1,2\n".as_bytes());
     assert_eq!(once, "\"\u{FEFF}a\",b\n1,2\n");
     assert_eq!(TestCut::default().text(once.as_bytes()), once);

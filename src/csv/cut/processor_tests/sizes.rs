@@ -1,4 +1,4 @@
-//! Tests of large files, rows and cells, and of the limits.
+//! Tests with large files, large rows and large cells, and tests of the limits.
 
 use super::{MAX_RECORD_BYTES, TestCut, open};
 use crate::csv::cut::processor::{
@@ -28,7 +28,7 @@ fn a_cell_of_a_mebibyte_is_written_completely() {
     assert!(cell.len() > 1 << 20);
     for piece_bytes in [4096, 262_144, file.len()] {
         let (output, tally) = TestCut::default().run(file.as_bytes().chunks(piece_bytes)).unwrap();
-        assert!(output == file.as_bytes(), "pieces of {piece_bytes}");
+        assert!(output == file.as_bytes(), "pieces of {piece_bytes} bytes");
         assert_eq!((tally.rows_in, tally.rows_malformed), (2, 0));
     }
 }
@@ -139,7 +139,7 @@ fn a_long_row_is_returned_in_bounded_pieces_even_if_escapes_make_it_longer() {
 }
 
 #[test]
-fn reported_positions_count_the_blank_lines_before_the_header() {
+fn the_line_and_the_byte_in_an_error_include_the_blank_lines_before_the_header() {
     let file = ["\r\n".repeat(5_000), "a,b\n1,2\n3\n".to_owned()].concat();
     for (header, record) in [(true, 2), (false, 3)] {
         let mut cut = TestCut { strict: true, sample_bytes: Some(4), ..TestCut::default() };

@@ -1,7 +1,7 @@
-//! Finds the first occurrence of a segment with `_` by the Shift-And algorithm (Baeza-Yates and Gonnet, "A new approach
-//! to text searching", 1992). The state of the search has one bit for each character of the segment. The bit of a
-//! character is set if the text that was read so far ends with the beginning of the segment, up to and including this
-//! character.
+//! Finds the first occurrence of a segment that contains `_`. The search is the Shift-And algorithm (Baeza-Yates and
+//! Gonnet, "A new approach to text searching", 1992). The state of the search has one bit for each character of the
+//! segment. The bit of a character is set if the text that was read so far ends with the beginning of the segment, up
+//! to and including this character.
 //!
 //! Each character of the text costs one word operation per 64 characters of the segment. The cost does not depend on
 //! which characters the text and the segment have.
@@ -12,7 +12,7 @@ use crate::csv::filter::MAX_PATTERN_BYTES;
 /// Bits in a word.
 const WORD_BITS: usize = u64::BITS as usize;
 
-/// Words for the longest segment that a filter can have.
+/// Number of words in a mask for the longest segment that a filter can have.
 const MAX_WORDS: usize = MAX_PATTERN_BYTES.div_ceil(WORD_BITS);
 
 /// One bit per character of a segment.

@@ -3,7 +3,7 @@
 /// A token of a segment.
 #[derive(Debug, Clone)]
 pub(super) enum PatternToken {
-    /// Text that the cell must have at this place, folded.
+    /// Text that the folded cell must have at this place. This text is folded too.
     Text(Vec<u8>),
     /// Consecutive `_`: this number of arbitrary characters.
     Any(usize),

@@ -405,7 +405,7 @@ mod tests {
     use crate::csv::filter::fold::fold_character;
 
     #[test]
-    fn only_the_listed_characters_fold_into_ascii() {
+    fn forms_of_returns_every_non_ascii_character_that_folds_to_an_ascii_byte() {
         for character in '\u{80}'..=char::MAX {
             let folded = fold_character(character);
             if folded.is_ascii() {

@@ -1,7 +1,7 @@
 //! The definition of each operator as plain, slow code: the oracle of the filter tests.
 //!
-//! It shares only `fold_character` with the code under test, because that function is itself the definition of
-//! folding.
+//! This module shares only `fold_character` with the code under test, because `fold_character` is itself the definition
+//! of folding.
 
 use std::cmp::Ordering;
 
@@ -58,7 +58,7 @@ impl Kind {
     }
 }
 
-/// Compares a cell with a value; `None` if the cell is of another kind.
+/// Compares a cell with a value of the kind `kind`. Returns `None` if the cell is of another kind.
 fn compare(cell: &[u8], value: &str, kind: Kind) -> Option<Ordering> {
     let text = || str::from_utf8(cell).ok();
     match kind {
@@ -77,7 +77,7 @@ struct Number {
 }
 
 impl Number {
-    /// Parses `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`, with optional spaces and tabs around it.
+    /// Parses `[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`, with optional spaces and tabs around the number.
     fn parse(text: &str) -> Option<Self> {
         let are_digits = |text: &str| text.chars().all(|character| character.is_ascii_digit());
         let unsigned = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
@@ -120,8 +120,8 @@ impl Number {
     }
 }
 
-/// Parses `YYYY-MM-DD` into an instant in UTC. A time `hh:mm[:ss[.f]]` may follow, and after it an offset. Spaces and
-/// tabs may be around the date.
+/// Parses `YYYY-MM-DD` into an instant in UTC. A time `hh:mm[:ss[.f]]` may follow the day, and an offset may follow the
+/// time. Spaces and tabs may be around the date.
 fn date(text: &str) -> Option<NaiveDateTime> {
     const DATE: &str = "dddd-dd-dd";
     let text = text.trim_matches([' ', '\t']);
@@ -187,7 +187,7 @@ fn holds(text: &[Letter], wanted: &[Letter]) -> bool {
     (0..=text.len()).any(|start| text[start..].starts_with(wanted))
 }
 
-/// Whether all of `text` matches `pattern`; both are folded.
+/// Whether the whole `text` matches `pattern`. Both must be folded.
 pub(in crate::csv) fn is_like(text: &[Letter], pattern: &[Letter]) -> bool {
     use Letter::Character;
     match (pattern, text) {

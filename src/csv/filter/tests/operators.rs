@@ -1,5 +1,5 @@
-//! Tests of every operator in the table. They also test each operator that is added to the table later. For such an
-//! operator, only the definition must be added, in [`super::definitions`].
+//! Tests of every operator in the table. If you add an operator to the table, these tests also test the new operator.
+//! You only have to add its definition to [`super::definitions`].
 
 #![allow(clippy::panic)]
 
@@ -117,7 +117,7 @@ fn a_comparison_returns_its_operator_and_values() {
 }
 
 #[test]
-fn names_signs_and_keywords_are_unique_and_valid() {
+fn every_name_every_sign_and_every_keyword_is_unique_and_valid() {
     let mut seen = vec!["NOT", "IS", "AND", "OR"];
     for &operator in Operator::ALL {
         let name = operator.name();

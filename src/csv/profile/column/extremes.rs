@@ -6,8 +6,8 @@ use crate::csv::record::value::Value;
 use crate::csv::record::value::prefix_of;
 use std::cmp::Ordering;
 
-/// Maximum number of bytes of a value that are kept. This is enough for common numbers and dates. A longer text can be
-/// recognised by its start.
+/// Maximum number of bytes that are kept of a value. Common numbers and dates are not longer. A user can recognise a
+/// longer text by its start.
 const MAX_VALUE_BYTES: usize = 48;
 
 /// The start of a value, stored inline.
@@ -48,9 +48,10 @@ impl KeptValue {
     }
 }
 
-/// The minimum and maximum of a column, ordered by a key.
+/// The minimum and maximum of a column. Values are ordered by a key of type `K`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extremes<K> {
+    /// The minimum and the maximum, each with its key; `None` if there are no values.
     pub(super) ends: Option<[(K, KeptValue); 2]>,
 }
 
@@ -70,7 +71,7 @@ impl<K: PartialOrd + Copy> Extremes<K> {
         }
     }
 
-    /// Returns the keys of minimum and maximum; `none` if there are no values.
+    /// Returns the keys of the minimum and the maximum. Returns the argument `none` if there are no values.
     pub(super) fn keys(&self, none: (K, K)) -> (K, K) {
         self.ends.as_ref().map_or(none, |[low, high]| (low.0, high.0))
     }

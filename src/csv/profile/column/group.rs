@@ -8,8 +8,8 @@ use crate::csv::profile::cells::{ColumnCells, KindHints};
 use crate::csv::profile::distinct::Insertion;
 use crate::csv::record::value::{Value, WORD_BYTES};
 
-/// Number of groups for which [`HotColumn::try_add_integers`] is not called after it has failed. The column probably
-/// has decimals, and more calls would waste time.
+/// If [`HotColumn::try_add_integers`] fails for a record group, it is not called for this number of further record
+/// groups. The column probably has decimals, and more calls would waste time.
 const DECIMAL_GROUPS: u8 = 32;
 
 impl HotColumn {
@@ -35,7 +35,7 @@ impl HotColumn {
         }
     }
 
-    /// Counts the kinds of the cells.
+    /// Counts the cells of each kind.
     fn add_kinds(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
         let hints = cells.kind_hints();
         if hints.has(KindHints::BLANK) {
@@ -185,8 +185,8 @@ impl HotColumn {
     }
 }
 
-/// Returns `sum + integers`, where `integers` is the sum of several integers. `None` if adding these integers one by
-/// one could give another result, because a double might not hold each sum exactly.
+/// Returns `sum + integers`, where `integers` is the sum of several integers. `None` if the result could be different
+/// when these integers are added one by one, because a double might not hold each of the sums exactly.
 fn exact_sum(sum: f64, integers: u64) -> Option<f64> {
     const MAX_EXACT: f64 = (1_u64 << 53) as f64;
     let total = sum + integers as f64;

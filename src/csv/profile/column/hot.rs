@@ -1,4 +1,4 @@
-//! Adds cells one by one. Most cells change only the [`ZoneColumn`]; few also change the [`ColumnProfiler`].
+//! Adds cells one by one. Most cells change only the [`ZoneColumn`]. A few cells also change the [`ColumnProfiler`].
 
 use super::{ColumnProfiler, ZoneColumn};
 use crate::csv::profile::cell::{Cell, Numeral};
@@ -56,7 +56,8 @@ impl HotColumn {
         }
     }
 
-    /// Counts the kind of a cell.
+    /// Counts the kind of a cell. If the cell is a number or a date, also updates the extremes of the zone and the
+    /// column.
     #[inline(always)]
     pub(super) fn add_kind(&mut self, value: Value<'_>, column: &mut ColumnProfiler) {
         let zone = &mut self.zone;

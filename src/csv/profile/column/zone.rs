@@ -1,4 +1,5 @@
-//! Statistics of a column in the current zone. When the zone ends, its zone map is made from these statistics.
+//! Statistics of a column in the current zone. When the zone ends, the zone map of the column is made from these
+//! statistics.
 
 use super::extremes::Extremes;
 use super::kinds::Kinds;
@@ -13,11 +14,11 @@ use std::cmp::Ordering;
 pub(in crate::csv::profile) struct ZoneColumn {
     pub(in crate::csv::profile) kinds: Kinds<u32>,
     pub(in crate::csv::profile) longest_bytes: u32,
-    /// The prefixes of the smallest and the greatest non-empty cell.
+    /// The first eight bytes of the smallest and of the greatest non-empty cell, as big-endian numbers.
     pub(in crate::csv::profile) prefixes: (u64, u64),
     /// The smallest and the greatest number.
     pub(in crate::csv::profile) numbers: (f64, f64),
-    /// The first and the last date or time, as [`Instant::seconds`].
+    /// The earliest and the latest date or time, as [`Instant::seconds`].
     pub(in crate::csv::profile) seconds: (i64, i64),
     pub(super) sum: f64,
 }

@@ -23,9 +23,9 @@ impl Masks for Neon {
     }
 }
 
-/// Packs one bit of each byte into a mask. The lowest bit is from the first byte. First, each byte keeps only the bit
-/// that stands for its position among eight bytes. Then neighbouring bytes are added, until eight bytes have become
-/// one.
+/// Packs one bit of each byte into a mask. The lowest bit of the mask is from the first byte. In the first step, each
+/// byte keeps only the bit that stands for its position among eight bytes. The next steps add neighbouring bytes, until
+/// one byte holds the bits of eight bytes.
 #[inline(always)]
 unsafe fn bits(equal: [uint8x16_t; 4]) -> u64 {
     const PLACES: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];

@@ -1,4 +1,4 @@
-//! Finds the structural bytes eight at a time in a 64-bit word (SIMD within a register).
+//! Finds the structural bytes. Compares eight bytes at a time, in a 64-bit word (SIMD within a register).
 
 use super::{BLOCK_BYTES, Block, Masks};
 
