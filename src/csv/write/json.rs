@@ -138,10 +138,11 @@ impl JsonWriter {
         out.extend_from_slice(self.framing.end);
     }
 
-    /// Returns the number of bytes of the member names with their punctuation, and of the quotes around the values, in
-    /// a row.
+    /// Returns the minimum number of bytes of a row: the member names with their punctuation, and the shortest values. A
+    /// typed value may be a single digit. Every other value has two quotes.
     pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
-        self.columns.iter().map(|column| column.lead.len() + 2).sum()
+        let shortest_value = if self.typed { 1 } else { 2 };
+        self.columns.iter().map(|column| column.lead.len() + shortest_value).sum()
     }
 
     pub(in crate::csv) fn invalid_utf8(&self) -> u64 {

@@ -152,3 +152,31 @@ fn the_line_and_the_byte_in_an_error_include_the_blank_lines_before_the_header()
         }
     }
 }
+
+#[test]
+fn no_row_is_shorter_than_the_minimum_that_an_estimate_assumes() {
+    for format in [OutputFormat::Csv, OutputFormat::Tsv, OutputFormat::Json, OutputFormat::Ndjson] {
+        for typed in [false, true] {
+            let cut = TestCut {
+                output: OutputOptions { format, typed, ..OutputOptions::default() },
+                ..TestCut::default()
+            };
+            for row in ["1,2,3", ",,", "a,,true"] {
+                let file = format!("a,b,a longer name\n{row}\n");
+                let opened = open(cut.input, &mut [file.as_bytes()].into_iter()).unwrap();
+                let plan = CutPlan {
+                    columns: vec![0, 1, 2],
+                    predicate: None,
+                    output: cut.output,
+                    limit: None,
+                    offset: 0,
+                    strict: false,
+                };
+                let minimum = StreamingCsvProcessor::new(opened, plan).row_overhead_bytes();
+                let (without_rows, with_row) = (cut.text(b"a,b,a longer name\n"), cut.text(file.as_bytes()));
+                let row_bytes = with_row.len() - without_rows.len();
+                assert!(row_bytes >= minimum, "{format:?}, typed {typed}: {with_row}");
+            }
+        }
+    }
+}
