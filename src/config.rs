@@ -26,9 +26,9 @@ pub struct Config {
     pub max_upload_size_bytes: u64,
     /// `MAX_CHUNK_SIZE`: despite its name, the minimum size of a part, for files that are uploaded in several requests.
     /// The last part may be shorter. Default 5 MiB, the minimum of R2. Parts are larger if 10,000 parts of this size
-    /// could not hold the file. The parts of a resumable upload may be up to twice as long as this minimum (at most 32
-    /// MiB), if their length then divides the first chunk into equal parts. For an upload part by part, the client may
-    /// ask for shorter parts (at least 5 MiB).
+    /// could not hold the file. A resumable upload uses longer parts if their length divides the first chunk into equal
+    /// parts. These longer parts are at most twice as long as the usual parts, and at most 32 MiB. For an upload part
+    /// by part, the client may ask for shorter parts (at least 5 MiB).
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -39,8 +39,8 @@ pub struct Config {
     /// `DEFAULT_QUOTA_BYTES`: quota of a user for whom the database has no other quota. Default 10 GiB.
     pub default_quota_bytes: u64,
     /// `WAITING_QUOTA_PERCENT`: allowance for bytes of permanently deleted files that wait for their purge, in percent
-    /// of the quota. An upload is refused if kept and waiting bytes together would exceed the sum of quota and
-    /// allowance. Default 100.
+    /// of the quota. An upload is refused if the bytes of kept files and the bytes of files that wait for their purge
+    /// would together exceed the sum of quota and allowance. Default 100.
     pub waiting_quota_percent: u32,
     /// `MAX_USERS`: maximum number of accounts. Default: 1,000,000.
     pub max_users: u64,
@@ -98,7 +98,7 @@ impl Secret {
         Self(bytes.into())
     }
 
-    /// Returns the bytes, to sign or to compare.
+    /// Returns the bytes. They are a key for signatures, or they are compared with a token.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -104,7 +104,7 @@ pub fn stored_detail(detail: &str) -> &str {
     detail.char_indices().nth(STORED_CHARACTERS).map_or(detail, |(end, _)| &detail[..end])
 }
 
-/// An error for a client. An upload session also passes it to the Worker, as JSON.
+/// An error for a client. An upload session sends its problems to the Worker as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Problem {
     code: Code,
@@ -133,7 +133,8 @@ impl Problem {
 
     /// Creates an internal error. `cause` is only logged.
     pub fn internal(cause: impl fmt::Display) -> Self {
-        Self::new(Code::Internal, "Try again; if it happens again, report the request id.").caused_by(cause)
+        Self::new(Code::Internal, "Try again. If the error happens again, report the request id.")
+            .caused_by(cause)
     }
 
     /// Creates the problem for a call to another service that failed or whose outcome is unknown. `cause` is only
@@ -240,7 +241,7 @@ impl Problem {
 /// Maximum length of a text in a problem document, in bytes.
 const MAX_TEXT_BYTES: usize = 1_000;
 
-/// Shortens the texts of a member that are longer than [`MAX_TEXT_BYTES`].
+/// Shortens each text in `value` that is longer than [`MAX_TEXT_BYTES`].
 fn shorten_texts(value: &mut Value) {
     match value {
         Value::String(text) if text.len() > MAX_TEXT_BYTES => {

@@ -150,7 +150,7 @@ fn profiling_a_thousand_columns_takes_at_most_eight_mebibytes() {
 }
 
 #[test]
-fn the_sidecar_of_a_file_with_twenty_columns_has_at_most_a_thousandth_of_the_bytes_of_the_file() {
+fn the_sidecar_of_a_file_with_twenty_columns_is_at_most_a_thousandth_as_long_as_the_file() {
     let header = (0..20).map(|column| format!("c{column}")).collect::<Vec<_>>().join(",");
     let row =
         format!("000000000000{}", ",some text,12345.75,2024-02-29".repeat(7).rsplit_once(',').unwrap().0);

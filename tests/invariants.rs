@@ -88,7 +88,7 @@ fn hosts_in(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn only_the_adapters_and_the_entry_points_name_the_platform() {
+fn only_src_cloudflare_and_src_lib_name_the_platform() {
     for (path, text) in rust_below("src") {
         let is_allowed = path.starts_with("src/cloudflare/") || path == "src/lib.rs";
         assert!(is_allowed || names_found(&text, &PLATFORM).is_empty(), "{path} uses the platform's crate");

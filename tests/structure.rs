@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use source::{Source, rust_below};
 
-/// Rules for the folders of plain data, the ports and `sql`. The items are: (1) a folder; (2) the folders that it may
-/// import. Each folder may also import its own modules and other crates.
+/// Rules for the folders that ARCHITECTURE.md lists under *pure* and *lowest layer*, and for `error.rs`. The items are:
+/// (1) a folder or file; (2) the folders and files that it may import. Each folder may also import its own modules and
+/// other crates.
 const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("domain", &["error"]),
     ("error", &[]),

@@ -1,5 +1,5 @@
-//! Parses filters and requests from arbitrary text. The parsers never panic, and the recipe of a parsed request parses
-//! to the same request.
+//! Parses filters and requests from arbitrary text. Checks that the parsers never panic, and that the recipe of a
+//! parsed request is parsed to the same request.
 
 #![no_main]
 

@@ -78,8 +78,8 @@ pub struct Entry {
     pub id: EventId,
     /// When the entry was created.
     pub timestamp: Timestamp,
-    /// The principal of the request; `None` for a failed login or registration. If an older version of Cutty sent
-    /// the entry in a queue message, the entry has no principal: the owner made the request.
+    /// The principal of the request; `None` for a failed login or registration. It is also `None` in an entry that an
+    /// older version of Cutty sent to the queue. In this case, the owner made the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// The owner of the account or files.

@@ -60,8 +60,9 @@ pub fn read_statements(read: &Entry) -> impl Iterator<Item = Statement> {
     count_read(read).into_iter().chain(read.statement())
 }
 
-/// Returns the statement that adds a read to the read count of its file. A repeat of the statement changes nothing,
-/// because the statement does nothing if the read already has an audit row.
+/// Returns the statement that adds a read to the read count of its file. The statement counts only a successful
+/// download or a successful cut. A repeat of the statement changes nothing, because the statement does nothing if the
+/// read already has an audit row.
 fn count_read(read: &Entry) -> Option<Statement> {
     let counts = read.success && matches!(read.action, Action::Download | Action::Process);
     let count = sql::audit::CountRead {

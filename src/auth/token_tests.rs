@@ -179,7 +179,7 @@ fn unsupported_token_headers_are_refused() {
 }
 
 #[test]
-fn after_a_key_rotation_old_tokens_are_accepted_and_the_new_key_signs_new_tokens() {
+fn old_tokens_are_accepted_and_the_new_key_signs_new_tokens_after_a_key_rotation() {
     let before = config(&[("JWT_KEY_ID", "2025")]);
     let after = config(&[
         ("JWT_SECRET", OTHER_KEY),

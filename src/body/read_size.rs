@@ -18,8 +18,9 @@ pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 /// Length of one step in a short read of a request body, in bytes.
 const STEP_BYTES: usize = PIECE_BYTES / 4;
 
-/// Like [`STEP_BYTES`], but while other requests wait for memory. A step may then take 2 s
-/// ([`crate::memory::MAX_STALL_IN_CONTENTION`]), so a client that sends 8 KiB per second does not stall.
+/// Length of one step in a short read of a request body while other requests wait for memory, in bytes. This step may
+/// take at most 2 s ([`crate::memory::MAX_STALL_IN_CONTENTION`]). A client that sends 8 KiB per second therefore does
+/// not stall.
 const SHORT_STEP_BYTES: usize = PIECE_BYTES / 16;
 
 /// Minimum speed of a fast read: 4 MB/s. At this speed a long read takes half a second.

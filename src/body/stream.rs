@@ -11,8 +11,8 @@ use crate::error::Result;
 /// the calls does not matter, and small enough that one isolate can serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Capacity of a buffer for a piece of a cut's output. A piece of output ends after the row with which the piece
-/// reaches half of [`PIECE_BYTES`]. So a piece can be longer than half of [`PIECE_BYTES`]. The steps of a cut use the
+/// Capacity of a buffer for a piece of a cut's output. A piece of output ends with the row that brings the piece to
+/// half of [`PIECE_BYTES`] or more. So a piece can be longer than half of [`PIECE_BYTES`]. The steps of a cut use the
 /// same buffers again and again. If a buffer had to grow, its capacity would double and stay doubled.
 pub const OUTGOING_BYTES: usize = PIECE_BYTES / 2 + 64 * 1024;
 

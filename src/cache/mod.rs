@@ -1,4 +1,5 @@
-//! FileCache: a cache of profiles that were read recently. It only saves reads: no response depends on it.
+//! FileCache: a cache of profiles that were read recently. The cache only reduces the number of reads. No response
+//! depends on the cache.
 //!
 //! The key of a cached profile is the attempt that stored the bytes of the file. The bytes of an attempt never change,
 //! so an entry is never stale. Each entry expires after `CACHE_TTL`, so that the values of a deleted file do not stay

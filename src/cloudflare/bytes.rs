@@ -317,8 +317,9 @@ thread_local! {
     static SPARE_BUFFERS: RefCell<Vec<Uint8Array>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Returns a buffer for a read of `wanted` bytes. There are three lengths of buffers, and the buffer has the shortest
-/// length that is enough. If a spare buffer has this length, it is returned; otherwise a new buffer is returned.
+/// Returns a buffer for a read of `wanted` bytes. Each buffer has one of three lengths. This function chooses the
+/// shortest length that is at least `wanted`. If a spare buffer has this length, the function returns the spare buffer.
+/// Otherwise it returns a new buffer.
 fn spare_buffer(wanted: u32) -> Uint8Array {
     let sizes = [PIECE_BYTES, OBJECT_READ_BYTES, LONG_READ_BYTES].map(narrow);
     let length = sizes.into_iter().find(|length| *length >= wanted).unwrap_or(wanted);
@@ -457,7 +458,7 @@ impl PartBuffer for NativeBuffer {
     }
 }
 
-/// Converts a length of at most one part, which is far below 4 GiB.
+/// Converts a length in bytes to 32 bits. No length is greater than the length of a part, which is far below 4 GiB.
 fn narrow(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -21,7 +21,7 @@ use crate::routes;
 /// Handles a request. Takes the body first, before other code can lock its stream.
 ///
 /// # Errors
-/// The runtime refused the response. No client can cause an error.
+/// The runtime refused the response. No client can cause this error.
 pub async fn fetch(
     request: web_sys::Request,
     env: Env,

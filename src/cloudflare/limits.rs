@@ -1,5 +1,5 @@
-//! Rate limits that the platform's bindings count. Each data centre counts in its own memory. A call therefore needs
-//! no network round trip, and the limit is approximate.
+//! Rate limits. The platform's bindings count the requests. Each data centre counts in its own memory. A call therefore
+//! needs no network round trip, and the limit is approximate.
 
 use async_trait::async_trait;
 
@@ -8,7 +8,8 @@ use worker::send::SendFuture;
 
 use crate::ports::{Admission, LimitError, RateLimit, RateLimiter};
 
-/// The bindings, one for each limit. `wrangler.toml` sets how many calls each limit allows in which period.
+/// The bindings, one for each limit. `wrangler.toml` sets the time window of each limit, and the number of requests
+/// that the limit admits in this window.
 pub struct RateLimits {
     logins_of_account: worker::RateLimiter,
     sign_ins_from_address: worker::RateLimiter,

@@ -66,7 +66,7 @@ impl ShortCell {
     fn decimal(self) -> Option<(i64, usize)> {
         let first = (self.word >> (u64::BITS - u8::BITS * self.bytes)) as u8;
         let mut bytes = self.bytes - u32::from(matches!(first, b'+' | b'-'));
-        // Replaces the sign by a zero.
+        // Replaces the sign with a zero.
         let mut digits = self.digits() & u64::MAX.checked_shl(u64::BITS - u8::BITS * bytes).unwrap_or(0);
         let mut scale = 0;
         let points = digits ^ (ONES * u64::from(b'.' ^ b'0'));

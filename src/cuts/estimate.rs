@@ -19,8 +19,8 @@ const CPU_MS_PER_GB: f64 = 1500.0;
 /// Number of D1 calls of a cut: one reads the account, one reads the file, and two write the receipt.
 const D1_CALLS: u64 = 4;
 
-/// List prices of the platform's paid plan, in US dollars per million: requests, CPU milliseconds, R2 reads (class
-/// B).
+/// List prices of the platform's paid plan, in US dollars: per million requests, per million CPU milliseconds, and per
+/// million R2 reads (class B).
 const USD_PER_MILLION_REQUESTS: f64 = 0.30;
 const USD_PER_MILLION_CPU_MS: f64 = 0.02;
 const USD_PER_MILLION_R2_READS: f64 = 0.36;

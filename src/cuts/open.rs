@@ -23,7 +23,7 @@ use crate::storage::profiling::FileProfile;
 /// The version of the engine, stored in recipes. The same version makes the same bytes from a recipe.
 pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION"));
 
-/// Returns the digests in a profile, or `None` if there is no profile or it has no digests.
+/// Returns the digests in a profile, or `None` if there is no profile or the profile has no digests.
 pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>> {
     profile.and_then(|profile| profile.digests.clone())
 }

@@ -95,7 +95,8 @@ pub struct ReceiptView {
     pub checksum: Option<String>,
     /// Rows with more or fewer fields than the header.
     pub rows_ragged: u64,
-    /// Rows refused: 1 if strict mode or a limit ended the cut.
+    /// Number of refused rows: 0 or 1. A malformed row is refused in strict mode. A row that exceeds a limit is always
+    /// refused. A refused row ends the cut.
     pub rows_rejected: u64,
     /// Why the cut failed.
     pub error: Option<String>,

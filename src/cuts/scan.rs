@@ -13,8 +13,8 @@ use crate::error::Result;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// Minimum number of bytes that pruning must skip. If it would skip fewer, the cut reads the whole file, because each
-/// byte range costs a call to R2.
+/// Minimum number of bytes that pruning must skip. If pruning would skip fewer bytes, the cut reads the whole file,
+/// because each byte range costs a call to R2.
 const MIN_SKIPPED_BYTES: u64 = 1 << 20;
 
 /// The input of a cut: byte ranges of a file, read one after the other.

@@ -1,7 +1,7 @@
 //! The budget of an event: how many calls to other services it may still make.
 
-/// The calls that an event may still make. Code takes calls from the budget before it makes them: the maximum number
-/// that it may need. Work that does not fit into the budget waits for the next event.
+/// The calls that an event may still make. Before code makes calls, it takes from the budget the maximum number of
+/// calls that it may need. Work that does not fit into the budget waits for the next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallBudget {
     left: u32,
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn affords_counts_the_calls_of_each_item_and_the_base_calls() {
+    fn the_budget_must_cover_the_base_calls_and_the_calls_of_each_item() {
         let calls = CallBudget::of(10);
         for (base, each, most, wanted) in [
             (0, 2, 9, 5),

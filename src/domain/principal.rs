@@ -136,7 +136,7 @@ impl Principal {
         }
     }
 
-    /// Checks whether the principal has `scope` for `file`, or for files in general (`None`).
+    /// Checks that the principal has `scope` for the file `file`, or for files in general if `file` is `None`.
     ///
     /// # Errors
     /// [`Denied`].

@@ -3,9 +3,9 @@
 //!
 //! 1. A request *claims* its key for the time of a lease. While this request holds the key, a retry gets
 //!    `in_progress`. A different request with the same key has another fingerprint and gets `idempotency_reuse`.
-//! 2. The batch that has the effect also *records* it ([`Claim::record`]). The whole batch fails if this claim no
-//!    longer holds the key. So only one of the repeated requests can have an effect, even if the database applies the
-//!    batch of an earlier request late.
+//! 2. The batch that has the effect also *records* the effect ([`Claim::record`]). The whole batch fails if this claim
+//!    no longer holds the key. So only one of the repeated requests can have an effect, even if the database applies
+//!    the batch of an earlier request late.
 //! 3. The response is stored for 24 hours. A failed request releases its key, unless its effect is recorded.
 //!
 //! After a crash, a retry finds one of these three:
@@ -173,7 +173,7 @@ pub struct StoredResponse {
 pub enum ClaimOutcome {
     /// The request holds the key. The caller continues with the request.
     Acquired(Claim),
-    /// The stored response of an earlier request with this key, and the effect of the earlier request if it had one.
+    /// The stored response of an earlier request with this key. If the earlier request had an effect, also this effect.
     Replayed(StoredResponse, Option<Effect>),
     /// An earlier request with this key had an effect, but its response is not stored.
     EffectRecorded(Done),

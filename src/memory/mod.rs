@@ -27,8 +27,8 @@ pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 /// Like [`MAX_STALL`], but while other requests wait for memory.
 pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 
-/// Greatest time for which a client may read no piece of a response. After this time, the response breaks. Applies only
-/// to a response whose bytes come from wasm.
+/// Greatest time for which a response waits until its client reads the next piece. After this time, the response
+/// breaks. Applies only to a response whose bytes come from wasm.
 pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
 
 /// Like [`MAX_UNREAD`], but while other requests wait for memory.

@@ -1,4 +1,4 @@
-//! Rate limits, counted by the platform.
+//! Rate limits. The platform counts the requests.
 
 use async_trait::async_trait;
 
@@ -45,7 +45,7 @@ pub struct Admission {
     pub is_admitted: bool,
     /// Requests that the limit admits in one time window.
     pub limit: u32,
-    /// Requests that the limit would still admit now; `None` if the counter does not report it.
+    /// Number of requests that the limit would still admit now; `None` if the counter does not report this number.
     pub remaining: Option<u32>,
     /// Greatest number of seconds until the full limit is available again.
     pub reset_s: u32,

@@ -206,8 +206,8 @@ pub trait ObjectStore: Send + Sync {
     -> std::result::Result<(), StoreError>;
 
     /// Lists at most `limit` (1 to 1,000) objects whose keys begin with `prefix`, in the order of their keys.
-    /// `cursor` is the cursor of the previous page. An object that is stored or deleted meanwhile may or may not be
-    /// listed.
+    /// `cursor` is the cursor of the previous page. An object that is stored or deleted while the list is read may or
+    /// may not be listed.
     async fn list(
         &self,
         prefix: &str,

@@ -131,7 +131,7 @@ statements! {
         FROM usage WHERE user_id > :after ORDER BY user_id LIMIT :limit");
     /// Repair for operators: computes the numbers in a user's row of `usage` again.
     Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
-    /// Selects at most `:limit` uploads in several requests, ordered by id, each with the status of its file. The page
+    /// Selects at most `:limit` rows of `multipart_uploads`, ordered by id, each with the status of its file. The page
     /// begins after the upload with the id `:after`.
     Uploads<'a> { after: &'a str, limit: u64 } =
         "SELECT upload_id, status, (SELECT lifecycle_status FROM files

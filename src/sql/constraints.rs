@@ -18,7 +18,7 @@ const FILES: &str = "quotas.used_bytes";
 /// Fails when a reservation fits into the quota, but the bytes that wait for the purge leave no space for the
 /// reservation.
 const WAITING: &str = "quotas.updated_at";
-/// Fails when a user already has the maximum number of uploads in several requests.
+/// Fails when a user already has the maximum number of uploads that take several requests.
 const UPLOADS: &str = "multipart_uploads.part_size";
 /// Fails when a principal already has the maximum number of idempotency keys.
 const KEYS: &str = "idempotency_keys.created_at";
@@ -57,8 +57,8 @@ impl From<DatabaseError> for Problem {
             ),
             DatabaseError::Constraint(subject) if subject == UPLOADS => Self::new(
                 Code::QuotaExceeded,
-                "You have too many uploads in several requests. Uploads that ended in the last 7 days count too. \
-                 Complete or abort open uploads, then wait until ended uploads no longer count.",
+                "You have too many uploads that take several requests. Uploads that ended in the last 7 days count \
+                 too. Complete or abort open uploads, then wait until ended uploads no longer count.",
             ),
             DatabaseError::Constraint(subject) if subject == KEYS => {
                 let detail = "You have used too many Idempotency-Keys within 24 hours. Wait, or send the request \
@@ -79,8 +79,8 @@ impl From<DatabaseError> for Problem {
     }
 }
 
-/// Returns the field of a unique constraint on accounts. If two concurrent requests register the same name, this
-/// constraint makes one of them fail.
+/// Returns the field of a unique constraint on accounts; `None` for any other constraint. If two concurrent requests
+/// register the same name, a unique constraint makes one of them fail.
 fn account_field(subject: &str) -> Option<&'static str> {
     ACCOUNTS.into_iter().find(|(constraint, _)| subject.contains(constraint)).map(|(_, field)| field)
 }

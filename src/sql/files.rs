@@ -33,8 +33,8 @@ macro_rules! listed {
 
 /// The SQL text of one page of a list that is sorted by `$column` in `$direction`. `$after` is the operator that
 /// compares a row with the row after which the page begins. A row is left out if the rows before it on the page already
-/// have `:most_bytes` of names, metadata and tags. `found` is the number of rows before any row
-/// is left out (at most `:limit`).
+/// have `:most_bytes` of names, metadata and tags. `found` also counts the rows that are left out. It is at most
+/// `:limit`.
 macro_rules! page_by {
     ($column:literal, $direction:literal, $after:literal) => {
         concat!(

@@ -71,7 +71,8 @@ statements! {
         default_quota_bytes: u64,
     } = concat!("UPDATE gc_queue SET spool_bytes = ", reserve_spool!("+ gc_queue.spool_bytes"), " FROM ", unused_bytes!(), "
         WHERE r2_key = :key AND user_id = :user RETURNING spool_bytes");
-    /// Queues the object of a file of `:user` that an earlier statement of the batch has made dead.
+    /// Queues the object of a file of `:user` for collection if the file is dead. An earlier statement of the batch
+    /// makes the file dead.
     EnqueueKilled<'a> { file: FileId, user: &'a UserId, not_before: Timestamp, now: Timestamp } =
         "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'deleted', :not_before, :now FROM files

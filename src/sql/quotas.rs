@@ -56,9 +56,10 @@ statements! {
     } = concat!("UPDATE quotas SET used_bytes =
             CASE WHEN kept < :most_files AND kept + waiting_kept < 2 * :most_files THEN used_bytes END,
         ", admit_bytes!(":bytes"), " FROM ", counted!(), " WHERE user_id = :user");
-    /// Raises the reservation of a pending attempt to `:total_bytes`. If the bytes do not fit, the same constraints
-    /// fail the batch as for [`Reserve`]. The statement reads the current reservation from the attempt's row, so a
-    /// repeat reserves nothing more. Must run before the statement that changes this row.
+    /// Raises the reservation of a pending attempt to `:total_bytes`. If the bytes do not fit, the constraint of
+    /// `quotas.reserved_bytes` or `quotas.updated_at` fails the batch, as in [`Reserve`]. The statement reads the
+    /// current reservation from the attempt's row, so a repeat reserves nothing more. Must run before the statement
+    /// that changes this row.
     ReserveMore<'a> {
         user: &'a UserId,
         total_bytes: u64,

@@ -64,8 +64,8 @@ statements! {
             AND coalesce(scrubbed_at, created_at) >= :after_time
             AND (coalesce(scrubbed_at, created_at), id) > (:after_time, :after_id)
         ORDER BY coalesce(scrubbed_at, created_at), id LIMIT :limit";
-    /// Sets the time of the last scrub to `:looked_at` for the attempts in a JSON array. A time in the past makes the
-    /// scrub read the bytes of these attempts again sooner.
+    /// Sets the time of the last scrub to `:looked_at` for the attempts in a JSON array. The earlier this time is, the
+    /// sooner the scrub reads the bytes of these attempts.
     MarkScrubbed<'a> { attempts: &'a str, looked_at: Timestamp } =
         "UPDATE files SET scrubbed_at = :looked_at WHERE attempt IN (SELECT value FROM json_each(:attempts))";
     /// Sets the lengths of the sidecars of attempts. `:lengths` is a JSON object: attempt → bytes. If a length

@@ -109,8 +109,9 @@ impl FileRow {
         Some(hash)
     }
 
-    /// Returns the options for reading this file. These are the options `asked` of the request. If the request names no
-    /// encoding, the returned options have the encoding that the upload declared.
+    /// Returns the options for reading this file. `asked` are the options in the request. If they name no encoding, the
+    /// returned options have the encoding that the upload declared. Otherwise the returned options are equal to
+    /// `asked`.
     pub fn input(&self, asked: InputOptions) -> InputOptions {
         let declared = || self.encoding.as_deref().and_then(encoding_for_label);
         InputOptions { encoding: asked.encoding.or_else(declared), ..asked }
@@ -143,7 +144,7 @@ impl FileRow {
     }
 }
 
-/// Returns the problem for stored bytes that do not agree with their row. `what` says why, for the log.
+/// Returns the problem for stored bytes that do not agree with their row. `what` says what is wrong, for the log.
 pub fn integrity_error(key: &str, what: &str) -> Problem {
     let detail = "The stored bytes are not the expected bytes, so they are not sent. Report the request id.";
     Problem::new(crate::error::Code::IntegrityError, detail).caused_by(format!("{key}: {what}"))

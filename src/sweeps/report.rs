@@ -17,7 +17,7 @@ use crate::sql;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
 pub struct SweepRun {
-    /// The run's id, a UUID version 7: ids sort by time.
+    /// The run's id, a UUID of version 7. UUIDs of version 7 sort by time.
     #[schema(value_type = String)]
     pub id: EventId,
     /// The name of the sweep.
@@ -36,7 +36,7 @@ pub struct SweepRun {
     pub changed: u64,
     /// Number of items that failed and stay for a later run.
     pub failed: u64,
-    /// Why the run stopped early; null if it did not.
+    /// Why the run stopped early; null if the run did not stop early.
     pub error: Option<String>,
     /// Counts that only this sweep has.
     #[serde(deserialize_with = "json_text")]

@@ -31,7 +31,7 @@ pub trait Sweep: Sync {
         50
     }
 
-    /// Returns the maximum number of calls to other services in a run.
+    /// Returns the maximum number of calls to other services, per run and per item.
     fn cost(&self) -> Cost;
 
     /// Continues where the last run stopped, with at most [`SweepStep::limit`] items.

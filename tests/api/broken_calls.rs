@@ -24,7 +24,7 @@ async fn with_file() -> (TestApp, String, String) {
     (app, token, path)
 }
 
-/// Injects each fault into each call that a cut makes to a port. Returns the number of runs.
+/// Injects each fault into each call that a cut makes to a port. Returns the number of injected faults.
 async fn cut_survives(make: impl Fn(&str) -> Call) -> usize {
     let (token, path, seen) = (RefCell::new(String::new()), RefCell::new(String::new()), RefCell::new(None));
     let call = || make(&path.borrow()).bearer(&token.borrow());
@@ -153,8 +153,8 @@ fn refresh_token_of(session: &Value) -> String {
 }
 
 /// Sends a request to register, to log in, to refresh a token or to log out, and injects each fault into each call that
-/// the request makes to a port. Returns the number of runs. If `is_registered`, the user registers first, and `make`
-/// and `check` get the user's first refresh token.
+/// the request makes to a port. Returns the number of injected faults. If `is_registered`, the user registers first. In
+/// this case, `make` and `check` get the user's first refresh token.
 async fn session_survives(
     is_registered: bool,
     make: impl Fn(&str) -> Call,

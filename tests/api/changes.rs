@@ -83,7 +83,7 @@ async fn a_patch_changes_only_the_members_that_it_names() {
     assert_eq!(
         read.header("etag").trim_matches('"'),
         seen.json()["file"]["etag"],
-        "the ETag of the download is the `etag` in the metadata"
+        "the ETag of the download must be the `etag` in the metadata"
     );
 }
 
@@ -178,7 +178,7 @@ async fn a_trashed_file_is_hidden_but_keeps_its_bytes_and_quota_and_can_be_resto
     assert_eq!(
         owner.app.faults.count(&crate::support::On::objects().method("delete")),
         0,
-        "the object stays"
+        "the object must stay"
     );
 
     let file = owner.restore().await.expect(200).json()["file"].clone();
@@ -201,7 +201,7 @@ async fn a_repeated_deletion_gets_the_first_response_and_leaves_the_file_in_the_
     owner.app.send(condition("\"r1\"")).await.expect_problem(412, "precondition_failed");
     assert_eq!(owner.app.send(condition("\"r2\"")).await.expect(200).text(), first.text());
     let deletions = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'delete' AND success = 1";
-    assert_eq!(owner.app.database.value(deletions), 1, "a deletion that changes nothing is not audited");
+    assert_eq!(owner.app.database.value(deletions), 1, "a deletion that changes nothing must not be audited");
     assert_eq!(owner.used(), CSV.len());
     // The 30 days in the trash start with the first deletion.
     owner.app.advance(TimeDelta::days(29));
@@ -249,8 +249,8 @@ async fn a_permanent_deletion_frees_the_quota_immediately_and_cannot_be_undone()
         owner.restore().await.expect_problem(404, "not_found");
         owner.patch(json!({})).await.expect_problem(404, "not_found");
         owner.delete("?permanent=true").await.expect_problem(404, "not_found");
-        assert_eq!(owner.used(), 0, "the quota is freed once");
-        assert_eq!(owner.app.objects.file_keys().len(), 1, "the bytes stay until the purge");
+        assert_eq!(owner.used(), 0, "the quota must be freed only once");
+        assert_eq!(owner.app.objects.file_keys().len(), 1, "the bytes must stay until the purge");
         owner.app.assert_consistent();
     }
     Owner::with_a_file().await.delete("?permanent=perhaps").await.expect_problem(400, "bad_request");

@@ -49,7 +49,7 @@ async fn assert_reads(scene: &Cutter, text: &str, encoding: &'static Encoding) {
     assert_eq!((&profile["rowCount"], &profile["undecodable"]), (&json!(1), &json!(0)), "{name}");
     let columns = read("columns").await.expect(200).json();
     assert_eq!(columns["columns"][0]["name"], cells(header)[0], "{name}");
-    assert_eq!(columns["columns"][0]["type"], "text", "{name}: the type comes from the profile");
+    assert_eq!(columns["columns"][0]["type"], "text", "{name}: the type must come from the profile");
     let receipt = scene.receipt(&read("cut").await).await;
     assert_eq!(receipt["details"]["encoding"], name);
     // An encoding in the query takes precedence over the declared encoding.
@@ -143,7 +143,11 @@ async fn every_kind_of_upload_keeps_the_declared_character_set() {
     scene.send(complete(&path, &parts)).await.expect(201);
     let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
     let cut = scene.send(get(&format!("/api/files/{id}/cut"))).await.expect(200);
-    assert_eq!(String::from_utf8_lossy(&cut.body), text, "before the file is profiled");
+    assert_eq!(
+        String::from_utf8_lossy(&cut.body),
+        text,
+        "a cut before the background pass must use the declared charset"
+    );
     assert_eq!(scene.app.deliver_twice().await, 0);
     assert_file_reads(&scene, text).await;
 }
@@ -237,7 +241,7 @@ async fn a_cut_uses_the_row_index_only_if_it_reads_the_file_in_the_encoding_of_t
     assert_eq!(
         skipped("id__lt=5&encoding=utf-8").await,
         (by_default, rows.clone()),
-        "the query names the encoding of the profile"
+        "a query that names the encoding of the profile must use the row index"
     );
     let (other, garbled) = skipped("id__lt=5&encoding=windows-1252").await;
     assert_eq!(other, 0);

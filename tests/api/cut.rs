@@ -341,7 +341,7 @@ async fn a_cut_whose_receipt_cannot_be_created_does_not_start() {
 }
 
 #[tokio::test]
-async fn if_the_client_disconnects_the_cut_stops_and_its_receipt_is_set_to_failed() {
+async fn a_cut_stops_and_its_receipt_is_set_to_failed_if_the_client_disconnects() {
     let cutter = Cutter::new(long_csv(4 << 20)).await;
     let call = get(&format!("{}/cut", cutter.path)).bearer(&cutter.token);
     cutter.app.disconnect_after(call, 2).await;

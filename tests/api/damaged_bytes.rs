@@ -126,8 +126,8 @@ impl Numbers {
 
 type Harm = Box<dyn FnOnce(&mut [u8])>;
 
-/// Returns changes that keep the length. The first exchanges the halves, the second writes zeros at the end, and each
-/// of the others flips one bit.
+/// Returns functions that change the bytes of a file and keep its length. The first function exchanges the two halves
+/// of the file. The second function replaces the last quarter with zeros. Each of the other functions flips one bit.
 fn harms(length: usize) -> Vec<Harm> {
     let mut numbers = Numbers(7);
     let mut harms: Vec<Harm> = vec![
@@ -277,7 +277,7 @@ async fn a_cut_of_a_file_without_digests_has_the_same_bytes_and_its_receipt_is_n
         scene.app.objects.lose(&scene.sidecar);
         assert_eq!(answers(false).await, with_digests, "{length}");
         scene.app.objects.corrupt(&scene.key);
-        assert!(!scene.get("/cut").await.broken, "without digests the change cannot be detected");
+        assert!(!scene.get("/cut").await.broken, "without digests, a cut cannot detect the change");
     }
 }
 
@@ -350,12 +350,12 @@ async fn the_scrub_adds_missing_digests_to_the_sidecar() {
     let cut = scene.get("/cut").await.expect(200);
     assert_eq!(scene.receipt(&cut).await["verified"], true);
     scene.app.advance(TimeDelta::days(30));
-    assert!(scene.scrub().await.get("sidecars").is_none(), "a complete sidecar is not written again");
+    assert!(scene.scrub().await.get("sidecars").is_none(), "a complete sidecar must not be written again");
     scene.app.assert_consistent();
 }
 
 #[tokio::test]
-async fn if_any_call_of_a_repair_fails_later_scrubs_complete_the_repair() {
+async fn later_scrubs_complete_a_repair_in_which_a_call_failed() {
     let broken = break_every_call(
         async || {
             let scene = Scene::new("a,b\n1,2\n").await;
@@ -429,7 +429,7 @@ async fn wrong_digests_of_intact_bytes_are_replaced_by_the_next_scrub() {
     assert_eq!(
         scene.scrub().await["sidecars"],
         1,
-        "the scrub first reads the files that a reader found damaged"
+        "the scrub must first read the files that a reader found damaged"
     );
     assert_eq!(scene.findings().await, 0);
     assert!(scene.app.objects.bytes(&scene.sidecar) == wanted);
@@ -458,6 +458,6 @@ async fn the_background_pass_makes_no_profile_of_damaged_bytes() {
     app.send(get(&format!("{path}/profile")).bearer(&token)).await.expect_problem(409, "in_progress");
     assert_eq!(app.deliver().await, 0);
     assert_eq!(app.database.value("SELECT count(*) AS n FROM findings WHERE kind = 'changed'"), 1);
-    assert_eq!(app.objects.keys(), app.objects.file_keys(), "there is no sidecar");
+    assert_eq!(app.objects.keys(), app.objects.file_keys(), "there must be no sidecar");
     app.send(get(&format!("{path}/profile")).bearer(&token)).await.expect_problem(500, "integrity_error");
 }

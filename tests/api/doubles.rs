@@ -117,7 +117,7 @@ async fn each_fault_makes_a_call_fail_before_or_after_the_effect_of_the_call() {
 }
 
 #[tokio::test]
-async fn after_a_crash_no_call_returns_until_the_faults_are_cleared() {
+async fn no_call_returns_after_a_crash_until_the_faults_are_cleared() {
     let app = TestApp::new();
     app.faults.inject(Fault::CrashBefore, On::any(), 1);
     assert!(app.faults.until_crash(app.objects.head(&key("a"))).await.is_none());
@@ -334,7 +334,7 @@ fn request_helpers_set_the_content_headers_and_response_helpers_check_status_and
     assert_eq!(response.expect(404).expect_problem(404, "not_found")["detail"], "No.");
 }
 
-/// Inserts a file. Its row, its quota and its object agree.
+/// Inserts a file whose row, quota and object agree.
 fn plant_file(app: &TestApp) {
     let facts = app.objects.plant("uploads/a", "a\n1\n");
     app.database.execute(&format!(

@@ -83,7 +83,7 @@ async fn a_range_request_gets_exactly_its_bytes() {
     }
     for range in ["bytes=4-2", "lines=1-2", "bytes=x", "bytes=", "0-1"] {
         let response = app.send(get(&path(&file)).bearer(&token).header("range", range)).await.expect(200);
-        assert_eq!(response.body, BYTES, "{range} is not a valid range and is ignored");
+        assert_eq!(response.body, BYTES, "{range} is not a valid range and must be ignored");
     }
 }
 
@@ -204,13 +204,13 @@ async fn a_download_is_recorded_through_the_queue_after_its_last_byte() {
     app.advance(TimeDelta::milliseconds(250));
     (native.on_transfer_end)(true).await;
     assert_eq!(app.queue.waiting().len(), 1);
-    assert_eq!(app.database.row_counts(), rows, "a download writes nothing to the database");
+    assert_eq!(app.database.row_counts(), rows, "a download must write nothing to the database");
     let line = app.log.with("action", "download").swap_remove(0);
     assert_eq!((&line["success"], &line["duration_ms"]), (&json!(true), &json!(250)));
 
     assert_eq!(app.deliver_twice().await, 0);
     let seen = app.send(get(&format!("{}/metadata", path(&file))).bearer(&token)).await.expect(200).json();
-    assert_eq!(seen["file"]["accessCount"], 1, "a message that is delivered twice is counted once");
+    assert_eq!(seen["file"]["accessCount"], 1, "a message that is delivered twice must be counted once");
     assert_eq!(seen["file"]["lastAccessed"], "2026-01-02T03:04:05.928Z");
     let logged = "SELECT bytes_transferred FROM file_access_logs WHERE action = 'download'";
     assert_eq!(app.database.rows(logged).len(), 1);

@@ -85,7 +85,7 @@ async fn permanent_deletion_erases_every_text_about_a_person() {
     assert_eq!(
         scene.holding(PERSON),
         ["file_tags.tag", "files.filename", "files.columns", "recipes.recipe"],
-        "only the saved cut and its recipe keep the text"
+        "only the saved cut and its recipe may keep the text"
     );
     scene.app.run_sweep("erase_files").await.unwrap();
     scene.send(get(&recipe)).await.expect(200);
@@ -103,7 +103,7 @@ async fn permanent_deletion_erases_every_text_about_a_person() {
 }
 
 #[tokio::test]
-async fn the_sweep_erases_texts_in_receipts_and_in_the_audit_log_and_repeats_this_after_a_day() {
+async fn the_sweep_erases_texts_in_receipts_and_in_the_audit_log_and_repeats_the_erasure_after_a_day() {
     let scene = Scene::new().await;
     scene.delete(&scene.child).await;
     scene.delete(&scene.file).await;
@@ -119,7 +119,7 @@ async fn the_sweep_erases_texts_in_receipts_and_in_the_audit_log_and_repeats_thi
     assert_eq!((run().await, run().await), (2, 0));
     assert_eq!(scene.app.database.value(texts), 0);
     assert_eq!(scene.app.database.value("SELECT count(*) AS n FROM erasures WHERE next_at IS NULL"), 2);
-    assert_eq!(scene.app.database.row_counts()["cuts"], 3, "the receipts and their counts stay");
+    assert_eq!(scene.app.database.row_counts()["cuts"], 3, "the receipts and their counts must stay");
 }
 
 #[tokio::test]

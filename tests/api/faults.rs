@@ -59,9 +59,9 @@ pub async fn sweep_up(app: &TestApp, case: &str) {
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
 }
 
-/// Sends a request once for each fault and each call that the request makes to a port, with the fault injected into the
-/// call. Each time, checks rows and objects, and calls `check` with the response (`None` if the isolate crashed) and a
-/// text that names the fault and the call. Returns how often the request was sent.
+/// Sends a request once for each pair of a fault and a call that the request makes to a port. Each time, the fault is
+/// injected into the call. After each request, checks rows and objects. Then calls `check` with the response (`None` if
+/// the isolate crashed) and a text that names the fault and the call. Returns the number of injected faults.
 async fn break_request(
     prepare: impl AsyncFn(&TestApp, &Scene),
     make: impl Fn(&Scene) -> Call,
@@ -94,8 +94,8 @@ async fn break_request(
     .await
 }
 
-/// Injects each fault into each call of an upload of `bytes`. Asserts that the file is complete or absent afterwards.
-/// Returns how often the upload was sent with a fault.
+/// Injects each fault into each call that an upload of `bytes` makes to a port. Asserts that the file is complete or
+/// absent afterwards. Returns the number of injected faults.
 async fn upload_survives(make: impl Fn() -> Call, bytes: &[u8]) -> usize {
     break_request(
         async |_, _| {},
@@ -153,12 +153,16 @@ async fn the_sweep_deletes_the_object_of_a_body_that_failed_after_its_last_byte(
     let bytes = long_csv(300 << 10);
     let broken = upload("a.csv", bytes.clone()).stream(TestBody::broken(&bytes, bytes.len()));
     scene.send(&app, broken).await.expect_problem(503, "unavailable");
-    assert_eq!(app.objects.keys().len(), before.len() + 1, "the object is stored");
-    assert_eq!(scene.listed(&app).await.len(), 1, "no file is created");
+    assert_eq!(app.objects.keys().len(), before.len() + 1, "the object must be stored");
+    assert_eq!(scene.listed(&app).await.len(), 1, "no file may be created");
     app.assert_consistent();
-    assert_eq!(app.database.value("SELECT reserved_bytes FROM quotas"), 0, "no quota stays reserved");
+    assert_eq!(
+        app.database.value("SELECT reserved_bytes FROM quotas"),
+        0,
+        "the reservation must be released"
+    );
     app.sweep(app.now()).await.unwrap();
-    assert_eq!(app.objects.keys(), before, "the next run of the sweeps deletes the object");
+    assert_eq!(app.objects.keys(), before, "the next run of the sweeps must delete the object");
     sweep_up(&app, "a failed body").await;
     assert_eq!(app.database.row_counts()["gc_queue"], 0);
     scene.send(&app, upload("a.csv", bytes)).await.expect(201);
@@ -224,8 +228,8 @@ async fn a_saved_cut_is_complete_or_absent_after_any_fault() {
     assert!(broken >= 4 * 7, "{broken}");
 }
 
-/// Injects each fault into each call of a change that is one batch. The change must be applied completely or not at
-/// all. If it was not applied, a retry must apply it. Returns how often the change was sent with a fault.
+/// Injects each fault into each call that a change makes to a port. The change is one batch, so it must be applied
+/// completely or not at all. If it was not applied, a retry must apply it. Returns the number of injected faults.
 async fn change_survives(
     change: impl Fn(&Scene) -> Call,
     prepare: impl AsyncFn(&TestApp, &Scene),
@@ -261,7 +265,7 @@ async fn change_survives(
                 1,
                 "{case}: the change must have exactly one audit row"
             );
-            assert_eq!(app.objects.file_keys().len(), 1, "{case}: the bytes stay until they are purged");
+            assert_eq!(app.objects.file_keys().len(), 1, "{case}: the bytes must stay until the purge");
         },
     )
     .await
@@ -374,7 +378,11 @@ async fn later_runs_of_the_sweeps_finish_the_work_of_a_run_that_failed_at_any_ca
             assert_eq!(app.database.value(states), "active,purged,purged", "{case}");
             app.advance(TimeDelta::days(90));
             app.sweep(app.now()).await.unwrap();
-            assert_eq!(app.database.value(states), "active", "{case}: tombstones are kept for 90 days");
+            assert_eq!(
+                app.database.value(states),
+                "active",
+                "{case}: tombstones must be deleted after 90 days"
+            );
             assert_eq!(app.database.value("SELECT used_bytes FROM quotas"), CSV.len(), "{case}");
         },
     )

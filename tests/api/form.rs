@@ -40,8 +40,16 @@ async fn form_fields_may_precede_or_follow_the_file() {
     assert_eq!((&file["size"], &file["checksum"]), (&json!(CSV.len()), &json!(sha256_hex(CSV))));
     let read = app.send(get(response.header("location")).bearer(&token)).await.expect(200);
     assert_eq!(read.body, CSV);
-    assert_eq!(app.faults.count(&On::objects().method("put_buffer")), 1, "the file");
-    assert_eq!(app.faults.count(&On::objects().method("put_bytes")), 1, "its profile");
+    assert_eq!(
+        app.faults.count(&On::objects().method("put_buffer")),
+        1,
+        "the file must be stored by one call"
+    );
+    assert_eq!(
+        app.faults.count(&On::objects().method("put_bytes")),
+        1,
+        "the profile must be stored by one call"
+    );
     app.assert_consistent();
 }
 

@@ -146,7 +146,7 @@ async fn the_self_check_finds_each_violation_and_names_a_repair() {
 }
 
 #[tokio::test]
-async fn the_named_repairs_remove_the_violations() {
+async fn the_repairs_that_the_self_check_names_remove_the_violations() {
     let app = populated().await;
     app.database.execute(
         "DELETE FROM gc_queue;

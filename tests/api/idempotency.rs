@@ -153,7 +153,12 @@ async fn a_repeated_request_is_replayed_and_changes_nothing() {
             assert!(is_replay(&again), "{}: {again}", case.0);
             assert_eq!(comparable(&again), comparable(&first), "{}", case.0);
             let calls = [On::database(), On::objects()].map(|on| scene.app.faults.count(&on));
-            assert_eq!(calls, [2, 0], "{}: one call for the account, one call for the key", case.0);
+            assert_eq!(
+                calls,
+                [2, 0],
+                "{}: a replay must make one call for the account and one call for the key",
+                case.0
+            );
         }
         assert_eq!(scene.rows(), rows, "{}", case.0);
         scene.app.assert_consistent();
@@ -360,7 +365,7 @@ async fn a_key_is_bound_to_its_user_and_expires_after_a_day() {
     assert!(!is_replay(&next_day) && next_day.header("location") != first.header("location"));
     scene.app.sweep(scene.app.now()).await.unwrap();
     let left = "SELECT group_concat(user_id) AS users FROM idempotency_keys";
-    assert_eq!(scene.app.database.value(left), "ada", "only Ada's new key is left");
+    assert_eq!(scene.app.database.value(left), "ada", "only Ada's new key may be left");
     scene.app.advance(TimeDelta::hours(24));
     scene.app.sweep(scene.app.now()).await.unwrap();
     assert_eq!(scene.app.database.row_counts()["idempotency_keys"], 0);

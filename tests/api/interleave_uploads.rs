@@ -190,6 +190,6 @@ fn run(seed: u64) {
 }
 
 #[test]
-fn after_concurrent_requests_an_upload_has_its_complete_file_or_no_file() {
+fn an_upload_has_its_complete_file_or_no_file_after_concurrent_requests() {
     for_each_seed("UPLOADS_SEED", &[], SEEDS, run);
 }

@@ -44,7 +44,7 @@ async fn a_failed_message_does_not_block_the_others() {
     assert_eq!(
         outcomes,
         [Acknowledge, Retry, Retry, Acknowledge, Retry, Retry, Acknowledge],
-        "Eve's message and the messages that this version cannot read are retried"
+        "Eve's message and the messages that this version cannot read must be retried"
     );
     assert_eq!(logged(&app), 2);
     assert_eq!(app.log.with("message", "a message cannot be read; the queue delivers it again").len(), 1);
@@ -87,7 +87,7 @@ async fn a_file_that_cannot_be_profiled_is_left_to_the_sweep_and_the_log_says_wh
 }
 
 #[tokio::test]
-async fn if_a_job_crashes_the_outcomes_of_the_finished_jobs_are_kept() {
+async fn the_outcomes_of_finished_jobs_are_kept_if_another_job_crashes() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a\n1\n").await;
@@ -103,7 +103,7 @@ async fn if_a_job_crashes_the_outcomes_of_the_finished_jobs_are_kept() {
 }
 
 #[tokio::test]
-async fn during_a_database_outage_only_the_jobs_that_need_the_database_are_retried() {
+async fn only_the_jobs_that_need_the_database_are_retried_during_a_database_outage() {
     let app = TestApp::new();
     app.faults.always(Fault::Failed, On::database().about("file_access_logs"));
     let messages = vec![read_by(&app, "ada"), learn(&app), read_by(&app, "bob")];
@@ -111,7 +111,7 @@ async fn during_a_database_outage_only_the_jobs_that_need_the_database_are_retri
     assert_eq!(
         app.faults.count(&On::database().about("file_access_logs")),
         1,
-        "the database is not called again during the outage"
+        "the database must not be called again during the outage"
     );
     app.faults.clear();
     assert_eq!(app.do_jobs(messages).await, [Acknowledge, Acknowledge, Acknowledge]);
@@ -124,7 +124,7 @@ async fn a_full_batch_stays_within_the_budget_of_one_event() {
     let messages: Vec<_> = (0..100).map(|_| learn(&app)).collect();
     let outcomes = app.do_jobs(messages).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Acknowledge));
-    assert_eq!(app.queue.take().len(), 96, "four jobs were done, the others were sent as new messages");
+    assert_eq!(app.queue.take().len(), 96, "the messages of all jobs except four must be sent again");
     assert!(app.faults.count(&On::any()) < 1_000);
 }
 

@@ -1,4 +1,5 @@
-//! `Idempotency-Key` on uploads in several requests: a repeat creates no second upload and has no second effect.
+//! `Idempotency-Key` on uploads that take several requests: a repeated request creates no second upload and has no
+//! second effect.
 
 use std::cell::RefCell;
 
@@ -87,7 +88,7 @@ async fn a_repeated_creation_returns_the_same_upload() {
         assert_eq!(
             (is_replay(&again), calls),
             (true, [2, 0, 0]),
-            "{name}: one call for the account, one for the key"
+            "{name}: a replay must make one call for the account and one call for the key"
         );
         assert_eq!(again.header("location"), first.header("location"), "{name}");
         assert_eq!(again.header("upload-offset"), first.header("upload-offset"), "{name}");
@@ -146,7 +147,7 @@ async fn a_key_that_was_used_for_another_creation_is_refused() {
 }
 
 #[tokio::test]
-async fn if_two_concurrent_creations_have_the_same_key_exactly_one_creates_a_usable_upload() {
+async fn exactly_one_of_two_concurrent_creations_with_the_same_key_creates_a_usable_upload() {
     for (name, make) in CREATIONS {
         let app = Uploader::app();
         let scene = Uploader::new(&app);

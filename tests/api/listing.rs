@@ -56,7 +56,7 @@ async fn pages(app: &TestApp, token: &str, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn in_every_order_the_pages_together_are_the_whole_list() {
+async fn all_pages_together_are_the_whole_list_in_every_sort_order() {
     let (app, token) = with_files(11).await;
     let mut by_default = Vec::new();
     for sort in ["createdAt", "-createdAt", "filename", "-filename", "size", "-size"] {
@@ -172,7 +172,7 @@ async fn users_do_not_see_the_files_of_other_users() {
 }
 
 #[tokio::test]
-async fn an_invalid_list_parameter_is_refused_with_the_allowed_values() {
+async fn invalid_list_parameters_are_refused_and_a_cursor_reveals_no_files_of_another_user() {
     let (app, token) = with_files(3).await;
     let cursor = list(&app, &token, "limit=1").await["nextCursor"].as_str().unwrap().to_owned();
     let refused = [

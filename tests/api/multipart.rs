@@ -336,7 +336,7 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
 }
 
 #[test]
-fn if_a_completion_and_an_abort_are_concurrent_exactly_one_succeeds() {
+fn either_a_completion_or_a_concurrent_abort_succeeds_but_not_both() {
     let bytes = csv(2 * PART);
     let mut kept = 0;
     for seed in 0..60 {

@@ -141,12 +141,12 @@ async fn a_background_pass_that_cannot_restore_its_state_ends_and_is_retried_lat
         panic!("the pass does not end");
     };
     assert_eq!(try_on().await, 5);
-    assert_eq!(app.database.row_counts()["jobs"], 0, "the pass has ended");
+    assert_eq!(app.database.row_counts()["jobs"], 0, "the pass must have ended");
     app.advance(TimeDelta::minutes(11));
     assert_eq!(
         try_on().await,
         1,
-        "the limit is 5 tries plus 5 per day of the file's age; after 11 minutes it is between 5 and 6"
+        "the limit grows from 5 tries by 5 tries per day, so after 11 minutes it must allow exactly one more try"
     );
     app.queue.take();
     app.faults.forget_calls();
@@ -155,8 +155,8 @@ async fn a_background_pass_that_cannot_restore_its_state_ends_and_is_retried_lat
         app.sweep(app.now()).await.unwrap();
         assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::TriedTooOften);
     }
-    assert_eq!(app.queue.take().len(), 0, "no further step is queued");
-    assert_eq!(app.faults.count(&On::objects().method("get")), 0, "the object is not read");
+    assert_eq!(app.queue.take().len(), 0, "no further step may be queued");
+    assert_eq!(app.faults.count(&On::objects().method("get")), 0, "the object must not be read");
 
     app.advance(TimeDelta::days(1));
     app.sweep(app.now()).await.unwrap();
@@ -185,7 +185,11 @@ async fn a_background_pass_ends_if_it_keeps_failing_and_continues_if_it_makes_pr
         assert_eq!(step().await.unwrap(), PassStep::More);
         steps += 1;
     }
-    assert_eq!(app.database.value("SELECT learn_tries FROM files"), 1, "only the first step counts as a try");
+    assert_eq!(
+        app.database.value("SELECT learn_tries FROM files"),
+        1,
+        "only the first step must count as a try"
+    );
     app.faults.always(Fault::Failed, On::objects().method("get"));
     let mut failed = 0;
     while step().await.is_err() {
@@ -195,7 +199,7 @@ async fn a_background_pass_ends_if_it_keeps_failing_and_continues_if_it_makes_pr
     assert_eq!(failed, 4);
     app.faults.clear();
     assert_eq!(step().await.unwrap(), PassStep::TriedTooOften);
-    assert_eq!(app.database.row_counts()["jobs"], 0, "the state of the pass is deleted");
+    assert_eq!(app.database.row_counts()["jobs"], 0, "the state of the pass must be deleted");
     app.advance(TimeDelta::days(1));
     app.sweep(app.now()).await.unwrap();
     assert_eq!(app.deliver().await, 0);
@@ -252,11 +256,11 @@ async fn a_running_background_pass_is_not_started_twice() {
         app.advance(TimeDelta::minutes(9));
         assert_eq!(app.learn(attempt, 1 << 20).await.unwrap(), PassStep::More);
         app.sweep(app.now()).await.unwrap();
-        assert_eq!(app.queue.take().len(), 1, "only the next step is queued");
+        assert_eq!(app.queue.take().len(), 1, "only the next step must be queued");
     }
     app.advance(TimeDelta::minutes(11));
     app.sweep(app.now()).await.unwrap();
-    assert_eq!(app.queue.take().len(), 1, "a lost step is queued again");
+    assert_eq!(app.queue.take().len(), 1, "a lost step must be queued again");
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn a_cut_is_not_saved_if_the_recipes_of_saved_cuts_leave_no_space() {
 }
 
 #[tokio::test]
-async fn a_page_of_lineage_does_not_grow_with_the_recipes() {
+async fn the_length_of_a_lineage_page_does_not_depend_on_the_length_of_the_recipes() {
     let cutter = Cutter::new(CSV).await;
     for number in 0..5 {
         saved(&cutter, &long_body(number)).await;
@@ -121,7 +121,7 @@ async fn a_recipe_is_deleted_when_no_receipt_and_no_lineage_names_it() {
     cutter.app.database.execute("DELETE FROM cuts WHERE saved_file_id IS NULL");
     assert_eq!(recipes(), 1);
     cutter.app.database.execute("DELETE FROM cuts");
-    assert_eq!(recipes(), 1, "the lineage of the saved cut names the recipe");
+    assert_eq!(recipes(), 1, "the recipe must stay, because the lineage of the saved cut names it");
     let id = child.rsplit('/').next().unwrap();
     cutter.app.database.execute(&format!("DELETE FROM file_relationships WHERE child_file_id = '{id}'"));
     assert_eq!((recipes(), recipe_bytes(&cutter)), (0, 0));
@@ -173,7 +173,7 @@ async fn a_user_has_at_most_ten_thousand_receipts_and_the_newest_are_kept() {
     let cutter = Cutter::new(CSV).await;
     let child = saved(&cutter, &json!({})).await;
     let first = cutter.query("limit=1").await.expect(200).receipt_path();
-    // Receipts with the recipe in the row, as an older version wrote them.
+    // Inserts receipts in the form of an older version: the row of the receipt contains the recipe.
     cutter.app.database.execute(
         "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10100)
          INSERT INTO cuts (id, user_id, file_id, status, recipe, created_at)
@@ -184,12 +184,12 @@ async fn a_user_has_at_most_ten_thousand_receipts_and_the_newest_are_kept() {
     assert_eq!(cutter.app.database.value(receipts), 10_000);
     cutter.send(get(&first)).await.expect_problem(404, "not_found");
     let saved = "SELECT count(*) AS n FROM cuts WHERE saved_file_id IS NOT NULL";
-    assert_eq!(cutter.app.database.value(saved), 1, "the receipt of a saved cut does not count");
+    assert_eq!(cutter.app.database.value(saved), 1, "the receipt of a saved cut must not count");
     cutter.app.clock.set("2026-02-01T00:00:00.000Z");
     let newest = cutter.query("").await.expect(200).receipt_path();
     cutter.send(get(&newest)).await.expect(200);
     assert_eq!(cutter.app.database.value(receipts), 10_000);
     assert_eq!(cutter.app.database.value("SELECT receipts FROM usage"), 10_000);
     cutter.send(get(&format!("{child}/recipe"))).await.expect(200);
-    assert_eq!(cutter.app.database.row_counts()["recipes"], 1, "both cuts of the file have the same recipe");
+    assert_eq!(cutter.app.database.row_counts()["recipes"], 1, "both cuts of the file must share one recipe");
 }

@@ -18,7 +18,7 @@ enum Read {
     Everything,
 }
 
-/// Returns several pieces of bytes that begin like a PNG image.
+/// Returns bytes that begin like a PNG image and are longer than five pieces.
 fn png() -> Vec<u8> {
     let length = 5 * PIECE_BYTES + 100;
     b"\x89PNG\r\n\x1a\n".iter().chain([1].iter().cycle()).take(length).copied().collect()

@@ -44,7 +44,7 @@ async fn a_saved_cut_is_a_file_with_a_parent_a_recipe_and_a_receipt() {
         (&step["fileId"], &step["filename"], &step["relationshipType"]),
         (&json!(parent_id), &json!("flights.csv"), &json!("cut"))
     );
-    assert_eq!(step["recipe"], Value::Null, "lineage names recipes, but does not contain them");
+    assert_eq!(step["recipe"], Value::Null, "lineage must name recipes, but must not contain them");
     let kept = cutter.send(get(&format!("{}/recipe", path_of(file)))).await.expect(200).json();
     assert_eq!((&kept["sha256"], &kept["recipe"]["parent"]), (&step["recipeSha256"], &json!(parent_id)));
     assert_eq!(kept["recipe"]["parentSha256"], sha256_hex(FLIGHTS.as_bytes()));

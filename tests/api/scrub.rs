@@ -177,7 +177,7 @@ async fn a_file_without_a_hash_is_compared_by_size_and_etag() {
     app.database.execute("UPDATE files SET checksum = NULL");
     app.objects.corrupt(&key);
     app.faults.forget_calls();
-    assert_eq!(scrub(&app).await.changed, 0, "without a hash, changed bytes cannot be detected");
+    assert_eq!(scrub(&app).await.changed, 0, "without a hash, the scrub cannot detect changed bytes");
     assert_eq!((app.faults.count(&On::objects()), app.faults.count(&On::objects().method("head"))), (1, 1));
     app.objects.truncate(&key, 3);
     app.advance(TimeDelta::days(30));
@@ -191,13 +191,17 @@ async fn unreadable_bytes_are_reported_and_read_again_the_next_day() {
     assert_eq!(scrub(&app).await.details["unreadable"], 1);
     app.faults.inject(Fault::Failed, On::objects().method("get"), 1);
     app.advance(TimeDelta::days(1));
-    assert_eq!(scrub(&app).await.details["unreadable"], 1, "the store can read only the metadata");
+    assert_eq!(
+        scrub(&app).await.details["unreadable"],
+        1,
+        "an object is unreadable if the store can read only its metadata"
+    );
     assert_eq!(findings(&app, "").await.len(), 1);
     app.objects.plant(&key, CSV);
     assert_eq!(
         app.send(get(&path).bearer(&token)).await.expect(200).text(),
         CSV,
-        "the file can still be downloaded"
+        "a finding of the kind `unreadable` must not prevent downloads"
     );
     assert_eq!(scrub(&app).await.examined, 0);
     app.advance(TimeDelta::days(1));
@@ -214,7 +218,11 @@ async fn an_outage_of_the_store_creates_no_finding() {
     app.faults.forget_calls();
     let run = scrub(&app).await;
     assert_eq!((run.failed, run.changed), (1, 0));
-    assert_eq!(app.faults.count(&On::objects()), 2, "after the first failure the scrub reads no other file");
+    assert_eq!(
+        app.faults.count(&On::objects()),
+        2,
+        "after the first failure, the scrub must read no other file"
+    );
     app.faults.clear();
     assert_eq!(findings(&app, "?open=false").await, Vec::<Value>::new());
     // The next run reads the other file, and the run after that reads the failed file again.
@@ -230,7 +238,7 @@ async fn the_scrub_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn a_scrub_that_is_turned_off_forgets_its_cursor_once_and_leaves_no_report() {
+async fn a_scrub_that_is_turned_off_deletes_its_cursor_once_and_writes_no_report() {
     let (app, _, _, _) = with_a_file_due(&[("SCRUB_BYTES_PER_RUN", "5")], CSV).await;
     assert!(scrub(&app).await.cursor.is_some());
     let app = app.reconfigured(&[("SCRUB_BYTES_PER_RUN", "0")]);
@@ -243,10 +251,14 @@ async fn a_scrub_that_is_turned_off_forgets_its_cursor_once_and_leaves_no_report
         assert_eq!(app.faults.count(&On::database()), 1 + writes);
         assert!(app.log.with("message", "sweep").is_empty());
     }
-    assert_eq!(app.database.row_counts()["sweep_runs"], 1, "only the first run has a report");
+    assert_eq!(app.database.row_counts()["sweep_runs"], 1, "only the first run may have a report");
     let app = app.reconfigured(&[]);
     let run = scrub(&app).await;
-    assert_eq!((run.examined, &run.details["readBytes"]), (1, &json!(CSV.len())), "the whole file is read");
+    assert_eq!(
+        (run.examined, &run.details["readBytes"]),
+        (1, &json!(CSV.len())),
+        "the whole file must be read"
+    );
 }
 
 /// Returns an application with three files that are due for the scrub. The scrub reads `a.csv` first.
@@ -296,7 +308,7 @@ async fn a_file_that_cannot_be_marked_as_scrubbed_does_not_block_the_other_files
 }
 
 #[tokio::test]
-async fn with_an_invalid_cursor_the_scrub_reads_the_file_from_its_first_byte() {
+async fn the_scrub_reads_the_file_from_its_first_byte_if_the_cursor_is_invalid() {
     let (app, _, _, key) = with_a_file_due(&[], CSV).await;
     app.objects.corrupt(&key);
     let attempt = app.database.value("SELECT attempt FROM files");

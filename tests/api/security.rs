@@ -319,7 +319,7 @@ async fn cors_allows_only_the_configured_origins() {
     assert_eq!(
         failed.header("access-control-allow-origin"),
         "https://cutty.com",
-        "a page of an allowed origin can also read errors"
+        "a page of an allowed origin must be able to read errors too"
     );
     failed.expect_problem(401, "unauthenticated");
 }

@@ -44,7 +44,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn kept_and_waiting_bytes_together_are_limited_to_the_sum_of_quota_and_allowance() {
+async fn an_upload_is_refused_if_kept_and_waiting_bytes_would_exceed_the_quota_plus_the_waiting_allowance() {
     let scene = Scene::with(&[("DEFAULT_QUOTA_BYTES", "100")]);
     for _ in 0..4 {
         let file = scene.upload(40).await.expect(201);
@@ -79,7 +79,7 @@ async fn kept_and_waiting_bytes_together_are_limited_to_the_sum_of_quota_and_all
 }
 
 #[tokio::test]
-async fn the_allowance_for_waiting_bytes_is_a_setting() {
+async fn the_waiting_allowance_is_a_setting() {
     for (percent, admitted) in [("0", 1), ("50", 3), ("300", 8)] {
         let scene = Scene::with(&[("DEFAULT_QUOTA_BYTES", "100"), ("WAITING_QUOTA_PERCENT", percent)]);
         let mut count = 0;
@@ -103,13 +103,13 @@ async fn a_spool_counts_against_the_quota_while_it_exists() {
     let file = scene.send(upload("a.csv", csv)).await.expect(201);
     let path = format!("/api/files/{}/cut?streaming=false", file.json()["file"]["id"].as_str().unwrap());
     let cut = scene.send(get(&path)).await.expect(200);
-    assert_eq!(scene.usage().await["spoolBytes"], 0, "the spool was sent and deleted");
+    assert_eq!(scene.usage().await["spoolBytes"], 0, "the spool must be deleted after it was sent");
     // The quota has space for a spool of 9.6 MB beside the file, but not beside the file and another file of 4 MB.
     let small = scene.upload(4_000_000).await.expect(201);
     let refused = scene.send(get(&path)).await;
     assert!(refused.json()["detail"].as_str().unwrap().contains("without streaming=false"), "{refused}");
     refused.expect_problem(507, "quota_exceeded");
-    assert_eq!(scene.usage().await["spoolBytes"], 0, "a refused spool does not count");
+    assert_eq!(scene.usage().await["spoolBytes"], 0, "a refused spool must not count");
     scene.app.assert_consistent();
     scene.delete_for_good(&small).await.expect(200);
     assert_eq!(scene.send(get(&path)).await.expect(200).body, cut.body);
@@ -158,8 +158,8 @@ async fn the_number_of_files_of_a_user_is_limited() {
         assert!(refused.json()["detail"].as_str().unwrap().contains("as many files"), "{refused}");
         refused.expect_problem(507, "quota_exceeded");
     }
-    // Files in the trash count too. Files that wait for the purge do not count toward this limit. All these files
-    // together may be at most twice the limit.
+    // Files in the trash count too. Files that wait for the purge do not count toward this limit. Kept files
+    // and files that wait for the purge may together be at most twice the limit.
     scene.send(delete(&path)).await.expect(200);
     scene.upload(1).await.expect_problem(507, "quota_exceeded");
     for _ in 0..3 {
@@ -174,7 +174,7 @@ async fn the_number_of_files_of_a_user_is_limited() {
 }
 
 #[tokio::test]
-async fn the_number_of_uploads_in_several_requests_is_limited() {
+async fn the_number_of_uploads_that_take_several_requests_is_limited() {
     let scene = Scene::with(&[]);
     scene.send(create_in_parts(8)).await.expect(201);
     scene.app.database.execute("UPDATE usage SET uploads = 10000");
@@ -246,7 +246,7 @@ fn longest_rows(app: &TestApp) -> Map<String, Value> {
     longest
 }
 
-/// The names of the database tables that the test below fills, each with the maximum number of bytes in a row.
+/// The names of the database tables that the test below fills, each with the maximum length of a row, in bytes.
 /// `docs/operations.md` has the same maxima.
 const BYTES: [(&str, u64); 15] = [
     ("users", 600),
@@ -326,7 +326,10 @@ async fn the_longest_accepted_values_make_rows_within_the_limits() {
     send(get(&path).bearer(&token)).await.expect(200);
     app.deliver().await;
     let longest = longest_rows(&app);
-    assert!(longest["files"].as_u64().unwrap() > 60_000, "the columns of the file are in its row");
+    assert!(
+        longest["files"].as_u64().unwrap() > 60_000,
+        "the row in the table `files` is too short to contain the names of all CSV columns"
+    );
     for (table, most) in BYTES {
         let bytes = longest[table].as_u64().unwrap_or_else(|| panic!("{table} has no row"));
         assert!((1..=most).contains(&bytes), "a row of {table} has {bytes} bytes, more than {most}");

@@ -18,7 +18,7 @@ fn wide_csv(columns: usize) -> String {
     csv + "\n" + &vec!["7"; columns].join(",") + "\n"
 }
 
-/// Takes this much of the budget for wide files.
+/// Takes `bytes` bytes of the memory budget for wide files.
 fn occupy(app: &TestApp, bytes: usize) -> Lease {
     app.memory.wide.try_lease_now(Memory::wasm(bytes), Memory::default(), app.now().instant()).unwrap()
 }
@@ -36,7 +36,7 @@ async fn an_upload_continues_without_a_profiler_if_the_profiler_gets_no_memory()
         let form = Form::default().file("a.csv", csv.as_bytes()).post();
         let form = app.send(form.bearer(&token)).await.expect(201).json()["file"].clone();
         assert_eq!((&raw["rowCount"], &form["rowCount"]), (&json!(null), &json!(null)));
-        assert_eq!(app.memory.wide.usage().leases, 1, "a profiler that gets no memory holds no lease");
+        assert_eq!(app.memory.wide.usage().leases, 1, "a profiler that gets no memory must hold no lease");
         drop(held);
         let by_tus = by_tus.headers["x-file-id"].to_str().unwrap().to_owned();
         let ids = [raw["id"].as_str().unwrap(), form["id"].as_str().unwrap(), &by_tus];

@@ -7,7 +7,7 @@ use super::samples::Orders;
 use super::server::{Server, exclusive};
 
 #[test]
-fn after_a_crash_between_any_two_steps_of_a_spooled_result_the_sweeps_delete_the_spool() {
+fn the_sweeps_delete_the_spool_after_a_crash_between_any_two_steps_of_a_spooled_cut() {
     let server = exclusive();
     let user = server.user();
     let bytes = Orders::file(12, 9 << 20, 0).0;

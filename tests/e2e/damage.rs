@@ -35,7 +35,7 @@ const DAMAGES: [(&str, Damage); 3] = [
 ];
 
 #[test]
-fn damage_of_a_blob_is_found_and_the_blob_is_not_sent_after_that() {
+fn a_damaged_blob_is_found_and_later_requests_for_its_file_fail() {
     let server = Server::start(Entry::Product, &[]);
     let user = server.user();
     let bytes = Orders::file(7, 1 << 20, 0).0;

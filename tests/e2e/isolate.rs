@@ -34,7 +34,7 @@ fn no_byte_of_a_download_enters_wasm() {
 }
 
 #[test]
-fn each_byte_of_an_upload_after_its_first_piece_enters_wasm_once() {
+fn each_byte_after_the_first_piece_of_an_upload_enters_wasm_once() {
     let metered = metered();
     let bytes = Orders::file(21, 20 << 20, 0).0;
     let size = bytes.len() as u64;

@@ -114,7 +114,7 @@ fn mac_roman_is_read_if_the_request_names_it() {
 }
 
 #[test]
-fn semicolons_tabs_and_bars_are_detected_as_delimiters() {
+fn semicolons_tabs_and_pipes_are_detected_as_delimiters() {
     for delimiter in [";", "\t", "|"] {
         let text = "a,b,c\n1,x,\"p,q\"\n2,y,\n3,x,0.5\n";
         let quoted = text.replace("\"p,q\"", "COMMA").replace(',', delimiter).replace("COMMA", "\"p,q\"");

@@ -178,7 +178,7 @@ fn wide_file() -> Vec<u8> {
     format!("{}\n{}", names.join(","), (vec!["7"; 20_000].join(",") + "\n").repeat(10)).into_bytes()
 }
 
-/// Uploads a file with many columns, and cuts it. Its header takes several mebibytes.
+/// Uploads a file with many columns, and cuts the file. In memory, the header of the file takes more than a mebibyte.
 fn wide(user: &Client, bytes: &[u8]) {
     let uploaded = ask(user, || {
         Call::post("/api/files", bytes).header("content-type", "text/csv").header("x-file-name", "wide.csv")
@@ -199,7 +199,7 @@ fn most(isolate: &Value, kind: &str) -> u64 {
 }
 
 #[test]
-fn many_clients_and_stalled_clients_do_not_exhaust_the_memory_of_an_isolate() {
+fn many_clients_of_which_some_stall_do_not_exhaust_the_memory_of_an_isolate() {
     let load = Load::chosen();
     let server = Server::start(Entry::Product, &[]);
     let user = server.user();

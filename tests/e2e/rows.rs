@@ -11,7 +11,7 @@ use super::metered::metered;
 const EXTRA_BYTES: u64 = 2 << 20;
 
 #[test]
-fn a_page_of_a_large_file_reads_at_most_two_mebibytes_more_than_its_rows() {
+fn a_page_of_a_large_file_reads_at_most_two_mebibytes_more_than_the_rows_of_the_page() {
     let metered = metered();
     let large = &metered.large;
     let page_at = |offset: u64, limit: usize| {

@@ -183,8 +183,8 @@ impl Server {
         peak_memory(pid) - before
     }
 
-    /// Waits until the log has a line that starts with `start`, and returns the rest of the line. The search continues
-    /// after the line that the previous call found.
+    /// Waits until the log has a line that starts with `start`, and returns the rest of the line. The search ignores
+    /// everything that was in the log when the previous call found its line.
     pub fn logged(&self, start: &str) -> String {
         self.eventually(&format!("{start:?} in the log"), || {
             let from = self.log_seen.load(Ordering::Relaxed);
@@ -228,7 +228,8 @@ impl Server {
     }
 
     fn responds(&self) -> bool {
-        // A request that is sent while the process is replaced may never get a response. The next request gets one.
+        // If a request is sent while the process is replaced, it sometimes gets no response. The next request gets a
+        // response.
         let call = Call::get("/health").within(Duration::from_millis(500));
         self.client().send(call).is_ok_and(|response| response.status == 200)
     }

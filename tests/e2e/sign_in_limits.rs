@@ -5,7 +5,7 @@ use serde_json::json;
 use super::http::{Call, Response};
 use super::server::shared;
 
-/// More tries than `wrangler.toml` allows in two minutes, because the test may run over the end of a minute.
+/// More tries than `wrangler.toml` allows in two minutes, because the test may begin in one minute and end in the next.
 const TRIES: usize = 21;
 
 #[test]

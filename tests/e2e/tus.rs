@@ -214,7 +214,7 @@ fn a_kill_in_the_middle_of_a_request_loses_no_complete_part() {
 }
 
 #[test]
-fn after_a_client_hangs_or_disconnects_another_request_continues_after_the_kept_bytes() {
+fn another_request_continues_after_the_kept_bytes_if_a_client_hangs_or_disconnects() {
     let server = shared();
     let user = server.user();
     let bytes = Orders::file(7, 10 * PART, 0).0;

@@ -34,7 +34,7 @@ pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
 const VARIABLES: [(&str, &str); 2] =
     [("JWT_SECRET", "a secret of tests, 32 bytes or more"), ("OPERATOR_TOKEN", OPERATOR_TOKEN)];
 
-/// The application and the doubles that it runs on. It dereferences to [`App`].
+/// The application and the doubles that it runs on. A `TestApp` dereferences to [`App`].
 pub struct TestApp {
     pub app: SharedApp,
     pub faults: Faults,

@@ -86,7 +86,7 @@ impl MemoryDatabase {
 #[async_trait]
 impl Database for MemoryDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        assert!(!statements.is_empty(), "D1 refuses an empty batch");
+        assert!(!statements.is_empty(), "the batch is empty, and D1 refuses an empty batch");
         let subject =
             statements.iter().map(|statement| statement.sql.as_ref()).collect::<Vec<_>>().join("\n");
         let call = Call { port: Port::Database, method: "batch", subject, statements: statements.len() };

@@ -147,7 +147,7 @@ pub struct Faults(Arc<Mutex<State>>);
 impl Faults {
     /// Injects a fault once, into the `nth` selected call. Calls are counted from 1, starting now.
     pub fn inject(&self, fault: Fault, on: On, nth: usize) {
-        assert!(nth > 0, "calls are counted from 1");
+        assert!(nth > 0, "calls are counted from 1, so `nth` must not be 0");
         self.add(Rule { fault, on, when: When::Nth(nth), seen: 0 });
     }
 

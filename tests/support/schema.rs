@@ -73,7 +73,7 @@ pub fn is_timestamp(text: &str) -> bool {
     text.len() == 24 && NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.3fZ").is_ok()
 }
 
-/// Lists the stored times that do not have this format. Each item of the list is `table.column: value`.
+/// Lists the stored times for which [`is_timestamp`] returns `false`. Each item of the list is `table.column: value`.
 pub fn malformed_timestamps(connection: &Connection) -> Vec<String> {
     let mut odd = Vec::new();
     for table in tables(connection) {

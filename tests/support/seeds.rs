@@ -30,7 +30,7 @@ impl Drop for SeedReport<'_> {
         if std::thread::panicking() {
             let Self { variable, seed } = self;
             eprintln!(
-                "seed {seed} failed; run it again with {variable}={seed}, and add it to the regressions"
+                "Seed {seed} failed. To run only this seed, set {variable}={seed}. Add the seed to the regressions."
             );
         }
     }

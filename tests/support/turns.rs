@@ -10,9 +10,9 @@ use super::seeds::Rng;
 /// A request that is running.
 pub type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Runs all requests to their end, one step at a time. If `crash_once_in` is `Some(n)`, then before each step, with a
-/// probability of 1 in `n`, the isolate of the request crashes and the request ends. The outcome of a crashed request
-/// is `None`, and the effects of its earlier steps are kept.
+/// Runs all requests to their end, one step at a time. If `crash_once_in` is `Some(n)`, the isolate of the request can
+/// crash before each step, with a probability of 1 in `n`. A crash ends the request: its outcome is `None`, and the
+/// effects of its earlier steps are kept.
 pub fn run_interleaved<T>(
     faults: &Faults,
     rng: &mut Rng,

@@ -1,5 +1,5 @@
 //! Generates benchmark files from a seed. Each cell has its own random value, so no long byte range repeats. A field is
-//! quoted only if it must be.
+//! quoted only if CSV requires it.
 
 use std::fmt::Write as _;
 use std::io::{Result, Write};

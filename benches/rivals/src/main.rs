@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["generate", kind, bytes, path] => write_file(kind, bytes.parse()?, path),
         ["serve", engine, path, column, minimum, selected] => {
             let mut columns = selected.split(',').map(str::parse::<usize>);
-            let mut next = || columns.next().ok_or("three columns")?.map_err(Box::<dyn Error>::from);
+            let mut next = || columns.next().ok_or("name three columns")?.map_err(Box::<dyn Error>::from);
             let selected = [next()?, next()?, next()?];
             serve(engine, path, &Job { column: column.parse()?, minimum: minimum.parse()?, selected })
         }

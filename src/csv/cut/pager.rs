@@ -21,8 +21,8 @@ pub struct PageRequest {
     pub offset: u64,
     /// Maximum number of rows of the page.
     pub limit: usize,
-    /// Maximum size of the page in bytes. Each cell counts with its length in JSON and the size of a `String`. The page
-    /// ends after the row that reaches the maximum.
+    /// Maximum size of the page in bytes. The size of a cell is its length as a JSON string, without the quotes around
+    /// it, plus the size of a `String`. The page ends after the row that reaches the maximum.
     pub max_bytes: usize,
 }
 
@@ -31,7 +31,8 @@ pub struct PageRequest {
 pub struct RowPage {
     /// The rows, each with one cell per requested column. Bytes that are not UTF-8 become U+FFFD.
     pub rows: Vec<Vec<String>>,
-    /// Number of rows of the file up to the last row read. After [`RowPager::finish`], all rows of the file.
+    /// Number of rows of the file up to the last row read. After [`RowPager::finish`], the number of
+    /// all rows of the file.
     pub total: u64,
     /// Whether the page ended early because of `max_bytes`.
     pub is_truncated: bool,
@@ -213,13 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_has_the_number_of_all_rows_too() {
+    fn an_empty_page_states_the_number_of_all_rows() {
         assert_eq!(page(request(&[0], 4, 10), 7), RowPage { total: 4, ..RowPage::default() });
         assert_eq!(page(request(&[], 0, 0), 7), RowPage { total: 4, ..RowPage::default() });
     }
 
     #[test]
-    fn a_page_that_reaches_its_size_limit_ends_after_a_row() {
+    fn a_page_ends_with_the_row_that_reaches_the_size_limit() {
         let small = page(PageRequest { max_bytes: 1, ..request(&[0], 1, 3) }, FILE.len());
         assert_eq!(small, RowPage { rows: vec![vec!["2".to_owned()]], total: 4, is_truncated: true });
     }
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_count_with_the_length_of_their_escapes() {
+    fn the_size_of_a_page_includes_the_escapes_of_control_characters() {
         let file = b"a\n\x01\x01\x01\x01\x01\x01\x01\x01\nb\nc\n";
         let mut opening = CsvOpener::new(InputOptions::default(), 1 << 20).unwrap();
         assert!(matches!(opening.push(file).unwrap(), OpeningStatus::NeedMore));

@@ -117,8 +117,8 @@ impl StreamingCsvProcessor {
         Self { stream, cut, header: Some(opened.header_record) }
     }
 
-    /// Returns the minimum number of bytes that the format adds to the cells of a row. In JSON, the names of the
-    /// columns are part of these bytes.
+    /// Returns the minimum number of bytes that a row has in the output. In JSON, the names of the columns are part of
+    /// these bytes.
     pub fn row_overhead_bytes(&self) -> usize {
         self.cut.row_overhead_bytes
     }
@@ -224,7 +224,7 @@ struct CutState {
     columns: usize,
     predicate: Option<Predicate>,
     writer: Writer,
-    /// Minimum number of bytes that the format adds to the cells of a row.
+    /// Minimum number of bytes that a row has in the output.
     row_overhead_bytes: usize,
     /// Matching rows that still have to be skipped.
     offset_left: u64,

@@ -1,9 +1,10 @@
 //! Case folding for the conditions that ignore case.
 //!
-//! To fold a character, this module maps it to upper case and the result to lower case, with Unicode's simple (one to
-//! one) mappings. So `É` folds to `é`, `Σ` and `ς` fold to `σ`, and the Kelvin sign folds to `k`. A mapping to several
-//! characters is not applied, so `ß` and `ss` stay different. The dotless `ı` stays different from `i`, as in Unicode's
-//! CaseFolding. Rules that hold only in some languages are not applied. Bytes that are not UTF-8 fold to themselves.
+//! To fold a character, this module maps the character to upper case, and then maps the result to lower case. Both
+//! mappings are Unicode's simple (one to one) mappings. So `É` folds to `é`, `Σ` and `ς` fold to `σ`, and the Kelvin
+//! sign folds to `k`. A mapping to several characters is not applied, so `ß` and `ss` stay different. The dotless `ı`
+//! stays different from `i`, as in Unicode's CaseFolding. Rules that hold only in some languages are not applied. Bytes
+//! that are not UTF-8 fold to themselves.
 
 use std::cell::RefCell;
 

@@ -37,7 +37,8 @@ struct LikeSuffix {
     last: Segment,
 }
 
-/// A part of a pattern without `%`.
+/// The part of a pattern between two neighbouring `%`, before the first `%` or after the last `%`. The whole pattern if
+/// it has no `%`.
 #[derive(Debug, Clone, Default)]
 struct Segment {
     tokens: Vec<PatternToken>,
@@ -117,7 +118,7 @@ impl Segment {
         self
     }
 
-    /// Returns the rest of `text` after this segment, if `text` begins with it.
+    /// Returns the rest of `text` after this segment. `None` if `text` does not begin with this segment.
     fn strip_from<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         self.tokens.iter().try_fold(text, |rest, token| match token {
             PatternToken::Text(text) => rest.strip_prefix(text.as_slice()),

@@ -58,10 +58,10 @@ impl NumberBound {
         Some(Literal::parse(cell)?.cmp(&Literal::parse(&self.text)?))
     }
 
-    /// Multiplies this number by 10^`scale`. Returns the product rounded down and rounded up to an integer. If the
-    /// product has more than [`SMALL_DIGITS`] digits before the decimal point, both results are `i64::MAX`, or
-    /// `-i64::MAX` if the number is negative. The number of every short cell is greater than `-i64::MAX` and less than
-    /// `i64::MAX`.
+    /// Multiplies this number by 10^`scale`. Returns two integers: (1) the product, rounded down; (2) the product,
+    /// rounded up. If the product has more than [`SMALL_DIGITS`] digits before the decimal point, both integers are
+    /// `i64::MAX`, or `-i64::MAX` if the number is negative. The number of every short cell is greater than `-i64::MAX`
+    /// and less than `i64::MAX`.
     fn integer_bounds(&self, scale: i64) -> (i64, i64) {
         let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
         let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
@@ -152,8 +152,8 @@ impl IntegerRange {
     }
 }
 
-/// Returns the double nearest to the number in `text`; `None` if `text` is not a number. Rounding keeps the order:
-/// if a number is less than another, its double is less than or equal to the other double.
+/// Returns the double nearest to the number in `text`; `None` if `text` is not a number. Rounding keeps the order: the
+/// double of a smaller number is never greater than the double of a greater number.
 pub(in crate::csv) fn nearest_double(text: &[u8]) -> Option<f64> {
     let text = trim(text);
     Literal::parse(text)?;

@@ -53,7 +53,7 @@ enum Node {
 enum CellMatcher {
     Empty,
     Equals(Box<[u8]>),
-    /// Sorted.
+    /// The texts, sorted by their bytes, each once.
     OneOf(Box<[Box<[u8]>]>),
     Compares(Relation, Bound),
     /// From the first bound to the second, both included. Both bounds are of the same kind.
@@ -102,9 +102,9 @@ impl Predicate {
         }
     }
 
-    /// Decides which of the first records of a record group the filter keeps. Decides no record, and returns an empty
-    /// selection, unless the filter is a single condition that compares numbers in a column after the first column.
-    /// `columns` is the number of columns of the file.
+    /// Decides which of the first records of a record group the filter keeps. This works only if the filter is a single
+    /// condition that compares numbers, on a column after the first column. For other filters, returns an empty
+    /// selection: no record is decided. `columns` is the number of columns of the file.
     #[inline]
     pub(in crate::csv) fn select(&self, group: RecordGroup<'_>, columns: usize) -> Selection {
         match &self.root {
@@ -126,8 +126,8 @@ impl Predicate {
 /// Maximum number of records that one call of [`select`] decides.
 const MAX_SELECTED: usize = u64::BITS as usize;
 
-/// Decides which of the first records of a record group have a number in `range` in the field `column`, which is not
-/// the first field. This is a separate function, so that its state stays in registers.
+/// Decides for the first records of a record group whether their field `column` is a number within `range`. `column`
+/// must not be 0. This is a separate function, so that its state stays in registers.
 #[inline(never)]
 fn select(range: &NumberRange, group: RecordGroup<'_>, columns: usize, column: usize) -> Selection {
     let place = |end: u32| end.wrapping_sub(group.origin) as usize;

@@ -448,8 +448,8 @@ pub(in crate::csv) fn any_filter() -> impl Strategy<Value = Filter> {
     })
 }
 
-/// Returns all expressions that mean this condition, with `quote` around every value. Empty if no expression has this
-/// meaning.
+/// Returns all expressions that mean this condition, with `quote` around every value. Returns an empty list if no
+/// expression has this meaning.
 fn written(operator: Operator, values: &[String], quote: char) -> Vec<String> {
     let quoted =
         |value: &String| format!("{quote}{}{quote}", value.replace(quote, &format!("{quote}{quote}")));

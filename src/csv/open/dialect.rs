@@ -1,10 +1,10 @@
 //! Detects the delimiter of a file from its first records.
 //!
-//! The sample is read as a table once with each candidate. With the best candidate, the largest share of the records
-//! has as many fields as the first record. A candidate must split the first record. If a character does not separate
-//! the names in the header, it is text in the other records too. If two candidates have equal shares, the candidate
-//! with more columns wins. If the numbers of columns are equal too, the more common candidate wins. A file with one
-//! column is read as comma-separated.
+//! The sample is read as a table once for each candidate. This gives the candidate's share: the share of the records
+//! that have as many fields as the first record. The candidate with the largest share wins. A candidate must split the
+//! first record. If a character does not separate the names in the header, the character is text in the other records
+//! too. If two candidates have equal shares, the candidate with more columns wins. If the numbers of columns are equal
+//! too, the more common candidate wins. A file with one column is read as comma-separated.
 
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Marks, Scanner};

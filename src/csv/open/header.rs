@@ -47,7 +47,7 @@ impl Header {
 
     /// Returns the approximate memory of the header, in bytes.
     pub fn memory_bytes(&self) -> usize {
-        // Each name has its bytes, its place in the list, its allocation and two positions.
+        // For each name, the header holds its bytes, a `String`, the overhead of an allocation, and two positions.
         let place = size_of::<String>() + 2 * size_of::<usize>() + 2 * size_of::<u32>();
         self.names.iter().map(|name| name.capacity() + place).sum()
     }
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_found_by_exact_name_then_ignoring_case_then_by_number() {
+    fn a_reference_is_first_an_exact_name_then_a_name_in_any_case_then_a_number() {
         let header = header(&["Name", "name", "AGE", "#1", "", "name", "constructor", "ÄRGER"]);
         for (reference, position) in [
             ("Name", 0),

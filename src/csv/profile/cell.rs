@@ -192,7 +192,7 @@ fn date(cell: &[u8]) -> Cell {
     }
 }
 
-/// A double holds every integer with at most this many digits exactly.
+/// A double represents an integer exactly if the integer has at most this number of digits.
 const EXACT_DIGITS: usize = 15;
 /// Powers of ten. A double holds each of them exactly, so a single division by one of them rounds correctly.
 const POWERS_OF_TEN: [f64; EXACT_DIGITS + 1] =

@@ -367,7 +367,7 @@ fn is_code(head: u64, len: u32) -> bool {
     head as u8 == b'0' && len > 1
 }
 
-/// Returns the offset of the next quote from `at` on; an offset of at least `end` if there is no quote before `end`.
+/// Returns the offset of the next quote from `at` on. If there is no quote before `end`, the result is at least `end`.
 #[inline(always)]
 fn next_quote(text: &[u8], mut at: u32, end: u32) -> u32 {
     while at < end {

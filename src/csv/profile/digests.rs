@@ -1,8 +1,8 @@
 //! Digests of the digest blocks of a file. With them, a reader checks each block before it uses the bytes of the block.
 //!
 //! A digest block is 256 KiB of the stored bytes, in any encoding. The last block of a file may be shorter. The digest
-//! is the XXH3-64 of the block. It detects accidental changes. It does not detect deliberate changes; the SHA-256 of
-//! the file does.
+//! is the XXH3-64 of the block. It detects accidental changes, but not deliberate changes. The SHA-256 of the file
+//! detects both.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use xxhash_rust::xxh3::xxh3_64;

@@ -1,4 +1,4 @@
-//! The row index: the start of a row about every mebibyte.
+//! The row index: the start of one row for about every mebibyte of the file.
 //!
 //! Each entry is the start of the first row at or after a multiple of the stride. A reader can begin at any entry: a
 //! row certainly starts there, so the reader need not guess whether it is inside quotes. The stride is 1 MiB for files

@@ -417,7 +417,7 @@ proptest! {
     }
 
     #[test]
-    fn a_page_read_with_the_index_equals_the_page_read_from_the_start(
+    fn using_the_index_does_not_change_the_rows_of_a_page(
         file in file(), stride in 5..8_u32, max_entries in 2..40_usize, offset in 0..250_u64, limit in 0..20_usize,
     ) {
         check_page_by_index(file.as_bytes(), stride, max_entries, offset, limit);

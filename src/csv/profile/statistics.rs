@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct ColumnProfile {
     /// The name of the column in the header.
     pub name: String,
-    /// Whether the column has zone maps, so that a cut that filters by it can skip zones.
+    /// Whether the column has zone maps. If so, a cut with a filter on this column can skip zones.
     pub is_zoned: bool,
     /// Statistics of the cells; `None` for a column after the first 1,000.
     #[serde(flatten)]

@@ -86,7 +86,7 @@ fn a_file_without_rows_has_a_profile() {
 }
 
 #[test]
-fn after_a_record_that_exceeds_a_limit_only_bytes_are_counted() {
+fn only_bytes_are_counted_after_a_record_that_exceeds_a_limit() {
     let mut profiler = Profiler::new(20);
     let file = [b"a,b\n1,2\n3,4\n", "x".repeat(40).as_bytes(), b"\n5,6\n"].concat();
     profiler.push(&file);
@@ -102,7 +102,7 @@ fn after_a_record_that_exceeds_a_limit_only_bytes_are_counted() {
 }
 
 #[test]
-fn if_the_first_record_exceeds_a_limit_only_the_size_is_known() {
+fn only_the_size_is_known_if_the_first_record_exceeds_a_limit() {
     let mut profiler = Profiler::new(20);
     profiler.push(&vec![b'y'; 300_000]);
     profiler.push(b"\n1,2\n");
@@ -130,7 +130,7 @@ fn missing_cells_of_short_rows_count_as_empty() {
     let file = std::iter::once("a,b,c\n").chain(rows).collect::<String>();
     let whole = profile_of([file.as_bytes()]);
     let index = whole.index.as_ref().unwrap();
-    assert!(index.entries().len() > 1, "the file has more than one zone");
+    assert!(index.entries().len() > 1, "the file must have more than one zone");
     let empties: Vec<u64> =
         whole.columns.iter().map(|column| column.statistics.as_ref().unwrap().empties).collect();
     assert_eq!((empties, whole.rows_short), (vec![100_000, 200_000, 300_000], 200_000));
@@ -283,12 +283,12 @@ fn append_only_state_can_be_saved_in_parts() {
         assert_eq!(found.growth, wanted.growth, "{number}");
         assert_eq!(found.head.len(), wanted.head.len(), "{number}");
     }
-    assert!(grown.epoch() > 2, "the index was halved and entries were merged");
+    assert!(grown.epoch() > 2, "the index must be halved, and entries must be merged");
     // If no zone has ended, a growth has only the seal (14 bytes), three lengths (1 byte each), and the digests of at
     // most two completed digest blocks (8 bytes each).
     assert!(
         sizes.iter().filter(|&&size| size <= 14 + 3 + 2 * 8).count() > 30,
-        "only digests are added between two zone ends"
+        "between two zone ends, only digests must be added"
     );
     let missing = profiler.save_since(AppendOnlyCounts::default()).unwrap();
     assert!(Profiler::restore_appended::<&[u8]>(&missing.head, &[]).is_err());

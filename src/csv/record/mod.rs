@@ -263,7 +263,7 @@ impl OwnedRecord {
     /// Copies `record` and locates all its fields, not only the wanted ones.
     pub(super) fn copy_locating_all(record: &Record<'_>, delimiter: u8) -> Self {
         let mut scanner = Scanner::new(delimiter, Wanted::first(record.fields));
-        // The text is one record without its line break, so no record ends before the text does.
+        // The text is one record without its line break, so no record ends inside the text.
         let _ = scanner
             .feed(record.bytes(), |_| Ok::<_, std::convert::Infallible>(crate::csv::scanner::Flow::Continue));
         let (ends, marks) = scanner.finish(|found| (found.ends.to_vec(), found.marks)).unwrap_or_default();

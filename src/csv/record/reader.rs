@@ -38,7 +38,7 @@ pub(in crate::csv) trait RecordSink {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) struct RecordPosition<'a> {
     record: u64,
-    /// Position in the file of the piece that contains the end of the record.
+    /// The byte of the file at which the current piece starts. The record ends in this piece.
     piece_byte: u64,
     carried: usize,
     from: usize,

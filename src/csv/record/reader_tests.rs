@@ -41,7 +41,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
-    fn records_equal_those_of_the_csv_crate(text in text(), split in any::<usize>(), semicolon in any::<bool>()) {
+    fn the_reader_and_the_csv_crate_read_the_same_records(
+        text in text(), split in any::<usize>(), semicolon in any::<bool>(),
+    ) {
         let delimiter = if semicolon { b';' } else { b',' };
         let (one, other) = text.split_at(split % (text.len() + 1));
         let records = read(&[one, other], delimiter, usize::MAX);

@@ -61,8 +61,8 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Returns the first eight bytes of `text` as a big-endian number. Shorter text is padded with zero bytes. If one text
-/// is smaller than another, its prefix is smaller or equal.
+/// Returns the first eight bytes of `text` as a big-endian number. Shorter text is padded with zero bytes. The prefix
+/// of a smaller text is never greater than the prefix of a greater text.
 #[inline(always)]
 pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
     let len = text.len();

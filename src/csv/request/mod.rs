@@ -27,8 +27,8 @@ const MAX_LISTED_COLUMNS: usize = 50;
 /// Maximum number of picks of one column. Without this limit, a small file could produce a result of any size.
 const MAX_REPEATS: usize = 4;
 
-/// Maximum total length of the names of the picked columns in a JSON format, in bytes. JSON formats repeat the names in
-/// every row.
+/// Maximum total length of the picked columns' names if the output is JSON or NDJSON, in bytes. These formats repeat
+/// the names in every row.
 const MAX_NAMES_BYTES: usize = 1 << 20;
 
 /// A member of a JSON body.

@@ -7,8 +7,8 @@ use super::marks::Marks;
 pub(in crate::csv) struct FoundRecord<'a> {
     /// Number of bytes of the record in earlier pieces.
     pub(in crate::csv) carried: usize,
-    /// A position in the piece. Only CR and LF bytes may lie between it and the start of the record. 0 if the
-    /// record began in an earlier piece. [`LineCounter::start_of`] gives the exact start.
+    /// A position in the piece. Only CR and LF bytes may lie between this position and the start of the record. 0 if
+    /// the record began in an earlier piece. [`LineCounter::start_of`] gives the exact start.
     pub(in crate::csv) from: usize,
     /// End of the record in the piece, without its line break.
     pub(in crate::csv) end: usize,
@@ -33,7 +33,7 @@ pub(in crate::csv) struct FoundRecord<'a> {
 pub(in crate::csv) struct RecordGroup<'a> {
     /// The whole piece that contains the records.
     pub(in crate::csv) piece: &'a [u8],
-    /// A position in the piece. Only CR and LF bytes may lie between it and the start of the first record.
+    /// A position in the piece. Only CR and LF bytes may lie between this position and the start of the first record.
     pub(in crate::csv) from: usize,
     /// Whether the records may contain doubled quotes.
     pub(in crate::csv) has_escapes: bool,

@@ -8,12 +8,14 @@
 
 use super::block::{Block, Masks};
 
-/// State of the quote rules before the next byte. The fields combine directly with the masks of the next block.
+/// State of the quote rules before the next byte. Its three numbers are bit masks, so that the code can combine them
+/// with the masks of the next block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) struct QuoteState {
     /// If the next byte is inside quotes, all bits are set. Otherwise no bit is set.
     inside: u64,
-    /// 1 directly after a closing quote, else 0. If the next byte is a quote too, the two are a doubled quote.
+    /// 1 directly after a closing quote, else 0. If the next byte is a quote too, both quotes together are a
+    /// doubled quote.
     after_closing: u64,
     /// 1 at the start of a field, else 0.
     at_field_start: u64,

@@ -1,8 +1,8 @@
 //! Finds the structure of a whole window. Only then does the scanner report the records of the window.
 //!
-//! Each step handles all blocks of the window before the next step starts: masks, then the quote rules, then
-//! the positions. A single step needs so few variables that they stay in registers, and no step branches on
-//! whether a record ends in a block.
+//! There are three steps. The first computes the masks, the second applies the quote rules, and the third writes the
+//! positions. Each step handles all blocks of the window before the next step starts. A single step needs so few
+//! variables that they stay in registers, and no step branches on whether a record ends in a block.
 
 use super::block::{BLOCK_BYTES, Block, Masks, WINDOW_BLOCKS};
 use super::marks::Marks;
@@ -12,8 +12,8 @@ use std::ops::Range;
 /// The structure of one window.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Window {
-    /// First the raw masks of the blocks. After the quote rules have been applied, `delimiters` holds all separators
-    /// outside quotes, and `newlines` the separators that end a record.
+    /// Masks of the blocks. Before the quote rules are applied, these are the raw masks. Afterwards, `delimiters` holds
+    /// all separators outside quotes, and `newlines` holds the separators that end a record.
     blocks: Box<[Block]>,
     /// Number of blocks in use.
     len: usize,

@@ -16,13 +16,14 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Writes delimited rows.
 pub(in crate::csv) struct DelimitedWriter {
     delimiter: u8,
-    /// Whether the file has the same delimiter as the output, so that raw fields have the same meaning.
+    /// Whether the file has the same delimiter as the output. If so, the raw bytes of a field have the same meaning in
+    /// both.
     has_same_delimiter: bool,
     columns: Box<[usize]>,
     /// The first and the last column of each range of consecutive columns.
     ranges: Vec<(usize, usize)>,
     is_single_column: bool,
-    /// Whether nothing has been written yet, so that the next bytes could look like a byte order mark.
+    /// Whether nothing has been written yet. If so, a reader could take the next bytes for a byte order mark.
     at_start: bool,
     options: OutputOptions,
 }
@@ -123,7 +124,7 @@ impl DelimitedWriter {
         self.at_start && progress.field == 0 && starts_with_mark(text)
     }
 
-    /// Returns the minimum number of bytes that a row has besides its values: the delimiters and the line break.
+    /// Returns the minimum number of bytes of a row: the delimiters and a line break of one byte.
     pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         self.columns.len()
     }

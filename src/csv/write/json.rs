@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_written_in_parts_equals_the_whole_text() {
+    fn writing_a_text_in_parts_does_not_change_the_output() {
         let texts = [
             &b"\xC3\xA9\x80\x80\x80"[..],
             "aé日😀\"\u{1}".as_bytes(),

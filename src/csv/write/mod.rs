@@ -53,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// Returns the number of bytes that a row has in addition to its values.
+    /// Returns the minimum number of bytes that a row has in the output.
     pub(super) fn row_overhead_bytes(&self) -> usize {
         match self {
             Self::Delimited(writer) => writer.row_overhead_bytes(),

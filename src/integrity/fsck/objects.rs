@@ -90,7 +90,7 @@ impl KeptFile {
             step.add(ViolationCode::IncompleteRow.violation(id, "the row of a kept file has no etag"));
         }
         if let Some(since) = &self.damaged_at {
-            let detail = format!("the bytes were found damaged at {since}; they are not sent");
+            let detail = format!("damage to the bytes was found at {since}; no request can read them");
             step.add(ViolationCode::DamagedFile.violation(id, detail));
         }
         if self.has_quota == 0 {

@@ -119,7 +119,9 @@ impl ViolationCode {
                  pending files."
                     .to_owned()
             }
-            Self::WrongUsage => format!("Run the check again. If the violation stays: {}", repair(Recount::SQL)),
+            Self::WrongUsage => {
+                format!("Run the check again. If the violation stays, run: {}", repair(Recount::SQL))
+            }
             Self::UploadWithoutFile => repair(EndUpload::SQL),
             Self::OddTime => "Rewrite the value as UTC text, YYYY-MM-DDTHH:MM:SS.sssZ. Times are compared as text.".to_owned(),
             Self::OrphanRow => "Delete the row: nothing refers to it.".to_owned(),

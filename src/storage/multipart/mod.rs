@@ -58,7 +58,8 @@ pub struct Data {
     #[serde(default)]
     encoding: Option<String>,
     description: Description,
-    /// The principal that started the upload. `None` in rows of older versions: there, the owner started the upload.
+    /// The principal that started the upload; `None` in rows that an older version of Cutty wrote. In this case, the
+    /// owner started the upload.
     #[serde(default)]
     principal: Option<Principal>,
     caller: Caller,

@@ -68,7 +68,7 @@ impl PieceObserver for ProfilingObserver {
     }
 }
 
-/// The database columns in the row of a file that describe the file's profile.
+/// The values of those columns of the table `files` that describe a file's profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Number of rows; `None` if the file cannot be read to its end.

@@ -31,8 +31,8 @@ use crate::sql;
 use crate::storage::file::expect_found;
 use crate::storage::file::{FileRow, integrity_error};
 
-/// Number of bytes that one step reads. So a step takes some seconds of CPU time, and the platform allows minutes for a
-/// job.
+/// Number of bytes that one step reads. A step of this length takes some seconds of CPU time. The platform allows
+/// minutes for a job.
 pub const STEP_BYTES: u64 = 512 << 20;
 
 /// Maximum number of calls to other services in one step: 5 calls to D1, 3 to R2 and 1 to the queue. The last step
@@ -48,8 +48,8 @@ const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// Maximum number of tries for a new file. For each day since the file was stored, the maximum grows by this number. So
 /// a file that cannot be read is not read all the time, and after a long outage every file still gets a profile.
 ///
-/// Every step counts as a try when it starts. When a step stores a checkpoint, its try is subtracted again, unless the
-/// step is the first step of a pass. So the tries end even if every pass loses its checkpoint and starts again.
+/// Every step counts as a try when it starts. When a step stores a checkpoint, the step no longer counts as a try,
+/// unless it is the first step of a pass. So the tries end even if every pass loses its checkpoint and starts again.
 const MAX_TRIES: u64 = 5;
 
 /// The result of a step.
@@ -344,7 +344,7 @@ fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Stat
     save.statement()
 }
 
-/// Returns the statement after which the next sweep deletes a checkpoint that is no longer needed.
+/// Returns the statement that makes the next sweep delete a checkpoint that is no longer needed.
 fn delete_soon(checkpoint: &PassCheckpoint, now: Timestamp) -> Statement {
     sql::gc::MakeDueNow { key: &StorageKey::Known(checkpoint.state_key.clone()), now }.statement()
 }

@@ -147,7 +147,7 @@ impl Attempt {
         }
     }
 
-    /// Performs step 1 for an upload in several requests. The same batch runs `insert` and the statements in
+    /// Performs step 1 for an upload that takes several requests. The same batch runs `insert` and the statements in
     /// `extra`. If the request has an idempotency key, the batch also records `start_effect` under this key.
     ///
     /// # Errors

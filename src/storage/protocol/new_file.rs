@@ -36,7 +36,7 @@ pub struct Description {
     pub tags: Vec<String>,
     /// Checked metadata.
     pub metadata: Map<String, Value>,
-    /// When the service moves the file to the trash; `None` if it does not.
+    /// When the service moves the file to the trash; `None` if the file does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -80,7 +80,8 @@ pub struct OpenAttempt {
     pub attempt: AttemptId,
     /// The owner.
     pub user: UserId,
-    /// The principal that started the attempt. `None` in data of older versions: there, the owner started the attempt.
+    /// The principal that started the attempt; `None` in data that an older version of Cutty stored. In this case, the
+    /// owner started the attempt.
     #[serde(default)]
     pub principal: Option<Principal>,
     /// The sender of the request that started the attempt.

@@ -26,3 +26,6 @@ pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
 /// Maximum number of uploads that one user may have. Counts tus uploads and multipart uploads, but not uploads in one
 /// request. An ended upload counts until its row is deleted.
 pub const MAX_UPLOADS: u64 = 10_000;
+
+/// Maximum size of a part, in bytes, if the size was chosen because it divides the chunk size.
+pub(super) const MAX_FITTED_PART_BYTES: usize = 32 << 20;

@@ -1,7 +1,7 @@
 //! Receives the bytes of a request. The session collects them in one part in memory. It stores a full part in R2, and
 //! saves the bytes of an unfinished part in its rows.
 
-use super::limits::part_bytes;
+use super::limits::{MAX_FITTED_PART_BYTES, part_bytes};
 use super::observers::UploadObservers;
 use super::record::{self, RestRows, UploadRecord};
 use super::session::ResumableUpload;
@@ -273,9 +273,6 @@ impl ResumableUpload {
         Ok(())
     }
 }
-
-/// Maximum size of a part, in bytes, if the size was chosen because it divides the chunk size.
-const MAX_FITTED_PART_BYTES: usize = 32 << 20;
 
 /// Returns a part size in bytes that divides `chunk_bytes`: from `least` to twice `least`, and at most
 /// [`MAX_FITTED_PART_BYTES`]. With such parts, no chunk leaves bytes that the session must save in rows. Returns

@@ -20,7 +20,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::command::{Command, UploadPlan, UploadProgress};
-use super::limits::{MAX_DURATION, MAX_IDLE_TIME, SWEEP_AFTER};
+use super::limits::{MAX_DURATION, MAX_FITTED_PART_BYTES, MAX_IDLE_TIME, SWEEP_AFTER, part_bytes};
 use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
 use super::record::{UploadRecord, UploadStage};
 use super::state::{DeclaredBody, UploadState};
@@ -164,9 +164,10 @@ impl ResumableUpload {
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<Option<(Box<dyn ByteSource>, Arc<Lease>)>> {
         let Some(body) = body else { return Ok(None) };
-        let part_bytes =
-            usize::try_from(2 * self.app.config.max_chunk_size_bytes).map_err(Problem::internal)?;
-        let lease = self.app.lease_memory(RECEIVE + Memory::js(part_bytes)).await?;
+        // A part may have up to twice the usual size, but never more than the longest chunk.
+        let config = &self.app.config;
+        let longest_part = MAX_FITTED_PART_BYTES.min(2 * part_bytes(config, config.max_upload_size_bytes));
+        let lease = self.app.lease_memory(RECEIVE + Memory::js(longest_part)).await?;
         let lease = Arc::new(lease);
         let source = LeasedSource::new(body.into_source(), lease.clone(), self.app.clock.clone());
         Ok(Some((Box::new(source), lease)))

@@ -53,7 +53,7 @@ async fn login_accepts_the_name_or_the_email_in_upper_and_lower_case() {
 }
 
 #[tokio::test]
-async fn at_login_a_user_name_takes_precedence_over_an_equal_email_of_another_user() {
+async fn a_user_name_takes_precedence_at_login_over_an_equal_email_of_another_user() {
     let app = TestApp::new();
     let ada = register(&app, "ada").await["user"]["id"].clone();
     let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
@@ -80,7 +80,7 @@ async fn a_name_or_email_that_is_taken_in_another_letter_case_is_refused_and_not
 }
 
 #[tokio::test]
-async fn one_of_two_concurrent_registrations_of_a_name_succeeds() {
+async fn exactly_one_of_two_concurrent_registrations_of_the_same_name_succeeds() {
     let app = TestApp::new();
     let body = json!({"username": "ada", "password": PASSWORD});
     let call = || send(&app, post_json("/api/auth/register", &body));
@@ -194,7 +194,7 @@ async fn a_django_hash_is_replaced_at_the_first_successful_login() {
     assert!(replaced.as_str().unwrap().starts_with("$argon2id$"), "{replaced}");
     login(&app, "ada", PASSWORD).await.expect(200);
     login(&app, "ada", "correct horse batterx").await.expect_problem(401, "bad_credentials");
-    assert_eq!(stored(), replaced, "an Argon2id hash is not replaced");
+    assert_eq!(stored(), replaced, "an Argon2id hash must not be replaced");
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn a_wrong_password_costs_the_same_for_every_user_and_a_right_password_cos
     for login in ["ada", "bob", "nobody"] {
         assert_eq!(work(login, "wrong password").await, (1, 1000), "{login}");
     }
-    assert_eq!(work("ada", PASSWORD).await, (1, 0), "a right password costs only the work of its own hash");
+    assert_eq!(work("ada", PASSWORD).await, (1, 0), "a right password must cost only its own hash");
     assert_eq!(work("bob", PASSWORD).await, (0, 1000));
 }
 

@@ -38,7 +38,7 @@ async fn two_concurrent_refreshes_get_the_same_successor() {
     assert_eq!(
         refresh_token(&late),
         refresh_token(&one),
-        "for 30 s, a repeated refresh returns the same token"
+        "for 30 s, a repeated refresh must return the same token"
     );
     refresh(&app, refresh_token(&one)).await.expect(200);
     assert_eq!(app.database.row_counts()["refresh_tokens"], 3);
@@ -57,7 +57,7 @@ async fn a_refresh_token_that_is_reused_after_30_s_ends_only_its_own_session() {
     refresh(&app, refresh_token(&phone)).await.expect(200);
     let lines = app.log.with("message", "a spent refresh token was used again; its session was ended");
     assert_eq!(lines[0]["user_id"], stolen["user"]["id"]);
-    assert_eq!(lines.len(), 1, "one log line when the session ends: {lines:?}");
+    assert_eq!(lines.len(), 1, "only the end of the session must be logged: {lines:?}");
     app.log.assert_never_contains(refresh_token(&stolen));
 }
 

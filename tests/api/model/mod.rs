@@ -80,7 +80,11 @@ impl World {
         let quota = self.app.database.rows("SELECT used_bytes, reserved_bytes FROM quotas").pop();
         let quota = quota
             .map_or((json!(0), json!(0)), |row| (row["used_bytes"].clone(), row["reserved_bytes"].clone()));
-        assert_eq!(quota, (json!(self.used()), json!(0)), "used and reserved");
+        assert_eq!(
+            quota,
+            (json!(self.used()), json!(0)),
+            "the used and reserved bytes must be those of the model"
+        );
     }
 
     fn target(&mut self) -> Target {

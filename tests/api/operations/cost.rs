@@ -109,8 +109,8 @@ async fn the_cost_of_a_route_does_not_depend_on_the_number_of_files() {
 }
 
 /// Parts of the paths whose costs are not compared with the API description: health, the API description, routes for
-/// operators, and routes of uploads in several requests. `multipart.rs` and `tus/storing.rs` test the cost of uploads
-/// in several requests.
+/// operators, and routes of uploads that take several requests. `multipart.rs` and `tus/storing.rs` test the cost of
+/// these uploads.
 const UNDESCRIBED_COSTS: [&str; 5] =
     ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
 

@@ -39,9 +39,11 @@ enum Access {
 }
 use Access::{All, Operator, User, With};
 
-/// One request of an operation. The fields are: (1) the method and path of the operation; if the request is not the
-/// usual request, its special property follows after a comma; (2) the callers that the operation allows; (3) the state
-/// before the request; (4) a function that makes the request.
+/// One request of an operation. The fields are: (1) the name of the case; (2) the callers that the operation allows;
+/// (3) the state before the request; (4) a function that makes the request.
+///
+/// The name of the usual request is the method and path of the operation. The names of the other requests also have a
+/// comma and the special property of the request.
 struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {

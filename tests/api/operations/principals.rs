@@ -123,7 +123,11 @@ async fn an_api_key_gets_a_replay_only_if_its_scopes_allow_the_request() {
             assert_eq!(again.status, first.status, "{name}: {again}");
             assert_eq!(again.header("idempotency-replayed"), "true", "{name}");
             let others: Vec<_> = Scope::ALL.into_iter().filter(|scope| !scopes.contains(scope)).collect();
-            assert_eq!(send(&others).await.status, 403, "{name}: the API key lacks the needed scopes");
+            assert_eq!(
+                send(&others).await.status,
+                403,
+                "{name}: an API key without the scopes must be refused"
+            );
             assert_eq!(stored(&scene.app), before, "{name}");
             replayed += 1;
         }
@@ -141,7 +145,11 @@ async fn an_api_key_does_not_share_the_idempotency_keys_of_its_owner() {
     assert!(!of_key.headers.contains_key("idempotency-replayed"));
     assert_ne!(of_key.json()["file"]["id"], of_owner["file"]["id"]);
     let user = Principal::user(UserId::parse("operator").unwrap());
-    assert_ne!(KeyScope::of(&user), KeyScope::of(&Principal::Operator), "a user may have the id `operator`");
+    assert_ne!(
+        KeyScope::of(&user),
+        KeyScope::of(&Principal::Operator),
+        "a user with the id `operator` must have other keys"
+    );
 }
 
 #[tokio::test]

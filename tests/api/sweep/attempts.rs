@@ -1,4 +1,5 @@
-//! Sweeps of abandoned and crashed attempts; concurrent, bounded and failing sweeps.
+//! Tests of the sweeps: abandoned and crashed attempts, concurrent sweeps, the limit of a run, and objects that cannot
+//! be deleted.
 
 use chrono::TimeDelta;
 use cutty::domain::caller::Caller;

@@ -17,7 +17,7 @@ use crate::support::client::{delete, patch_json};
 
 const CSV: &str = "a\n1\n";
 
-/// The effects of a run of all sweeps on files and objects.
+/// The numbers of files and objects that a run of all sweeps changed, and the number of items that failed.
 #[derive(Debug, Default, PartialEq)]
 struct SweepEffects {
     expired: u64,

@@ -158,7 +158,11 @@ async fn old_addresses_are_erased_in_pages_and_new_entries_keep_their_addresses(
     let line_count = app.log.with("message", "sweep").len();
     app.run_sweep("erase_callers").await.unwrap();
     assert_eq!(app.database.row_counts()["sweep_runs"], reports + 1);
-    assert_eq!(app.log.with("message", "sweep").len(), line_count, "a run that found nothing is not logged");
+    assert_eq!(
+        app.log.with("message", "sweep").len(),
+        line_count,
+        "a run that found nothing must not be logged"
+    );
 }
 
 #[tokio::test]

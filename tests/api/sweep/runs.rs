@@ -1,4 +1,5 @@
-//! Runs of the sweeps: independence from each other, reports and costs.
+//! Runs of the sweeps: a failed item or a failed sweep does not block the others, each run writes a report, and the
+//! calls of a run are limited.
 
 use chrono::TimeDelta;
 use cutty::domain::budget::CallBudget;
@@ -32,9 +33,13 @@ async fn a_file_that_the_sweep_cannot_delete_does_not_block_the_others() {
             .unwrap();
         (report.runs[0].changed, report.runs[0].failed)
     };
-    assert_eq!(emptied().await, (0, 50), "used_bytes is too low for every file of the first page");
-    assert_eq!(emptied().await, (1, 0), "the second run continues after these files");
-    assert_eq!(emptied().await, (0, 50), "the third run tries these files again");
+    assert_eq!(
+        emptied().await,
+        (0, 50),
+        "no file of the first page can be deleted, because used_bytes is too low"
+    );
+    assert_eq!(emptied().await, (1, 0), "the second run must continue after these files");
+    assert_eq!(emptied().await, (0, 50), "the third run must try these files again");
 }
 
 #[tokio::test]
@@ -135,7 +140,11 @@ async fn every_run_writes_a_report_and_reports_are_listed_in_pages() {
 
     app.advance(TimeDelta::days(31));
     app.sweep(app.now()).await.unwrap();
-    assert_eq!(app.database.row_counts()["sweep_runs"], kinds as u64, "reports are kept for 30 days");
+    assert_eq!(
+        app.database.row_counts()["sweep_runs"],
+        kinds as u64,
+        "reports must be deleted after 30 days"
+    );
 }
 
 /// Returns an application with files that were stored 36 days ago. For each sweep that this function names, many items

@@ -1,4 +1,5 @@
-//! The sweep that ends expired uploads. These are uploads in several requests that the client did not complete in time.
+//! The sweep that ends expired uploads. Such an upload takes several requests, and the client did not complete it in
+//! time.
 
 use chrono::TimeDelta;
 use cutty::ports::ObjectStore;
@@ -53,7 +54,7 @@ async fn the_sweep_ends_an_expired_upload_and_deletes_its_row_a_week_later() {
     attempt.abandon(Leftover::Nothing).await;
     app.advance(TimeDelta::days(6));
     assert_eq!(sweep(&app).await, SweepEffects::default());
-    assert_eq!(upload_status(&app), Value::Null, "the row is deleted a week after the upload has ended");
+    assert_eq!(upload_status(&app), Value::Null, "the row must be deleted a week after the upload has ended");
 }
 
 #[tokio::test]
@@ -98,7 +99,7 @@ async fn an_upload_that_continues_during_the_sweep_is_kept() {
 }
 
 #[tokio::test]
-async fn if_a_sweep_fails_at_any_call_later_sweeps_end_the_expired_upload() {
+async fn later_sweeps_end_an_expired_upload_if_a_sweep_fails_at_any_call() {
     let broken = break_every_call(
         async || {
             let (app, _) = with_an_upload_under_way().await;

@@ -83,7 +83,7 @@ async fn a_client_that_retries_can_upload_three_parts_after_any_fault() {
 }
 
 #[tokio::test]
-async fn if_the_outcome_of_a_commit_is_unknown_the_alarm_completes_the_commit() {
+async fn the_alarm_completes_a_commit_whose_outcome_is_unknown() {
     for length in [10, 2 * PART + 1] {
         for fault in [Fault::Failed, Fault::DoneButReportedFailed] {
             let scene = Uploader::alone();

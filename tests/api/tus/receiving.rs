@@ -118,7 +118,7 @@ async fn a_creation_may_send_the_first_bytes_or_all_bytes() {
 }
 
 #[tokio::test]
-async fn if_a_chunk_exceeds_the_quota_an_upload_of_deferred_length_keeps_its_offset() {
+async fn an_upload_of_deferred_length_keeps_its_offset_if_a_chunk_exceeds_the_quota() {
     let app = TestApp::with(&[("DEFAULT_QUOTA_BYTES", "100")]);
     let scene = Uploader::on(app);
     let begin = tus(post("/api/uploads")).header("upload-defer-length", 1);

@@ -64,7 +64,7 @@ async fn requests_without_bytes_do_not_make_parts_longer() {
     assert_eq!(
         scene.app.faults.count(&On::objects()),
         3,
-        "the multipart upload is created and two parts are stored"
+        "one call must create the multipart upload, and two calls must store its parts"
     );
     scene.send(patch(&path, first.len()).bytes(file[first.len()..].to_vec())).await.expect(204);
     scene.assert_only_file_is(&file).await;
@@ -102,16 +102,16 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(PART))).await.1,
         [1, 2, 1, 0],
-        "the first part creates the multipart upload"
+        "the first part must create the multipart upload"
     );
     let rest = csv(3 * PART);
     let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
-    assert_eq!(waits, [0, 0, 1, 0], "the session keeps bytes that do not fill a part");
+    assert_eq!(waits, [0, 0, 1, 0], "the session must keep bytes that do not fill a part");
     scene.app.advance(TimeDelta::minutes(1));
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
         [1, 1, 1, 0],
-        "the account is read once a minute"
+        "the account must be read once a minute"
     );
     assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [1, 3, 1, 0]);
     assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
@@ -119,7 +119,7 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(10))).await.1,
         [1, 2, 1, 0],
-        "a file of one part is stored with one put; the other put stores the profile"
+        "one put must store the file, and one put must store its profile"
     );
     let path = scene.begin(3 * PART).await;
     scene.send(patch(&path, 0).bytes(csv(PART + 1))).await.expect(204);

@@ -53,7 +53,7 @@ fn a_file_without_rows_gives_a_complete_output_in_every_format() {
 }
 
 #[test]
-fn json_member_names_are_unique_and_the_option_typed_writes_numbers_booleans_and_null() {
+fn json_member_names_are_unique_and_typed_output_has_numbers_booleans_and_null() {
     let mut cut = TestCut::format(OutputFormat::Ndjson);
     cut.output.typed = true;
     assert_eq!(

@@ -44,7 +44,7 @@ fn ragged_rows_are_padded_or_truncated_and_counted() {
     let tally = TestCut::default().tally(file);
     assert_eq!((tally.rows_short, tally.rows_long, tally.rows_ragged()), (2, 1, 3));
     let cut = TestCut { columns: Some(vec!["a"]), ..TestCut::default() };
-    assert_eq!(cut.tally(file).rows_ragged(), 3, "rows_ragged does not depend on the picked columns");
+    assert_eq!(cut.tally(file).rows_ragged(), 3, "rows_ragged must not depend on the picked columns");
 }
 
 #[test]

@@ -51,8 +51,8 @@ fn every_split_of_every_unusual_file_gives_the_same_output() {
         for mut cut in unusual_cuts() {
             cut.sample_bytes = Some(sample_bytes);
             let run = |pieces: &[&[u8]]| {
-                // If a limit ends reading, the number of bytes read depends on the pieces. So this number is not
-                // compared.
+                // If the cut stops at its limit, the number of bytes that it has read depends on the pieces. So this
+                // number is not compared.
                 cut.run(pieces.iter().copied())
                     .map(|(out, tally)| (out, CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally }))
             };
@@ -69,7 +69,8 @@ fn every_split_of_every_unusual_file_gives_the_same_output() {
     }
 }
 
-/// Asserts that rows written in parts of about `target_bytes` bytes equal rows written at once.
+/// Asserts that a cut gives the same output in two cases: it writes each row at once, or in parts of about
+/// `target_bytes` bytes.
 fn assert_parts_equal_whole_rows(file: &[u8], target_bytes: usize) {
     let mut cuts = unusual_cuts();
     cuts.extend([
@@ -84,14 +85,15 @@ fn assert_parts_equal_whole_rows(file: &[u8], target_bytes: usize) {
         let (output, tally) = cut.run([file]).unwrap();
         let expected = String::from_utf8_lossy(&whole.0);
         assert_eq!(String::from_utf8_lossy(&output), expected, "{:?}, {target_bytes}", cut.output);
-        // If a limit ends reading, the number of bytes read may differ. So this number is not compared.
+        // If both cuts stop at their limit, they may have read different numbers of bytes. So these numbers are not
+        // compared.
         let read = |tally| CutCounts { bytes_in: 0, bytes_scanned: 0, ..tally };
         assert_eq!(read(tally), read(whole.1));
     }
 }
 
 #[test]
-fn rows_written_in_parts_equal_rows_written_at_once() {
+fn writing_rows_in_parts_does_not_change_the_output() {
     let mark_in_first_cell = "a,b\n\u{FEFF}1,2\n\u{FEFF}3,4\n".as_bytes().to_vec();
     for file in unusual_files().iter().chain([&number_rows(), &mark_in_first_cell]) {
         for target_bytes in [1, 2, 3, 7, 20, 100] {
@@ -104,7 +106,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn rows_of_any_bytes_written_in_parts_equal_rows_written_at_once(
+    fn writing_rows_in_parts_does_not_change_the_output_for_cells_of_any_bytes(
         cells in proptest::collection::vec(
             proptest::collection::vec(prop_oneof![
                 Just(b'"'), Just(b'='), Just(0xC3), Just(0xA9), Just(0xF0), Just(0x9F), Just(0x98), Just(0x80), any::<u8>(),

@@ -68,7 +68,7 @@ fn compare(cell: &[u8], value: &str, kind: Kind) -> Option<Ordering> {
     }
 }
 
-/// The number ± 0.`digits` × 10^`magnitude`. `digits` has no zeros at its start and its end. The number zero has no
+/// The number ± 0.`digits` × 10^`magnitude`. `digits` neither begins nor ends with a zero. The number zero has no
 /// digits.
 struct Number {
     is_negative: bool,

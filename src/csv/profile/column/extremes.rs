@@ -6,7 +6,7 @@ use crate::csv::record::value::Value;
 use crate::csv::record::value::prefix_of;
 use std::cmp::Ordering;
 
-/// Maximum number of bytes that are kept of a value. Common numbers and dates are not longer. A user can recognise a
+/// Maximum number of bytes of a value that are kept. Common numbers and dates are not longer. A user can recognise a
 /// longer text by its start.
 const MAX_VALUE_BYTES: usize = 48;
 
