@@ -3,6 +3,8 @@
 ALTER TABLE gc_queue ADD COLUMN spool_bytes INTEGER NOT NULL DEFAULT 0 CHECK (spool_bytes >= 0);
 ALTER TABLE usage ADD COLUMN spool_bytes INTEGER NOT NULL DEFAULT 0 CHECK (spool_bytes >= 0);
 
+CREATE INDEX spools_by_user ON gc_queue (user_id) WHERE spool_bytes > 0;
+
 CREATE TRIGGER spool_inserted AFTER INSERT ON gc_queue WHEN NEW.spool_bytes > 0 BEGIN
     INSERT INTO usage (user_id) SELECT NEW.user_id
     WHERE NOT EXISTS (SELECT 1 FROM usage WHERE user_id = NEW.user_id);

@@ -33,7 +33,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0012_recipes.sql", "e9e0c886b8f2c17f8a8e1425c4c17a168574f9bd22a36d303a7627c71257e5a1"),
     ("0013_erasure.sql", "cd40ed914d241321db8fa4a21e3d1c607a41b096cce326b0dac721c3256cf0ea"),
     ("0014_usage.sql", "9127793d02dfd66e765d7058f2f04e8bf81e6d2dfc6ed729f5d5df9216ffaaf4"),
-    ("0015_spools.sql", "4356997940d4c05671b1d61a2dc3b72cd424fdba10c9ad14553d54bceb7214db"),
+    ("0015_spools.sql", "15bc998e712ff66688960c9129a130d31b0ac60f41ab876a51f5779d864621cb"),
 ];
 
 /// Maximum number of parameters of a statement in D1.

@@ -1,9 +1,14 @@
 //! Passwords: argon2id hashes (RFC 9106) in PHC string form, and older hashes from Django. At the first sign-in that
 //! succeeds, an argon2id hash replaces the Django hash.
 
+use std::cell::RefCell;
 use std::hint::black_box;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::phc::{Output, ParamsString, Salt};
+use argon2::{
+    Algorithm, Argon2, Block, CustomizedPasswordHasher, Params, PasswordHash, PasswordHasher,
+    PasswordVerifier, Version,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::Sha256;
@@ -51,7 +56,7 @@ pub fn hash(password: &str, random: &dyn Random) -> Result<String> {
     let mut salt = [0; SALT_BYTES];
     random.fill(&mut salt);
     let hash: PasswordHash =
-        argon2id()?.hash_password_with_salt(password.as_bytes(), &salt).map_err(Problem::internal)?;
+        Hasher.hash_password_with_salt(password.as_bytes(), &salt).map_err(Problem::internal)?;
     Ok(hash.to_string())
 }
 
@@ -106,7 +111,7 @@ fn do_remaining_work(password: &str, django_iterations: u32, work: &mut HashingW
     let mut out = [0; 32];
     if work.argon2id_runs == 0 {
         work.argon2id_runs += 1;
-        argon2id()?.hash_password_into(bytes, &[0; SALT_BYTES], &mut out).map_err(Problem::internal)?;
+        run_argon2(&argon2id()?, bytes, &[0; SALT_BYTES], &mut out).map_err(Problem::internal)?;
         black_box(out);
     }
     let missing = django_iterations.min(MAX_ITERATIONS).saturating_sub(work.pbkdf2_iterations);
@@ -163,6 +168,64 @@ fn argon2id() -> Result<Argon2<'static>> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
+thread_local! {
+    /// The memory in which argon2 works. It is kept, because the memory of wasm never shrinks: if it were allocated for
+    /// each hash, other requests would use a part of it meanwhile, and the next hash would need a new place.
+    static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
+}
+
+fn run_argon2(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
+    let count = argon2.params().block_count();
+    BLOCKS.with_borrow_mut(|blocks| {
+        if blocks.len() < count {
+            blocks.resize(count, Block::default());
+        }
+        argon2.hash_password_into_with_memory(password, salt, out, &mut blocks[..count])
+    })
+}
+
+/// Hashes passwords with argon2id in the memory of `BLOCKS`.
+struct Hasher;
+
+impl PasswordHasher<PasswordHash> for Hasher {
+    fn hash_password_with_salt(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+    ) -> argon2::password_hash::Result<PasswordHash> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
+        self.hash_password_customized(password, salt, None, None, params)
+    }
+}
+
+impl CustomizedPasswordHasher<PasswordHash> for Hasher {
+    type Params = Params;
+
+    fn hash_password_customized(
+        &self,
+        password: &[u8],
+        salt: &[u8],
+        algorithm: Option<&str>,
+        version: Option<u32>,
+        params: Params,
+    ) -> argon2::password_hash::Result<PasswordHash> {
+        let algorithm = algorithm.map(Algorithm::try_from).transpose()?.unwrap_or_default();
+        let version = version.map(Version::try_from).transpose()?.unwrap_or_default();
+        let mut buffer = [0; Output::MAX_LENGTH];
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let out = buffer.get_mut(..length).ok_or(argon2::password_hash::Error::OutputSize)?;
+        let text = ParamsString::try_from(&params)?;
+        run_argon2(&Argon2::new(algorithm, version, params), password, salt, out)?;
+        Ok(PasswordHash {
+            algorithm: algorithm.ident(),
+            version: Some(version.into()),
+            params: text,
+            salt: Some(Salt::new(salt)?),
+            hash: Some(Output::new(out)?),
+        })
+    }
+}
+
 /// Parses an argon2id hash. Returns `None` for other formats, and for a hash whose costs exceed `MAX_MEMORY_KIB`,
 /// `MAX_PASSES` or `MAX_LANES`.
 fn parse_argon2id(stored: &str) -> Option<(PasswordHash, Params)> {
@@ -184,7 +247,7 @@ fn verify_argon2id(
 ) -> Result<PasswordVerdict> {
     use argon2::password_hash::Error;
     work.argon2id_runs += 1;
-    match argon2id()?.verify_password(password.as_bytes(), hash) {
+    match Hasher.verify_password(password.as_bytes(), hash) {
         Ok(()) if (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES) => {
             Ok(PasswordVerdict::Right)
         }

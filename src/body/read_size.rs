@@ -15,13 +15,9 @@ pub const OBJECT_READ_BYTES: usize = 2 * PIECE_BYTES;
 /// Length of a long read of a request body, in bytes.
 pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 
-/// Length of one step in a short read of a request body, in bytes.
-const STEP_BYTES: usize = PIECE_BYTES / 4;
-
-/// Length of one step in a short read of a request body while other requests wait for memory, in bytes. This step may
-/// take at most 2 s ([`crate::memory::MAX_STALL_IN_CONTENTION`]). A client that sends 8 KiB per second therefore does
-/// not stall.
-const SHORT_STEP_BYTES: usize = PIECE_BYTES / 16;
+/// Length of a step of a short read of a request body, in bytes. While other requests wait for memory, a client must
+/// send this much in two seconds, which is 8 KiB in a second.
+const STEP_BYTES: usize = PIECE_BYTES / 16;
 
 /// Minimum speed of a fast read: 4 MB/s. At this speed a long read takes half a second.
 const FAST_BYTES_PER_MS: f64 = 4_000.0;
@@ -40,15 +36,10 @@ pub fn was_fast(bytes: u64, took_ms: f64) -> bool {
     bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
 }
 
-/// Returns the length of one step in a read of `read_bytes` bytes. A long read is one step. `is_contended` says whether
-/// other requests wait for memory. A transfer stalls if a step takes longer than [`crate::memory::MAX_STALL`], or,
-/// while other requests wait, longer than [`crate::memory::MAX_STALL_IN_CONTENTION`].
-pub fn step_bytes(read_bytes: usize, is_contended: bool) -> usize {
-    match is_contended {
-        _ if read_bytes > PIECE_BYTES => read_bytes,
-        true => SHORT_STEP_BYTES,
-        false => STEP_BYTES,
-    }
+/// Returns the length of a step of a read of `read_bytes`, in bytes. A transfer stalls if a step takes longer than
+/// [`crate::memory::MAX_STALL`]. A long read is one step.
+pub fn step_bytes(read_bytes: usize) -> usize {
+    if read_bytes > PIECE_BYTES { read_bytes } else { STEP_BYTES }
 }
 
 /// Decides the length of the next read of a stream.
@@ -124,14 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn steps_of_short_reads_are_shorter_while_other_requests_wait() {
+    fn only_short_reads_have_several_steps() {
+        assert_eq!(step_bytes(PIECE_BYTES), 16 << 10);
         assert_eq!(
-            [false, true].map(|is_contended| step_bytes(PIECE_BYTES, is_contended)),
-            [64 << 10, 16 << 10]
+            [LONG_READ_BYTES, OBJECT_READ_BYTES].map(step_bytes),
+            [LONG_READ_BYTES, OBJECT_READ_BYTES]
         );
-        for long in [LONG_READ_BYTES, OBJECT_READ_BYTES] {
-            assert_eq!([false, true].map(|is_contended| step_bytes(long, is_contended)), [long; 2]);
-        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::ReadableStream;
 use worker::send::{SendFuture, SendWrapper};
 
-use super::isolate::{MEMORY, count_bytes_into_wasm};
+use super::isolate::count_bytes_into_wasm;
 use super::js::{ByobReader, ReadResult, error_text, object};
 use super::stall::StallWatch;
 use crate::body::read_size::{LONG_READ_BYTES, OBJECT_READ_BYTES, Pace, step_bytes};
@@ -169,7 +169,7 @@ impl PieceReader {
         let asked_ms = js_sys::Date::now();
         let mut filled = 0;
         while filled < wanted && !self.reading.ended.get() {
-            let least = narrow(step_bytes(wanted_bytes, MEMORY.is_contended())).min(wanted - filled);
+            let least = narrow(step_bytes(wanted_bytes)).min(wanted - filled);
             let result = self.read(least, &buffer.subarray(filled, wanted)).await?;
             // A stream that was cancelled returns no buffer.
             let Some(view) = result.value() else {

@@ -35,7 +35,7 @@ impl StallWatch {
     /// another request computes, the clock advances, but no step of this transfer can end. That time must not count as
     /// a stall.
     pub async fn watch<T>(&mut self, mut step: Pin<Box<impl Future<Output = T>>>) -> Option<T> {
-        let mut seconds = 0;
+        let (mut seconds, mut seconds_in_contention) = (0, 0);
         loop {
             let timer = self
                 .timer
@@ -49,8 +49,10 @@ impl StallWatch {
                 Either::Right(((), unfinished)) => step = unfinished,
             }
             seconds += 1;
-            let max = if MEMORY.is_contended() { self.max_in_contention } else { self.max };
-            if seconds > max.num_seconds() {
+            seconds_in_contention += i64::from(MEMORY.is_contended());
+            if seconds > self.max.num_seconds()
+                || seconds_in_contention > self.max_in_contention.num_seconds()
+            {
                 return None;
             }
         }

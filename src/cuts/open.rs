@@ -38,6 +38,22 @@ pub struct OpenFile {
     pub lease: Option<Lease>,
 }
 
+/// Memory of a compiled filter and of the other parts of a plan, for each byte of the recipe.
+const BYTES_PER_RECIPE_BYTE: usize = 4;
+
+/// What a reader keeps in memory in addition to the header.
+struct Kept {
+    digests: Option<Arc<BlockDigests>>,
+    /// Memory of the plan of a cut, in bytes.
+    plan_bytes: usize,
+}
+
+impl Kept {
+    fn memory_bytes(&self) -> usize {
+        self.digests.as_deref().map_or(0, BlockDigests::memory_bytes) + self.plan_bytes
+    }
+}
+
 /// The result of reading the start of a file.
 enum Opening {
     Ready(Box<OpenedCsv>),
@@ -78,11 +94,22 @@ impl CutService {
         file: Arc<FileRow>,
         asked: InputOptions,
         digests: Option<Arc<BlockDigests>>,
+        lease: Option<Lease>,
+    ) -> Result<OpenFile> {
+        self.open_whole(file, asked, Kept { digests, plan_bytes: 0 }, lease).await
+    }
+
+    async fn open_whole(
+        &self,
+        file: Arc<FileRow>,
+        asked: InputOptions,
+        kept: Kept,
         mut lease: Option<Lease>,
     ) -> Result<OpenFile> {
         loop {
-            let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests.clone(), None).await?;
-            match self.read_opening(&mut scan, file.input(asked), digests.as_deref(), &mut lease).await? {
+            let digests = kept.digests.clone();
+            let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, None).await?;
+            match self.read_opening(&mut scan, file.input(asked), &kept, &mut lease).await? {
                 Opening::Ready(opened) => return Ok(OpenFile { opened: *opened, scan, lease }),
                 Opening::NeedsMemory(bytes) => {
                     scan.cancel().await;
@@ -106,17 +133,22 @@ impl CutService {
     }
 
     /// Opens a file for a cut. The scan skips the byte ranges that cannot hold a match.
-    async fn open_planned(&self, file: FileRow, request: &CutRequest) -> Result<OpenFile> {
+    async fn open_planned(
+        &self,
+        file: FileRow,
+        request: &CutRequest,
+        recipe_bytes: usize,
+    ) -> Result<OpenFile> {
         let profile = self.storage.profile(&file).await?;
         let file = Arc::new(file);
         let digests = digests_in(profile.as_deref());
+        let kept = Kept { digests: digests.clone(), plan_bytes: BYTES_PER_RECIPE_BYTE * recipe_bytes };
         let plan = self.scan_plan(&file, request, profile.as_deref())?;
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
         let mut lease = lease.flatten();
         if let (Some(plan), Some(profile)) = (plan, profile) {
-            let mut scan =
-                FileScan::open(self.storage.clone(), file.clone(), digests.clone(), Some(plan)).await?;
-            let opening = self.read_opening(&mut scan, request.input, digests.as_deref(), &mut lease).await?;
+            let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, Some(plan)).await?;
+            let opening = self.read_opening(&mut scan, request.input, &kept, &mut lease).await?;
             match opening {
                 Opening::Ready(opened) if profile.suits(&opened) => {
                     return Ok(OpenFile { opened: *opened, scan, lease });
@@ -124,7 +156,7 @@ impl CutService {
                 _ => scan.cancel().await,
             }
         }
-        self.open(file, request.input, digests, lease).await
+        self.open_whole(file, request.input, kept, lease).await
     }
 
     /// Reads the start of the file until its dialect is known. `lease` becomes a lease for the header, for the data
@@ -134,7 +166,7 @@ impl CutService {
         &self,
         scan: &mut FileScan,
         options: InputOptions,
-        digests: Option<&BlockDigests>,
+        kept: &Kept,
         lease: &mut Option<Lease>,
     ) -> Result<Opening> {
         let limit = self.storage.app.config.max_record_size_bytes;
@@ -157,7 +189,7 @@ impl CutService {
                 return Ok(Opening::NeedsMemory(2 * limit));
             }
         };
-        let bytes = 2 * opened.header.memory_bytes() + digests.map_or(0, BlockDigests::memory_bytes);
+        let bytes = 2 * opened.header.memory_bytes() + kept.memory_bytes();
         if bytes <= SMALL_BYTES {
             *lease = None;
         } else if !self.try_grow(lease, bytes) {
@@ -184,7 +216,8 @@ impl CutService {
         // The recipe must say in which encoding the file was read.
         request.input = file.input(request.input);
         let recipe = recipe_of(&file, &request)?;
-        let OpenFile { opened, mut scan, lease: wide } = self.open_planned(file, &request).await?;
+        let OpenFile { opened, mut scan, lease: wide } =
+            self.open_planned(file, &request, recipe.text().len()).await?;
         lease.join(wide);
         let plan = match request.plan(&opened.header) {
             Ok(plan) => plan,

@@ -11,6 +11,7 @@ use super::scan::FileScan;
 use super::service::CutService;
 use super::verified::VerifiedSource;
 use crate::app::App;
+use crate::memory::pauses::Pauses;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
@@ -197,6 +198,7 @@ async fn rows_by_reading(
     let page =
         PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
     let mut pager = RowPager::new(opened, page);
+    let mut pauses = Pauses::new(app.clock.clone());
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     let mut large = None;
     let outcome = loop {
@@ -205,6 +207,7 @@ async fn rows_by_reading(
             break pager.end().map(|()| None);
         }
         lease_large_page(app, &pager, &mut large).await?;
+        pauses.after(piece.len()).await;
         match pager.push(&piece) {
             Ok(true) if known.is_some() => break Ok(known),
             Ok(_) => {}

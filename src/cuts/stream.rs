@@ -18,6 +18,7 @@ use super::verified::length_mismatch;
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
+use crate::memory::pauses::Pauses;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::csv::{CutProgress, StreamingCsvProcessor};
 use crate::domain::ids::CutId;
@@ -52,6 +53,7 @@ pub struct CutStream {
     started: Timestamp,
     max_output_bytes: u64,
     lease: Arc<Lease>,
+    pauses: Pauses,
     /// Additional lease while the cut holds a long record.
     long_record: Option<Lease>,
 }
@@ -96,6 +98,7 @@ impl CutStream {
     /// Creates a stream that has cut nothing yet.
     pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
         let hash = Some(app.hashing.sha256());
+        let pauses = Pauses::new(app.clock.clone());
         let started = app.now();
         let max_output_bytes = max_output_bytes(prepared.scan.file());
         let piece = Vec::with_capacity(PIECE_BYTES);
@@ -116,6 +119,7 @@ impl CutStream {
             started,
             max_output_bytes,
             lease: Arc::new(prepared.lease),
+            pauses,
             long_record: None,
         }
     }
@@ -240,6 +244,7 @@ impl CutStream {
 
     async fn read_on(&mut self) -> Result<()> {
         self.lease_long_record().await?;
+        self.pauses.after(self.input.piece.len()).await;
         self.input.piece.clear();
         while self.input.scan.read(&mut self.input.piece).await? == 0 {
             let (read_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
@@ -283,6 +288,7 @@ impl CutStream {
             Some(produced) => produced,
             None => self.produce(ReadLimit::Unlimited).await?,
         };
+        self.pauses.after(self.next.len()).await;
         if let Some(hash) = &mut self.hash {
             hash.write(&self.next).await?;
         }
@@ -332,7 +338,8 @@ impl ByteSource for CutStream {
     async fn cancel(&mut self) {
         self.input.scan.cancel().await;
         if self.state == CutPhase::Cutting {
-            self.fail(&Problem::new(Code::Unavailable, "The client disconnected before the end.")).await;
+            self.fail(&Problem::new(Code::Unavailable, "The client disconnected, or it read too slowly."))
+                .await;
         }
     }
 }

@@ -10,6 +10,7 @@ use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
+use crate::memory::pauses::Pauses;
 use crate::body::stream::NativeBody;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
@@ -128,7 +129,7 @@ pub async fn verify(
             };
         }
     };
-    let read = match hash_body(body, &mut hash, observer).await {
+    let read = match hash_body(body, &mut hash, observer, Pauses::new(app.clock.clone())).await {
         Ok(read) => read,
         Err(problem) => return Ok((unreadable(expected, &problem.to_string(), offset), 0)),
     };
@@ -162,6 +163,7 @@ async fn hash_body(
     body: Box<dyn NativeBody>,
     hash: &mut Sha256,
     observer: &mut dyn PieceObserver,
+    mut pauses: Pauses,
 ) -> Result<u64> {
     let mut source = body.into_source();
     let (mut piece, mut total) = (Vec::new(), 0);
@@ -171,6 +173,7 @@ async fn hash_body(
             0 => return Ok(total),
             read => total += read as u64,
         }
+        pauses.after(piece.len()).await;
         hash.update(&piece);
         observer.observe(&piece);
     }

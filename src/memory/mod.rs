@@ -1,4 +1,4 @@
-//! The memory that one isolate may use.
+//! The memory that one isolate may use, and the pauses in which other requests get a turn ([`pauses`]).
 //!
 //! A Worker's isolate has 128 MiB for wasm and JavaScript together, and serves many requests at once. If a request
 //! needs more than a few small buffers, it first gets a [`Lease`] for the greatest amount of memory that it will hold
@@ -7,6 +7,7 @@
 
 pub mod budget;
 pub mod leased;
+pub mod pauses;
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
 
 /// Like [`MAX_UNREAD`], but while other requests wait for memory.
-pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(10);
+pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(20);
 
 /// Time after which a waiting request asks for memory again. Each request has its own timer: one request must not wake
 /// another, because the runtime binds I/O to the request that began it.
@@ -41,6 +42,9 @@ const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 /// Maximum factor by which [`RETRY_EVERY`] is multiplied. The more requests wait before a request, the less often the
 /// request asks, but it asks at least every 200 ms.
 const MAX_DELAY_FACTOR: i32 = 10;
+
+/// Number of requests that may wait for one budget. Each holds its head, and the values of its query or body.
+const MAX_WAITING: usize = 256;
 
 /// `Retry-After` of the response to a request that got no memory, in seconds.
 const RETRY_AFTER_S: u32 = 5;
@@ -89,6 +93,13 @@ impl App {
 
     async fn lease_from(&self, budget: &Arc<MemoryBudget>, amount: Memory) -> Result<Lease> {
         let began = self.clock.now();
+        let busy = || {
+            let detail = "The service is busy. Repeat the request after the time in Retry-After.";
+            Problem::new(Code::Unavailable, detail).retry_after(RETRY_AFTER_S)
+        };
+        if budget.usage().waiting >= MAX_WAITING {
+            return Err(busy());
+        }
         let mut place = None;
         loop {
             let now = self.clock.now();
@@ -96,8 +107,7 @@ impl App {
                 return Ok(lease);
             }
             if now - began >= MAX_WAIT {
-                let detail = "The service is busy. Repeat the request after the time in Retry-After.";
-                return Err(Problem::new(Code::Unavailable, detail).retry_after(RETRY_AFTER_S));
+                return Err(busy());
             }
             let before = place.as_ref().map_or(0, QueuePlace::waiters_before);
             self.clock.sleep(RETRY_EVERY * i32::from(before / 2).clamp(1, MAX_DELAY_FACTOR)).await;

@@ -82,7 +82,8 @@ macro_rules! counts {
             $open,
             "spool_bytes",
             $close,
-            "(SELECT coalesce(sum(spool_bytes), 0) FROM gc_queue WHERE user_id = usage.user_id)"
+            "(SELECT coalesce(sum(spool_bytes), 0) FROM gc_queue
+                WHERE user_id = usage.user_id AND spool_bytes > 0)"
         )
     };
 }

@@ -95,7 +95,8 @@ statements! {
         VALUES (:finding, :file, :user, :key, :kind, :now, :now, :details)
         ON CONFLICT (file_id, kind) WHERE resolved_at IS NULL
         DO UPDATE SET last_seen_at = excluded.last_seen_at, details = excluded.details";
-    /// Resolves all open findings of a file, except the finding of `:kind`, because damage of this kind was just found.
+    /// Resolves the open findings of a file whose kind is not `:kind`. The finding of `:kind` stays open, because this
+    /// damage was just found.
     ResolveOtherFindings<'a> { file: FileId, kind: &'a str, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now
         WHERE file_id = :file AND kind <> :kind AND resolved_at IS NULL";
@@ -117,7 +118,8 @@ statements! {
     /// Resolves a finding for an operator.
     ResolveFinding { finding: EventId, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now WHERE id = :finding AND resolved_at IS NULL";
-    /// Changes the file of a finding, but only if the file has no open finding. Removes the damage mark of the file, so
+    /// Removes the damage mark of the file that a finding names, so that the file can be read again. Sets the time of
+    /// the file's last scrub to `:looked_at`. Changes nothing if any finding of this file is still open. Removes the damage mark of the file, so
     /// that the file can be read again. Sets the time of the file's last scrub to `:looked_at`.
     TrustFileOfFinding { finding: EventId, looked_at: Timestamp } =
         "UPDATE files SET damaged_at = NULL, scrubbed_at = :looked_at

@@ -33,8 +33,8 @@ pub(super) struct RecordProfiler {
     /// State of each column in `profiled` within the current zone.
     hot_columns: Vec<HotColumn>,
     /// Number of short rows in the current zone, indexed by their number of fields. Short rows have fewer fields than
-    /// there are profiled columns. Their missing cells are added when the zone ends: adding them with each row would
-    /// take as much time as a full row.
+    /// there are profiled columns. When the zone ends, the profiler counts their missing cells as empty cells.
+    /// Counting these cells at each row would take as much time as profiling a full row.
     short_rows: Vec<u32>,
     /// Whether a record in the current zone is malformed.
     has_malformed: bool,
@@ -152,8 +152,8 @@ impl RecordProfiler {
     }
 
     /// Finds the first rows of a record group that can be processed column by column, and stores where they start. Each
-    /// of these rows is well-formed and starts in the current zone. After its end, the piece has at least
-    /// [`WORD_BYTES`] more bytes. Returns the length of the longest of these rows, in bytes.
+    /// of these rows is well-formed and starts in the current zone. The piece has at least [`WORD_BYTES`] more bytes
+    /// after the end of each of these rows. Returns the length of the longest of these rows, in bytes.
     fn find_group_rows(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> usize {
         let row_starts = &mut self.group.row_starts;
         row_starts.clear();
@@ -254,7 +254,7 @@ impl RecordProfiler {
     }
 
     /// Restores the profiler of a file with this many columns and bytes. [`RecordProfiler::save`] wrote `state`.
-    /// [`RecordProfiler::save_growth`] wrote the items of `growth`, the first item first.
+    /// `growth` contains the outputs of [`RecordProfiler::save_growth`], from the oldest to the newest.
     ///
     /// # Errors
     /// [`StateError`] for a damaged state.

@@ -1,4 +1,4 @@
-//! Tests that rows that are profiled column by column give the same profile as rows that are profiled one by one.
+//! Compares the two ways to profile rows: column by column, and row by row. Both must give the same profile.
 #![allow(clippy::unwrap_used)]
 
 use super::ROW_BY_ROW;

@@ -25,7 +25,7 @@ use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
 use crate::idempotency::{ClaimOutcome, Done, KeyScope, StoredResponse};
 use crate::routes::carried::is_carried;
-use crate::routes::extract::body::{BytesBody, MAX_JSON_BYTES, read_bounded};
+use crate::routes::extract::body::{BytesBody, MAX_JSON_BYTES, is_json, read_bounded};
 use crate::routes::extract::identity::Authenticated;
 use crate::routes::extract::storage::Storage;
 use crate::routes::table::Route;
@@ -163,10 +163,13 @@ async fn fingerprint(source: FingerprintOf, parts: &mut Parts) -> Result<Request
         FingerprintOf::Body => MAX_JSON_BYTES,
         FingerprintOf::BodyOf(limit_bytes) => limit_bytes,
     };
-    let bytes = match parts.extensions.get::<Incoming>().and_then(Incoming::take) {
-        Some(body) => read_bounded(body, &parts.headers, limit_bytes).await?,
-        None => Vec::new(),
+    // A body that is not JSON stays unread, because no memory is leased for it. The route refuses it.
+    let body =
+        parts.extensions.get::<Incoming>().filter(|_| is_json(&parts.headers)).and_then(Incoming::take);
+    let Some(body) = body else {
+        return Ok(RequestFingerprint::of_body(&parts.method, &parts.uri, &[]));
     };
+    let bytes = read_bounded(body, &parts.headers, limit_bytes).await?;
     let fingerprint = RequestFingerprint::of_body(&parts.method, &parts.uri, &bytes);
     let body: Box<dyn NativeBody> = Box::new(BytesBody::new(bytes));
     parts.extensions.insert(Incoming::new(Some(body)));

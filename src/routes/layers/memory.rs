@@ -1,4 +1,4 @@
-//! Leases memory for long JSON bodies before they are read.
+//! Leases memory for JSON bodies before they are read.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -8,7 +8,7 @@ use crate::app::SharedApp;
 use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
 
 /// Minimum length of a body that needs a lease, in bytes.
-const MIN_LEASED_BYTES: u64 = 64 << 10;
+const MIN_LEASED_BYTES: u64 = 2 << 10;
 
 /// Maximum length of a JSON body that a route reads, in bytes. Longer bodies need no lease: routes refuse them unread.
 const MAX_LEASED_BYTES: u64 = 4 << 20;
@@ -16,7 +16,7 @@ const MAX_LEASED_BYTES: u64 = 4 << 20;
 /// Bytes of memory for each byte of a JSON body, while the body is parsed into the values of a cut.
 const BYTES_PER_BODY_BYTE: u64 = 40;
 
-/// Middleware: if a request has a long JSON body, leases memory before the handler runs, and holds the lease until the
+/// Middleware: if a request has a JSON body of 2 KiB or more, leases memory before the handler runs, and holds the lease until the
 /// handler has responded.
 pub async fn lease_body_memory(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let headers = request.headers();

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ProfileTarget, Summary};
 use crate::app::App;
+use crate::memory::pauses::Pauses;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::encoding_for_label;
 use crate::csv::profile::Profiler;
@@ -243,7 +244,9 @@ impl App {
         let mut source = expect_found(fetched, &file.r2_key, file.file_size)?.into_source();
         let stop_at = pass.offset.saturating_add(step_bytes);
         let mut piece = Vec::with_capacity(PIECE_BYTES);
+        let mut pauses = Pauses::new(self.clock.clone());
         while source.read(&mut piece).await? > 0 {
+            pauses.after(piece.len()).await;
             pass.profiler.push(&piece);
             pass.hash.update(&piece);
             pass.offset += piece.len() as u64;
