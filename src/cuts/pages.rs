@@ -11,13 +11,13 @@ use super::scan::FileScan;
 use super::service::CutService;
 use super::verified::VerifiedSource;
 use crate::app::App;
-use crate::memory::pauses::Pauses;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
 use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, OpenedCsv, PageRequest, RowPage, RowPager};
 use crate::error::Result;
 use crate::memory::budget::{Lease, Memory};
+use crate::memory::pauses::Pauses;
 use crate::storage::file::FileRow;
 use crate::storage::profiling::FileProfile;
 
@@ -34,6 +34,30 @@ pub struct RowsPage {
     pub total: u64,
     /// The record at which reading the file fails, if there is one.
     pub failure: Option<MalformedCsv>,
+    /// The memory of a long page.
+    pub lease: Option<Lease>,
+}
+
+impl RowsPage {
+    /// Adds the lease of a long header: the page has its names.
+    fn holding(mut self, header: Option<Lease>) -> Self {
+        match &mut self.lease {
+            Some(lease) => lease.join(header),
+            None => self.lease = header,
+        }
+        self
+    }
+}
+
+impl KnownColumns {
+    /// Returns the columns, and the lease of their memory; no lease if they need little memory.
+    pub fn into_parts(self) -> (Self, Option<Lease>) {
+        match self {
+            Self::Learned(profile, lease) => (Self::Learned(profile, None), lease),
+            Self::Read(header, lease) => (Self::Read(header, None), lease),
+            stored @ Self::Stored(_) => (stored, None),
+        }
+    }
 }
 
 /// The columns of a file, in the form in which they were read. They are not converted to one form, because a file may
@@ -121,14 +145,15 @@ impl CutService {
         let mut failure = None;
         if let Some(profile) = profile.filter(|_| file.is_read_as_profiled(request.input)) {
             if let Some(page) = self.rows_by_index(&file, &profile, request, limit).await? {
-                return Ok(page);
+                return Ok(page.holding(lease.flatten()));
             }
             let limit_bytes = self.storage.app.config.max_record_size_bytes;
             failure = profile.failure.filter(|failure| failure.is_independent_of_mode(limit_bytes));
         }
-        let OpenFile { opened, scan, lease: _lease } =
+        let OpenFile { opened, scan, lease } =
             self.open(file, request.input, digests, lease.flatten()).await?;
-        rows_by_reading(&self.storage.app, opened, scan, request, limit, failure).await
+        let page = rows_by_reading(&self.storage.app, opened, scan, request, limit, failure).await?;
+        Ok(page.holding(lease))
     }
 
     async fn rows_by_index(
@@ -146,7 +171,7 @@ impl CutService {
             return Ok(None);
         }
         if request.offset >= total {
-            return Ok(Some(RowsPage { columns, rows: Vec::new(), total, failure: None }));
+            return Ok(Some(RowsPage { columns, rows: Vec::new(), total, failure: None, lease: None }));
         }
         let limit_bytes = self.storage.app.config.max_record_size_bytes;
         let (Some(start), end_byte) =
@@ -165,12 +190,13 @@ impl CutService {
             lease_large_page(&self.storage.app, &pager, &mut large).await?;
             if pager.push(&piece).map_err(csv_problem)? {
                 source.cancel().await;
-                return Ok(Some(RowsPage { columns, rows: pager.into_page().rows, total, failure: None }));
+                let rows = pager.into_page().rows;
+                return Ok(Some(RowsPage { columns, rows, total, failure: None, lease: large }));
             }
             piece.clear();
         }
         let page = pager.finish().map_err(csv_problem)?;
-        Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None }))
+        Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None, lease: large }))
     }
 }
 
@@ -221,7 +247,7 @@ async fn rows_by_reading(
     };
     let RowPage { rows, total, .. } = pager.into_page();
     match failure {
-        None => Ok(RowsPage { columns, rows, total, failure }),
+        None => Ok(RowsPage { columns, rows, total, failure, lease: large }),
         Some(failure) => {
             scan.cancel().await;
             if rows.is_empty() {
@@ -229,7 +255,7 @@ async fn rows_by_reading(
             }
             // `failure.record` is the number of the row that cannot be read, from 1. This row is not counted.
             let total = failure.record.saturating_sub(1);
-            Ok(RowsPage { columns, rows, total, failure: Some(failure) })
+            Ok(RowsPage { columns, rows, total, failure: Some(failure), lease: large })
         }
     }
 }

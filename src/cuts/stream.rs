@@ -18,7 +18,6 @@ use super::verified::length_mismatch;
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
-use crate::memory::pauses::Pauses;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::csv::{CutProgress, StreamingCsvProcessor};
 use crate::domain::ids::CutId;
@@ -26,6 +25,7 @@ use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result, stored_detail};
 use crate::memory::budget::{Lease, Memory};
+use crate::memory::pauses::Pauses;
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 

@@ -10,11 +10,11 @@ use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
-use crate::memory::pauses::Pauses;
 use crate::body::stream::NativeBody;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
 use crate::http::range::ByteRange;
+use crate::memory::pauses::Pauses;
 use crate::ports::{Fetched, ObjectFacts, PieceObserver};
 
 /// Kind of damage to an object.

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod auth;
 mod carried;
 pub mod cuts;
+mod document;
 pub mod extract;
 pub mod file;
 pub mod files;

@@ -98,3 +98,57 @@ async fn a_header_that_is_wide_only_with_another_delimiter_also_leases_memory() 
     drop(held);
     app.send(get(&one_record).bearer(&token)).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_long_response_holds_its_lease_until_it_is_sent_and_a_longer_one_is_refused() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let csv = "a,b\n".to_owned() + &"some text,more text\n".repeat(60_000);
+    let file = app.upload(&token, "a.csv", csv).await;
+    let page = get(&format!("/api/files/{}/rows?limit=10000", file["id"].as_str().unwrap())).bearer(&token);
+    let page = app.send(page).await.expect(200);
+    assert_eq!(page.json()["rows"].as_array().unwrap().len(), 10_000);
+    assert_eq!(app.memory.large.usage().leases, 0, "the response was read to its end");
+    // JSON needs six bytes for each of these characters.
+    let text = "some text,more text\n".repeat(15_000);
+    let escaped = format!("a,b\n{text}1,{}\n", "\u{1}".repeat(3_000_000));
+    let file = app.upload(&token, "b.csv", escaped).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    let page = get(&format!("{path}/rows?offset=15000"));
+    app.send(page.bearer(&token)).await.expect_problem(413, "too_large");
+    app.send(get(&format!("{path}/cut")).bearer(&token)).await.expect(200);
+    let name = format!("{}{},b\n1,2\n", "p".repeat(300_000), "\u{1}".repeat(3_000_000));
+    let file = app.upload(&token, "c.csv", name).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    for read in ["columns", "fields", "rows"] {
+        app.send(get(&format!("{path}/{read}")).bearer(&token)).await.expect_problem(413, "too_large");
+    }
+    assert_eq!((app.memory.large.usage().leases, app.memory.wide.usage().leases), (0, 0));
+}
+
+#[tokio::test]
+async fn a_filter_with_many_values_leases_memory() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;
+    let path = format!("/api/files/{}/cut", file["id"].as_str().unwrap());
+    let values: Vec<String> = (0..9_000).map(|value| format!("{value:06}")).collect();
+    let body = json!({"filter": {"column": "a", "op": "in", "value": values}});
+    let held = occupy(&app, WIDE_BUDGET.wasm);
+    app.send(post_json(&path, &body).bearer(&token)).await.expect_problem(503, "unavailable");
+    drop(held);
+    app.send(post_json(&path, &body).bearer(&token)).await.expect(200);
+    assert_eq!(app.memory.wide.usage().leases, 0);
+}
+
+#[tokio::test]
+async fn a_keyed_request_with_a_body_that_is_not_json_is_refused_without_reading_the_body() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call =
+        crate::support::client::post("/api/files/multipart/019b7ca9-8fb3-7c3d-a578-afd89ede30b6/complete")
+            .header("content-type", "text/plain")
+            .header("idempotency-key", "k")
+            .bytes(vec![b'x'; 4 << 20]);
+    app.send(call.bearer(&token)).await.expect_problem(415, "unsupported_type");
+}

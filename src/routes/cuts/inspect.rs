@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
@@ -17,6 +17,7 @@ use crate::cuts::pages::KnownColumns;
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::FileId;
 use crate::error::{Code, Problem, Result};
+use crate::routes::document::document;
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::table::{Routes, route};
@@ -66,14 +67,16 @@ fn columns_in_order<S: Serializer>(
 /// Costs 2 D1 reads. In three cases, it costs 1 R2 read in addition: the file has very many columns, the file has no
 /// profile yet, or the options name another dialect than the detected one.
 #[utoipa::path(get, path = "/api/files/{id}/columns", tag = "cuts", params(("id" = String, Path), ReadingParams),
-    responses((status = 200, body = ColumnsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = ColumnsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn get_columns(
+    State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
-) -> Result<Json<ColumnsResponse>> {
+) -> Result<Response> {
     let (_, columns) = columns_of(storage, id, &pairs).await?;
-    Ok(Json(ColumnsResponse { success: true, columns }))
+    let (columns, lease) = columns.into_parts();
+    document(ColumnsResponse { success: true, columns }, lease, app.clock.clone())
 }
 
 /// Names of the columns of a file.
@@ -91,14 +94,17 @@ struct FieldsResponse {
 /// Returns the names of the columns of a file. Costs 2 D1 reads. In the same cases as for `/columns`, it costs 1 R2
 /// read in addition.
 #[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
-    responses((status = 200, body = FieldsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = FieldsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn get_fields(
+    State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
-) -> Result<Json<FieldsResponse>> {
+) -> Result<Response> {
     let (file, fields) = columns_of(storage, id, &pairs).await?;
-    Ok(Json(FieldsResponse { success: true, fields, row_count: file.row_count }))
+    let (fields, lease) = fields.into_parts();
+    let response = FieldsResponse { success: true, fields, row_count: file.row_count };
+    document(response, lease, app.clock.clone())
 }
 
 fn names_in_order<S: Serializer>(
@@ -143,7 +149,7 @@ fn borrowed_profile<S: Serializer>(
 /// approximate number of distinct values, and samples. The profile is computed while the file is uploaded. Costs 2 D1
 /// reads and 1 R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/profile", tag = "cuts", params(("id" = String, Path)),
-    responses((status = 200, body = ProfileResponse), (status = 401), (status = 404),
+    responses((status = 200, body = ProfileResponse), (status = 401), (status = 404), (status = 413),
         (status = 409, description = "in_progress: the profile is being computed; retry later")))]
 async fn get_profile(
     State(app): State<SharedApp>,
@@ -156,9 +162,8 @@ async fn get_profile(
         let detail = "The profile of the file is being computed. Repeat the request in a few seconds.";
         return Err(Problem::new(Code::InProgress, detail).retry_after(5));
     };
-    // The lease must not end before the response is made.
-    let (profile, _lease) = profile.into_parts();
-    Ok(Json(ProfileResponse { success: true, profile }).into_response())
+    let (profile, lease) = profile.into_parts();
+    document(ProfileResponse { success: true, profile }, lease, app.clock.clone())
 }
 
 /// Estimate of a cut.

@@ -1,13 +1,16 @@
 //! `/rows`: pages of rows.
 
-use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Pairs, ReadingParams, reading_request};
+use crate::app::SharedApp;
 use crate::csv::MalformedCsv;
 use crate::cuts::CutService;
 use crate::error::{Code, Problem, Result};
+use crate::routes::document::document;
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::table::{Routes, route};
@@ -63,12 +66,13 @@ struct RowsResponse {
 /// of the page and at most 2.5 MiB around them. If the file has no index, or is read in another dialect than the
 /// detected one, the whole file is read.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
-    responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 422)))]
+    responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn get_rows(
+    State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Params(pairs): Pairs,
-) -> Result<Json<RowsResponse>> {
+) -> Result<Response> {
     let request = reading_request(&pairs)?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
     if limit == 0 || limit > MAX_ROWS {
@@ -81,7 +85,7 @@ async fn get_rows(
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
     let page = CutService::new(storage).rows(&file, &request, limit).await?;
     let shown = page.rows.len() as u64;
-    Ok(Json(RowsResponse {
+    let response = RowsResponse {
         success: true,
         columns: page.columns,
         rows: page.rows,
@@ -89,5 +93,6 @@ async fn get_rows(
         total: page.total,
         has_more: request.offset.saturating_add(shown) < page.total,
         failure: page.failure,
-    }))
+    };
+    document(response, page.lease, app.clock.clone())
 }

@@ -13,7 +13,6 @@ use sha2::{Digest, Sha256};
 
 use super::{ProfileTarget, Summary};
 use crate::app::App;
-use crate::memory::pauses::Pauses;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::encoding_for_label;
 use crate::csv::profile::Profiler;
@@ -27,6 +26,7 @@ use crate::integrity::findings::{DamagedFile, record_damage};
 use crate::integrity::verify::Damage;
 use crate::jobs::message::ProfileFile;
 use crate::memory::budget::WIDE_BUDGET;
+use crate::memory::pauses::Pauses;
 use crate::ports::{Fetched, NewObject, ObjectFacts, Statement, from_row};
 use crate::sql;
 use crate::storage::file::expect_found;
