@@ -36,6 +36,9 @@ pub struct Config {
     pub allowed_file_types: Vec<String>,
     /// `ALLOWED_ORIGINS`: origins from which browsers may send requests, comma-separated, or `*`.
     pub cors: CorsPolicy,
+    /// `HSTS_MAX_AGE`: seconds for which browsers use only HTTPS for this host (`Strict-Transport-Security`). The header
+    /// is sent only in responses over HTTPS. Default 0: the header is never sent.
+    pub hsts_max_age_s: u32,
     /// `DEFAULT_QUOTA_BYTES`: quota of a user for whom the database has no other quota. Default 10 GiB.
     pub default_quota_bytes: u64,
     /// `WAITING_QUOTA_PERCENT`: allowance for bytes of permanently deleted files that wait for their purge, in percent
@@ -136,6 +139,7 @@ impl Config {
             allowed_file_types: list(variables, "ALLOWED_FILE_TYPES", DEFAULT_TYPES),
             cors: CorsPolicy::new(list(variables, "ALLOWED_ORIGINS", &DEFAULT_ALLOWED_ORIGINS.join(",")))
                 .map_err(|error| ConfigError { name: "ALLOWED_ORIGINS", problem: error.to_string() })?,
+            hsts_max_age_s: u32_number(variables, "HSTS_MAX_AGE", 0, 0..=63_072_000)?,
             default_quota_bytes: number(variables, "DEFAULT_QUOTA_BYTES", 10 << 30, 0..=1 << 50)?,
             waiting_quota_percent: u32_number(variables, "WAITING_QUOTA_PERCENT", 100, 0..=1000)?,
             max_users: number(variables, "MAX_USERS", 1_000_000, 1..=1_000_000_000)?,

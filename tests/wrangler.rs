@@ -27,7 +27,7 @@ const DIFFERING: [&str; 8] = [
 ];
 
 /// Variables whose values may differ between environments.
-const DIFFERING_VARIABLES: [&str; 1] = ["ALLOWED_ORIGINS"];
+const DIFFERING_VARIABLES: [&str; 2] = ["ALLOWED_ORIGINS", "HSTS_MAX_AGE"];
 
 fn wrangler() -> Table {
     include_str!("../wrangler.toml").parse().unwrap()
@@ -220,6 +220,27 @@ fn every_consumer_retries_a_message_for_hours() {
                 "{name}: {retries} retries, {delay_s} s apart"
             );
         }
+    }
+}
+
+#[test]
+fn production_allows_the_origins_of_the_bucket_and_no_local_page() {
+    let top = wrangler();
+    let origins = top["env"]["production"]["vars"]["ALLOWED_ORIGINS"].as_str().unwrap();
+    let origins: Vec<_> = origins.split(',').collect();
+    let bucket: serde_json::Value = serde_json::from_str(include_str!("../cors-config.json")).unwrap();
+    assert_eq!(serde_json::json!(origins), bucket["rules"][0]["allowed"]["origins"]);
+    for origin in origins {
+        assert!(origin.starts_with("https://") && !origin.contains("localhost"), "{origin}");
+    }
+}
+
+#[test]
+fn production_and_no_other_environment_demands_https() {
+    let top = wrangler();
+    for (name, table) in environments_and_top_level(&top) {
+        let seconds: u32 = table["vars"]["HSTS_MAX_AGE"].as_str().unwrap().parse().unwrap();
+        assert_eq!(seconds > 0, name == "production", "{name}");
     }
 }
 

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::ids::UserId;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
+use crate::http::json::{Object, UniqueMembers};
 
 /// Greatest length of an accepted token, in bytes. Cutty's tokens have about 350 bytes; tokens of other issuers may
 /// contain more claims.
@@ -53,7 +54,7 @@ pub struct Claims {
     #[serde(rename = "nbf", default, skip_serializing_if = "Option::is_none")]
     pub not_before_s: Option<i64>,
     /// Audience. Cutty's tokens have no audience. A token with an audience is meant for another service.
-    #[serde(rename = "aud", default, skip_serializing)]
+    #[serde(rename = "aud", default, skip_serializing, deserialize_with = "present")]
     pub audience: Option<serde_json::Value>,
 }
 
@@ -90,7 +91,15 @@ struct HeaderIn {
     kid: Option<String>,
     /// Required extensions (RFC 7515 §4.1.11). A token that names an unknown extension must be refused, and Cutty
     /// knows no extension.
+    #[serde(default, deserialize_with = "present")]
     crit: Option<serde_json::Value>,
+}
+
+/// Reads a member that may be null, so that null differs from an absent member (`None`).
+fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<serde_json::Value>, D::Error> {
+    serde_json::Value::deserialize(deserializer).map(Some)
 }
 
 impl<'a> Keyring<'a> {
@@ -185,10 +194,12 @@ fn encode(value: &impl Serialize) -> Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(value).map_err(Problem::internal)?))
 }
 
-/// Decodes base64url without padding (RFC 7515 §2), then JSON. `None` if the part is malformed or names a field of `T`
-/// twice.
+/// Decodes base64url without padding (RFC 7515 §2), then a JSON object. `None` if the part is malformed, is not UTF-8,
+/// or has a member twice.
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(part).ok()?).ok()?;
+    let UniqueMembers = serde_json::from_str(&text).ok()?;
+    serde_json::from_str(&text).ok().map(|Object(value)| value)
 }
 
 /// Reads a user id that is a number or text. Django's user ids are numbers. Newer versions of simplejwt write them as

@@ -29,7 +29,7 @@ fn verify(token: &str) -> std::result::Result<Claims, TokenError> {
 }
 
 /// Makes a token with exactly this header and payload and a correct signature.
-fn forge(header: &str, payload: &str) -> String {
+fn forge(header: &str, payload: impl AsRef<[u8]>) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let mac = Key { id: "", secret: KEY.as_bytes() }.mac(&signed).unwrap().finalize().into_bytes();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac))
@@ -152,12 +152,22 @@ fn signed_tokens_with_invalid_claims_are_refused() {
         r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42,"user_id":1}"#,
         r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42,"aud":"another"}"#,
         r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42,"nbf":1767322201}"#,
+        r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42,"aud":null}"#,
+        r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42,"x":1,"x":1}"#,
+        r#"["access",1767323100,1767322200,"j",42]"#,
+        r#"["access",1767323100,1767322200,"j",42,null,null]"#,
         "[]",
         "",
     ];
     for payload in cases {
         let verdict = verify(&forge(r#"{"alg":"HS256"}"#, payload));
         assert!(matches!(verdict, Err(TokenError::Invalid(_))), "{payload}");
+    }
+    for (name, value) in [(&b"x"[..], &b"\xe9"[..]), (b"\xff", b"y"), (b"jti", b"\xc3")] {
+        let start = br#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42,""#;
+        let payload = [&start[..], name, b"\":\"", value, b"\"}"].concat();
+        let verdict = verify(&forge(r#"{"alg":"HS256"}"#, payload));
+        assert_eq!(verdict, Err(TokenError::Invalid("unreadable claims")), "{name:?}");
     }
     let unknown = r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42,"email":"a@b.c"}"#;
     assert!(verify(&forge(r#"{"alg":"HS256"}"#, unknown)).is_ok());
@@ -168,6 +178,11 @@ fn unsupported_token_headers_are_refused() {
     let payload = r#"{"token_type":"access","exp":1767323100,"jti":"j","user_id":42}"#;
     let headers = [
         r#"{"alg":"HS256","crit":["b64"],"b64":false}"#,
+        r#"{"alg":"HS256","crit":null}"#,
+        r#"{"alg":"HS256","crit":[]}"#,
+        r#"["HS256","JWT",null,null]"#,
+        r#"["HS256"]"#,
+        r#"{"alg":"HS256","x":1,"x":2}"#,
         r#"{"alg":"HS256","typ":"JWE"}"#,
         r#"{"alg":"HS256","alg":"none"}"#,
         r#"{"alg":"HS256","kid":7}"#,

@@ -2,20 +2,25 @@
 
 use chrono::DateTime;
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
+use http::{HeaderMap, HeaderName, Method, Request};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
 use worker::{Context, Env, MessageBatch, MessageExt, RawMessage, ScheduleContext, ScheduledEvent};
 
 use super::bytes::{NativeStream, Side};
-use super::clock::write_log;
+use super::clock::{WorkerClock, WorkerRandom, write_log};
 use super::js::error_text;
 use super::respond::respond;
 use super::wiring::wire;
 use crate::body::stream::NativeBody;
+use crate::domain::ids::{EventId, FreshId};
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
+use crate::error::{Code, Problem};
+use crate::http::safe_headers::{self, REQUEST_ID};
+use crate::http::text;
 use crate::jobs::job::DeliveryOutcome;
+use crate::ports::{Clock, Random};
 use crate::routes;
 
 /// Handles a request. Takes the body first, before other code can lock its stream.
@@ -31,34 +36,42 @@ pub async fn fetch(
         let body: Box<dyn NativeBody> = Box::new(NativeStream::new(stream, Side::Client));
         body
     });
+    let headers = read_headers(&request);
     let app = match wire(&env) {
         Ok(app) => app,
-        Err(problem) => return misconfigured(&problem),
+        Err(problem) => return misconfigured(&problem, &headers.unwrap_or_default()),
     };
-    let head = match read_head(&request) {
-        Ok(head) => head,
+    let (parts, body) = match headers.and_then(|headers| read_head(&request, headers)) {
+        Ok(head) => routes::handle(app, head, body).await,
         Err(reason) => {
-            return static_problem(400, "bad_request", &format!("The request cannot be read: {reason}."));
+            let headers = read_headers(&request).unwrap_or_default();
+            let detail = format!("The request cannot be read: {reason}. Correct its URL, method or headers.");
+            routes::refuse_unrouted(&app, &headers, &detail).await
         }
     };
-    let (parts, body) = routes::handle(app, head, body).await;
     respond(&parts, body, &context).map_err(worker::Error::from)
 }
 
-fn read_head(request: &web_sys::Request) -> Result<Request<()>, String> {
+/// Reads all headers. A value that is no valid header value is kept in a form that the router refuses.
+fn read_headers(request: &web_sys::Request) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for entry in request.headers().entries() {
+        let pair = js_sys::Array::from(&entry.map_err(|error| error_text(&error))?);
+        let (Some(name), Some(value)) = (pair.get(0).as_string(), pair.get(1).as_string()) else {
+            return Err("a header is not text".to_owned());
+        };
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+        headers.append(name, text::header_value(&value));
+    }
+    restore_accept_encoding(request, &mut headers);
+    Ok(headers)
+}
+
+fn read_head(request: &web_sys::Request, headers: HeaderMap) -> Result<Request<()>, String> {
     let method = Method::from_bytes(request.method().as_bytes()).map_err(|error| error.to_string())?;
     let mut head =
         Request::builder().method(method).uri(request.url()).body(()).map_err(|error| error.to_string())?;
-    for entry in request.headers().entries() {
-        let pair = js_sys::Array::from(&entry.map_err(|error| error_text(&error))?);
-        let (name, value) = (pair.get(0).as_string(), pair.get(1).as_string());
-        let name = name.and_then(|name| HeaderName::from_bytes(name.as_bytes()).ok());
-        let value = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
-        if let (Some(name), Some(value)) = (name, value) {
-            head.headers_mut().append(name, value);
-        }
-    }
-    restore_accept_encoding(request, head.headers_mut());
+    *head.headers_mut() = headers;
     Ok(head)
 }
 
@@ -69,31 +82,37 @@ fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) 
     let cf = js_sys::Reflect::get(request, &"cf".into()).unwrap_or_default();
     let sent =
         js_sys::Reflect::get(&cf, &"clientAcceptEncoding".into()).ok().and_then(|sent| sent.as_string());
-    let sent = sent.filter(|sent| !sent.is_empty()).and_then(|sent| HeaderValue::from_str(&sent).ok());
-    if let Some(sent) = sent {
-        headers.insert(ACCEPT_ENCODING, sent);
+    if let Some(sent) = sent.filter(|sent| !sent.is_empty()) {
+        headers.insert(ACCEPT_ENCODING, text::header_value(&sent));
     }
 }
 
 /// Responds with 503 because the configuration is invalid. Only the log contains the reason.
-fn misconfigured(problem: &str) -> worker::Result<web_sys::Response> {
-    write_log(LogLine::error("the service is not configured").caused_by(problem));
-    static_problem(
-        503,
-        "unavailable",
-        "The service is not configured. Its operator finds the reason in the log.",
-    )
+fn misconfigured(problem: &str, headers: &HeaderMap) -> worker::Result<web_sys::Response> {
+    let request_id = safe_headers::request_id(headers).map_or_else(fresh_request_id, str::to_owned);
+    let line = LogLine::error("the service is not configured").with("request_id", request_id.as_str());
+    write_log(line.caused_by(problem));
+    let detail = "The service is not configured. Its operator finds the reason in the log.";
+    let problem = Problem::new(Code::Unavailable, detail);
+    let document = problem.document("/", &request_id).to_string();
+    let response = worker::Response::error(document, problem.code().status().as_u16())?;
+    let mut defaults = HeaderMap::new();
+    safe_headers::add_defaults(&mut defaults, 0);
+    let shown = [("content-type", "application/problem+json"), (REQUEST_ID.as_str(), &request_id)];
+    for (name, value) in shown {
+        response.headers().set(name, value)?;
+    }
+    for (name, value) in &defaults {
+        response.headers().set(name.as_str(), value.to_str().unwrap_or_default())?;
+    }
+    Ok(response.into())
 }
 
-/// Creates the problem for a request that is refused before it reaches the router.
-fn static_problem(status: u16, code: &str, detail: &str) -> worker::Result<web_sys::Response> {
-    let document = serde_json::json!({
-        "type": format!("/problems/{code}"), "title": detail, "status": status, "detail": detail, "code": code,
-        "error": code, "message": detail, "success": false,
-    });
-    let response = worker::Response::error(document.to_string(), status)?;
-    response.headers().set("content-type", "application/problem+json")?;
-    Ok(response.into())
+fn fresh_request_id() -> String {
+    let mut random = [0; 10];
+    WorkerRandom.fill(&mut random);
+    let unix_ms = u64::try_from(WorkerClock.now().timestamp_millis()).unwrap_or(0);
+    EventId::fresh(unix_ms, &random).to_string()
 }
 
 /// Handles a batch of queue messages. Each message is acknowledged or retried separately.

@@ -1,10 +1,44 @@
 //! Whether a client accepts gzip (`Accept-Encoding`, RFC 9110 §12.5.3).
 
+use super::syntax;
+
+/// Error: the header is malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the header Accept-Encoding is malformed: send content codings with commas between them, such as gzip;q=0.5, br"
+)]
+pub struct MalformedAcceptEncoding;
+
 /// Whether an `Accept-Encoding` header accepts gzip: it names `gzip`, `x-gzip` or `*` with a weight above zero. Returns
 /// false if the header is absent. The RFC allows any coding in this case, but Cutty sends plain bytes to a client that
 /// did not ask for gzip.
-pub fn accepts_gzip(header: Option<&str>) -> bool {
-    let Some(header) = header else { return false };
+///
+/// # Errors
+/// [`MalformedAcceptEncoding`].
+pub fn accepts_gzip(header: Option<&str>) -> Result<bool, MalformedAcceptEncoding> {
+    let Some(header) = header else { return Ok(false) };
+    match header.split(',').all(is_coding) {
+        true => Ok(names_gzip(header)),
+        false => Err(MalformedAcceptEncoding),
+    }
+}
+
+/// Whether an element of the list is empty, or a coding with at most one weight (RFC 9110 §12.4.2).
+fn is_coding(element: &str) -> bool {
+    let mut parts = element.split(';').map(syntax::trim_ows);
+    let (name, weight, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    let is_name = syntax::is_token(name) || (name.is_empty() && weight.is_none());
+    is_name && weight.is_none_or(is_weight) && more.is_none()
+}
+
+fn is_weight(parameter: &str) -> bool {
+    let Some((name, weight)) = parameter.split_once('=') else { return false };
+    let is_number = weight.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let in_range = weight.parse::<f32>().is_ok_and(|weight| (0.0..=1.0).contains(&weight));
+    name.eq_ignore_ascii_case("q") && is_number && in_range
+}
+
+fn names_gzip(header: &str) -> bool {
     let mut any = false;
     for coding in header.split(',') {
         let mut parts = coding.split(';');
@@ -30,11 +64,35 @@ mod tests {
     #[test]
     fn gzip_is_accepted_only_with_a_weight_above_zero() {
         for accepted in ["gzip", "br, gzip;q=0.5", "GZIP", "x-gzip", "*", "identity, *;q=0.1", "gzip ; q=1"] {
-            assert!(accepts_gzip(Some(accepted)), "{accepted}");
+            assert_eq!(accepts_gzip(Some(accepted)), Ok(true), "{accepted}");
         }
         for refused in ["", "br", "identity", "gzip;q=0", "gzip;q=0.000, *", "*;q=0", "deflate"] {
-            assert!(!accepts_gzip(Some(refused)), "{refused}");
+            assert_eq!(accepts_gzip(Some(refused)), Ok(false), "{refused}");
         }
-        assert!(!accepts_gzip(None));
+        assert_eq!(accepts_gzip(None), Ok(false));
+    }
+
+    #[test]
+    fn empty_elements_and_every_weight_of_the_rfc_are_accepted() {
+        for header in ["", " ", ",", "gzip,", ", br ,, gzip", "br;q=0, gzip;q=1.000", "*;Q=0.123", "x!y"] {
+            assert!(accepts_gzip(Some(header)).is_ok(), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_header_is_an_error() {
+        for header in [
+            "gzip br",
+            "gzip;q",
+            "gzip;q=x",
+            "gzip;q=1.5",
+            "gzip;q=-1",
+            "gzip;q=1;q=1",
+            ";q=1",
+            "\"gzip\"",
+            "é",
+        ] {
+            assert_eq!(accepts_gzip(Some(header)), Err(MalformedAcceptEncoding), "{header}");
+        }
     }
 }

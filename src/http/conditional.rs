@@ -101,6 +101,32 @@ fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>)
     }
 }
 
+/// Error: a list of entity tags is malformed. Holds the name of the header.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the header {0} is malformed: send *, or entity tags in double quotes with commas between them")]
+pub struct MalformedList(HeaderName);
+
+impl MalformedList {
+    /// Returns the name of the header.
+    pub fn header(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+/// Checks the grammar of `If-Match` and `If-None-Match`. A client that wants to protect a write must learn that its
+/// condition cannot be read.
+///
+/// # Errors
+/// [`MalformedList`].
+pub fn check_lists(headers: &HeaderMap) -> Result<(), MalformedList> {
+    for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+        if matches!(list_condition(headers, name.clone()), EtagCondition::Malformed) {
+            return Err(MalformedList(name));
+        }
+    }
+    Ok(())
+}
+
 enum EtagCondition {
     Absent,
     Malformed,
@@ -219,6 +245,24 @@ mod tests {
             (("if-unmodified-since", BEFORE), PreconditionFailed),
         ] {
             assert_eq!(outcome(Method::PATCH, &[fields]), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_list_of_entity_tags_is_an_error_that_names_the_header() {
+        for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+            let check = |values: &[&str]| {
+                let line = |value: &&str| (name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+                check_lists(&values.iter().map(line).collect())
+            };
+            for values in [&[][..], &["*"], &["\"a\""], &["\"a\", W/\"b\""], &["\"a\"", "\"b\""]] {
+                assert_eq!(check(values), Ok(()), "{values:?}");
+            }
+            for values in
+                [&[""][..], &["a"], &["\"a"], &["*, \"a\""], &["\"a\"", "b"], &["w/\"a\""], &["*", "*"]]
+            {
+                assert_eq!(check(values), Err(MalformedList(name.clone())), "{values:?}");
+            }
         }
     }
 

@@ -7,6 +7,8 @@
 use ::http::header::{self, HeaderMap, HeaderValue};
 use ::http::{HeaderName, Method};
 
+use super::safe_headers::RESOURCE_POLICY;
+
 /// Origins that are allowed if `ALLOWED_ORIGINS` is not set.
 pub const DEFAULT_ALLOWED_ORIGINS: [&str; 3] =
     ["https://cutty.com", "https://staging.cutty.com", "http://localhost:3000"];
@@ -14,8 +16,9 @@ pub const DEFAULT_ALLOWED_ORIGINS: [&str; 3] =
 /// Methods that a page may use.
 pub const ALLOWED_METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
 
-/// Request headers that a page may set.
-pub const ALLOWED_HEADERS: [&str; 29] = [
+/// Request headers that a page may set: the headers that routes read, and headers that libraries for tracing and for
+/// requests add. `tests/api/headers.rs` compares the list with the descriptions of the routes.
+pub const ALLOWED_HEADERS: [&str; 35] = [
     "Content-Type",
     "Content-Length",
     "Authorization",
@@ -45,6 +48,12 @@ pub const ALLOWED_HEADERS: [&str; 29] = [
     "Content-Digest",
     "Want-Repr-Digest",
     "Want-Content-Digest",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "sentry-trace",
+    "X-Requested-With",
+    "Cache-Control",
 ];
 
 /// Response headers that a page may read.
@@ -172,7 +181,14 @@ impl CorsPolicy {
 
 impl CorsHeaders {
     /// Adds the headers to a response. A `Vary` header that the response already has is kept.
+    ///
+    /// A route that sends the bytes of a file sets `Cross-Origin-Resource-Policy: cross-origin`. This header stays only
+    /// if the origin is allowed. Otherwise the value becomes `same-origin`.
     pub fn apply(&self, response: &mut HeaderMap) {
+        let is_allowed = self.0.iter().any(|(name, _)| name == header::ACCESS_CONTROL_ALLOW_ORIGIN);
+        if !is_allowed && response.contains_key(RESOURCE_POLICY) {
+            response.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+        }
         for (name, value) in &self.0 {
             if name == header::VARY {
                 response.append(name, value.clone());
@@ -311,6 +327,25 @@ mod tests {
             assert!(CorsPolicy::new([origin]).is_err(), "{origin}");
         }
         assert!(CorsPolicy::new([" https://a.example ", "http://[::1]:3000"]).is_ok());
+    }
+
+    #[test]
+    fn only_a_page_of_an_allowed_origin_may_embed_the_bytes_of_a_file() {
+        for (origin, expected) in [
+            (Some("https://cutty.com"), "cross-origin"),
+            (Some("https://evil.example"), "same-origin"),
+            (Some("null"), "same-origin"),
+            (None, "same-origin"),
+        ] {
+            let fields: Vec<_> = origin.iter().map(|origin| ("origin", *origin)).collect();
+            let mut response =
+                HeaderMap::from_iter([(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"))]);
+            let CorsDecision::Actual(headers) = policy().decide(&Method::GET, &request(&fields)) else {
+                unreachable!("the request is not a preflight")
+            };
+            headers.apply(&mut response);
+            assert_eq!(response[RESOURCE_POLICY], expected, "{origin:?}");
+        }
     }
 
     #[test]

@@ -63,32 +63,50 @@ pub struct FormDataDisposition {
     pub filename: Option<String>,
 }
 
-/// Error: the `Content-Disposition` of a form part is missing or malformed.
+/// Reasons to refuse the `Content-Disposition` of a form part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("each part of a form needs a header like: Content-Disposition: form-data; name=\"file\"")]
-pub struct InvalidFormDataDisposition;
+pub enum InvalidFormDataDisposition {
+    /// The header is missing or malformed, or has a parameter twice.
+    #[error("each part of a form needs a header like: Content-Disposition: form-data; name=\"file\"")]
+    Malformed,
+    /// The name or the filename of the form part is not UTF-8.
+    #[error("a name or filename of a part of the form is not UTF-8: encode it as UTF-8")]
+    NotUtf8,
+    /// `filename*` is malformed, or in a character set other than UTF-8 and ISO-8859-1.
+    #[error("the filename* of a part of the form cannot be read: send filename=\"…\" in UTF-8 instead")]
+    ExtendedFilename,
+}
 
 impl FormDataDisposition {
-    /// Parses the header of a form part. Names are UTF-8; invalid bytes become U+FFFD. Browsers escape quotes and line
-    /// breaks in a name as `%22`, `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both
-    /// kinds of escapes are decoded. RFC 7578 does not allow `filename*` in forms, but this function reads it and
-    /// prefers it to `filename`.
+    /// Parses the header of a form part. Names are UTF-8. Browsers escape quotes and line breaks in a name as `%22`,
+    /// `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both kinds of escapes are decoded.
+    /// RFC 7578 does not allow `filename*` in forms, but this function reads it and prefers it to `filename`.
     ///
     /// # Errors
-    /// [`InvalidFormDataDisposition`] if the header is malformed, its type is not `form-data`, or it has no `name`.
+    /// [`InvalidFormDataDisposition`]. The header is malformed too if its type is not `form-data`, or if it has no
+    /// `name`.
     pub fn parse(value: &[u8]) -> Result<Self, InvalidFormDataDisposition> {
-        let text = String::from_utf8_lossy(value);
+        use InvalidFormDataDisposition::{ExtendedFilename, Malformed, NotUtf8};
+        let text = std::str::from_utf8(value).map_err(|_| NotUtf8)?;
         let (kind, parameters) = text.split_at(text.find(';').unwrap_or(text.len()));
         if !syntax::trim_ows(kind).eq_ignore_ascii_case("form-data") {
-            return Err(InvalidFormDataDisposition);
+            return Err(Malformed);
         }
-        let parameters = syntax::parse_parameters(parameters, BackslashRule::QuoteAndBackslash)
-            .ok_or(InvalidFormDataDisposition)?;
-        let find = |name| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        let name = find("name").map(decode_form_escapes).ok_or(InvalidFormDataDisposition)?;
-        let filename = find("filename*")
-            .and_then(decode_ext_value)
-            .or_else(|| find("filename").map(decode_form_escapes));
+        let parameters =
+            syntax::parse_parameters(parameters, BackslashRule::QuoteAndBackslash).ok_or(Malformed)?;
+        let find = |name| {
+            let mut found = parameters.iter().filter(|(known, _)| known == name);
+            match (found.next(), found.next()) {
+                (first, None) => Ok(first.map(|(_, value)| value.as_str())),
+                (_, Some(_)) => Err(Malformed),
+            }
+        };
+        let name = find("name")?.map(decode_form_escapes).ok_or(Malformed)?;
+        let plain = find("filename")?.map(decode_form_escapes);
+        let filename = match find("filename*")? {
+            Some(extended) => Some(decode_ext_value(extended).ok_or(ExtendedFilename)?),
+            None => plain,
+        };
         Ok(Self { name, filename })
     }
 }
@@ -160,14 +178,27 @@ mod tests {
             (r#"form-data; name="file"; filename="""#, "file", Some("")),
             (r#"form-data; name=f; filename="x"; filename*=UTF-8''%e2%82%ac.csv"#, "f", Some("€.csv")),
             (r#"form-data; name=f; filename*=iso-8859-1'en'%A3.csv"#, "f", Some("£.csv")),
-            (r#"form-data; name=f; filename="x"; filename*=UTF-8''%ff"#, "f", Some("x")),
-            (r#"form-data; name=f; filename="x"; filename*=utf-16''ab"#, "f", Some("x")),
         ] {
             let expected = FormDataDisposition { name: name.into(), filename: filename.map(str::to_owned) };
             assert_eq!(parsed(value), expected, "{value}");
         }
-        let not_utf8 = FormDataDisposition::parse(b"form-data; name=f; filename=\"caf\xe9.csv\"").unwrap();
-        assert_eq!(not_utf8.filename.as_deref(), Some("caf\u{fffd}.csv"));
+    }
+
+    #[test]
+    fn names_that_cannot_be_read_are_refused() {
+        use InvalidFormDataDisposition::{ExtendedFilename, NotUtf8};
+        let cases: [(&[u8], _); 6] = [
+            (b"form-data; name=f; filename=\"caf\xe9.csv\"", NotUtf8),
+            (b"form-data; name=\"ta\xffgs\"", NotUtf8),
+            (b"form-data; name=f; other=\"\xe9\"", NotUtf8),
+            (b"form-data; name=f; filename=\"x\"; filename*=UTF-8''%ff", ExtendedFilename),
+            (b"form-data; name=f; filename=\"x\"; filename*=utf-16''ab", ExtendedFilename),
+            (b"form-data; name=f; filename*=x.csv", ExtendedFilename),
+        ];
+        for (value, error) in cases {
+            let shown = String::from_utf8_lossy(value);
+            assert_eq!(FormDataDisposition::parse(value), Err(error), "{shown}");
+        }
     }
 
     #[test]
@@ -179,10 +210,12 @@ mod tests {
             "form-data; filename=a",
             "form-data; name=\"a",
             "form-data name=a",
+            "form-data; name=a; name=b",
+            "form-data; name=file; filename=a.csv; Filename=b.csv",
         ] {
             assert_eq!(
                 FormDataDisposition::parse(value.as_bytes()),
-                Err(InvalidFormDataDisposition),
+                Err(InvalidFormDataDisposition::Malformed),
                 "{value}"
             );
         }

@@ -87,7 +87,10 @@ pub enum FormError {
     /// A header line of a form part has no colon.
     #[error("a part of the form has a malformed header line: write each header as Name: value")]
     MalformedHeader,
-    /// The `Content-Disposition` of a form part is missing or malformed.
+    /// The `Content-Type` of a form part is not UTF-8.
+    #[error("the Content-Type of a part of the form is not UTF-8: encode it as UTF-8")]
+    TypeNotUtf8,
+    /// The `Content-Disposition` of a form part is missing or cannot be read.
     #[error(transparent)]
     Disposition(#[from] InvalidFormDataDisposition),
     /// A form part has a `Content-Transfer-Encoding` that changes its bytes.
@@ -324,13 +327,19 @@ fn parse_part(block: &[u8]) -> Result<FormPart, FormError> {
         let colon = memchr::memchr(b':', &line).ok_or(FormError::MalformedHeader)?;
         let (name, value) = (line[..colon].to_ascii_lowercase(), line[colon + 1..].trim_ascii());
         match name.as_slice() {
+            b"content-disposition" if disposition.is_some() => {
+                return Err(InvalidFormDataDisposition::Malformed.into());
+            }
             b"content-disposition" => disposition = Some(FormDataDisposition::parse(value)?),
-            b"content-type" => content_type = Some(String::from_utf8_lossy(value).into_owned()),
+            b"content-type" => {
+                let text = std::str::from_utf8(value).map_err(|_| FormError::TypeNotUtf8)?;
+                content_type = Some(text.to_owned());
+            }
             b"content-transfer-encoding" => check_transfer_encoding(value)?,
             _ => {}
         }
     }
-    let FormDataDisposition { name, filename } = disposition.ok_or(InvalidFormDataDisposition)?;
+    let FormDataDisposition { name, filename } = disposition.ok_or(InvalidFormDataDisposition::Malformed)?;
     Ok(FormPart { name, filename, content_type })
 }
 

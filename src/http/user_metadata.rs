@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::json::UniqueMembers;
 use crate::csv::shortened;
 
 /// A flat JSON object of scalars, at most 8 KiB as compact JSON.
@@ -46,13 +47,14 @@ impl UserMetadata {
     pub const MAX_BYTES: usize = 8192;
     const MAX_KEY_BYTES: usize = 128;
 
-    /// Parses metadata from JSON text. If a key is repeated, its last value is used.
+    /// Parses metadata from JSON text. No key may be repeated.
     ///
     /// # Errors
     /// [`UserMetadataError`].
     pub fn parse(text: &str) -> Result<Self, UserMetadataError> {
-        let value = serde_json::from_str(text)
-            .map_err(|error| UserMetadataError::Malformed { reason: error.to_string() })?;
+        let malformed = |error: serde_json::Error| UserMetadataError::Malformed { reason: error.to_string() };
+        let value = serde_json::from_str(text).map_err(malformed)?;
+        let UniqueMembers = serde_json::from_str(text).map_err(malformed)?;
         Self::from_value(value)
     }
 
@@ -115,7 +117,8 @@ mod tests {
         ] {
             assert_eq!(UserMetadata::parse(json), Err(expected), "{json}");
         }
-        for json in ["", "{", "{a:1}", r#"{"a":1e999}"#, r#"{"a":"\ud800"}"#, "{} {}"] {
+        let repeated = r#"{"a":1,"b":2,"a":1}"#;
+        for json in ["", "{", "{a:1}", r#"{"a":1e999}"#, r#"{"a":"\ud800"}"#, "{} {}", repeated] {
             assert!(matches!(UserMetadata::parse(json), Err(UserMetadataError::Malformed { .. })), "{json}");
         }
         let nested = "[".repeat(100_000);

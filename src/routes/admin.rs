@@ -8,7 +8,7 @@ use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::body::JsonBody;
+use super::extract::body::{NoMembers, OptionalJsonBody};
 use super::extract::identity::OperatorOnly;
 use super::extract::params::Params;
 use super::extract::storage::PathText;
@@ -98,12 +98,14 @@ struct RunResponse {
 
 /// Runs the sweeps now and returns their reports. Cron runs them every five minutes.
 #[utoipa::path(post, path = "/api/admin/sweeps", tag = "admin", params(RunParams),
-    responses((status = 200, body = RunResponse), (status = 400), (status = 401), (status = 403)))]
+    responses((status = 200, body = RunResponse), (status = 400), (status = 401), (status = 403), (status = 413),
+        (status = 415)))]
 async fn run_sweeps(
     State(app): State<SharedApp>,
     operator: OperatorOnly,
     Extension(caller): Extension<Caller>,
     Params(params): Params<RunParams>,
+    _: NoMembers,
 ) -> Result<Json<RunResponse>> {
     let act = OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::RunSweeps };
     let run = async {
@@ -170,12 +172,14 @@ struct FindingResponse {
 ///
 /// If the file has no other open finding, the bytes of the file can be read again, and the scrub reads this file next.
 #[utoipa::path(post, path = "/api/admin/findings/{id}/resolve", tag = "admin", params(("id" = String, Path)),
-    responses((status = 200, body = FindingResponse), (status = 401), (status = 403), (status = 404)))]
+    responses((status = 200, body = FindingResponse), (status = 400), (status = 401), (status = 403), (status = 404),
+        (status = 413), (status = 415)))]
 async fn resolve_finding(
     State(app): State<SharedApp>,
     operator: OperatorOnly,
     Extension(caller): Extension<Caller>,
     PathText(id): PathText,
+    _: NoMembers,
 ) -> Result<Json<FindingResponse>> {
     let act =
         OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::ResolveFinding };
@@ -216,7 +220,7 @@ async fn run_fsck(
     State(app): State<SharedApp>,
     operator: OperatorOnly,
     Extension(caller): Extension<Caller>,
-    JsonBody(request): JsonBody<FsckRequest>,
+    OptionalJsonBody(request): OptionalJsonBody<FsckRequest>,
 ) -> Result<Json<FsckResponse>> {
     let act = OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::RunFsck };
     let page = act.log(None, app.fsck(request.deep, request.cursor.as_deref())).await?;

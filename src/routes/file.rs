@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::body::JsonBody;
+use super::extract::body::{JsonBody, NoMembers};
 use super::extract::file_headers::{bad_metadata, checked_filename};
 use super::extract::params::Params;
 use super::extract::storage::{FilePath, Storage};
@@ -33,6 +33,7 @@ use crate::http::disposition::Disposition;
 use crate::http::etag::EntityTag;
 use crate::http::filename::Filename;
 use crate::http::range::{self, ByteRange, Ranges};
+use crate::http::safe_headers::RESOURCE_POLICY;
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry, pagination};
@@ -177,6 +178,7 @@ fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Authorization"));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     if let Some(sha256) = file.sha256() {
         headers.insert(HeaderName::from_static("repr-digest"), header(&digest::render(&sha256))?);
     }
@@ -347,8 +349,9 @@ async fn delete_file(
 
 /// Restores a file from the trash. Costs 2 D1 calls.
 #[utoipa::path(post, path = "/api/files/{id}/restore", tag = "files", params(("id" = String, Path)),
-    responses((status = 200, body = FileResponse), (status = 401), (status = 404), (status = 409)))]
-async fn restore_file(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
+    responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 409),
+        (status = 413), (status = 415)))]
+async fn restore_file(Storage(service): Storage, FilePath(id): FilePath, _: NoMembers) -> Result<Response> {
     file_with_metadata_tag(service.restore(id).await?)
 }
 

@@ -26,11 +26,11 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use http::Method;
 use http::header::CONTENT_LENGTH;
 use http::response::Parts;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt};
 
@@ -40,10 +40,12 @@ use crate::body::outgoing::ResponseBody;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem};
 use crate::http::cors::CorsDecision;
+use crate::http::safe_headers;
 use carried::take_carried;
 use layers::idempotency::Replay;
 use layers::memory;
 use layers::problems::{self, OriginalPath};
+use layers::readable;
 use table::Routes;
 
 /// Responds to a request.
@@ -55,11 +57,17 @@ pub async fn handle(
     head: http::Request<()>,
     body: Option<Box<dyn NativeBody>>,
 ) -> (Parts, ResponseBody) {
+    let hsts_max_age_s = match head.uri().scheme_str() {
+        Some("https") => app.config.hsts_max_age_s,
+        _ => 0,
+    };
     let cors = match app.config.cors.decide(head.method(), head.headers()) {
         CorsDecision::Preflight(headers) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = http::StatusCode::NO_CONTENT;
             headers.apply(response.headers_mut());
+            problems::identify_response(&app, head.headers(), response.headers_mut());
+            safe_headers::add_defaults(response.headers_mut(), hsts_max_age_s);
             return (response.into_parts().0, ResponseBody::Empty);
         }
         CorsDecision::Actual(headers) => headers,
@@ -74,18 +82,29 @@ pub async fn handle(
     request.extensions_mut().insert(Replay(replay::respond));
     let router = ROUTER.clone().with_state(app.clone());
     let leasing = from_fn_with_state(app.clone(), memory::lease_body_memory).layer(router);
-    let service = from_fn_with_state(app, problems::render_problems).layer(leasing);
+    let readable = from_fn(readable::refuse_unreadable).layer(leasing);
+    let service = from_fn_with_state(app, problems::render_problems).layer(readable);
     let Ok(mut response) = service.oneshot(request).await;
     if let Some(remainder) = remainder.filter(|remainder| remainder.was_begun()) {
         remainder.discard(max_discarded_bytes).await;
     }
     cors.apply(response.headers_mut());
+    safe_headers::add_defaults(response.headers_mut(), hsts_max_age_s);
     if is_tus {
         uploads::insert_version(&mut response);
     }
     let (mut parts, body) = into_response_body(response).await;
     set_content_length(&method, &mut parts, &body);
     (parts, body)
+}
+
+/// Responds to a request whose URL or method cannot be read. `headers` are the headers that can be read, and `detail`
+/// says what is wrong.
+pub async fn refuse_unrouted(app: &SharedApp, headers: &HeaderMap, detail: &str) -> (Parts, ResponseBody) {
+    let problem = Problem::new(Code::BadRequest, detail);
+    let mut response = problems::respond_unrouted(app, headers, &problem);
+    safe_headers::add_defaults(response.headers_mut(), 0);
+    into_response_body(response).await
 }
 
 /// Returns all routes.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::body::{JsonBody, Object, UploadBody};
+use super::extract::body::{JsonBody, Object, OptionalJsonBody, UploadBody};
 use super::extract::file_headers::{announced_digest, bad_metadata, checked_filename, describe};
 use super::extract::params::Params;
 use super::extract::storage::Storage;
@@ -347,7 +347,7 @@ struct NamedPart {
 async fn complete_multipart(
     Storage(service): Storage,
     MultipartUploadPath(id): MultipartUploadPath,
-    JsonBody(body): JsonBody<CompleteBody, MAX_LIST_BYTES>,
+    OptionalJsonBody(body): OptionalJsonBody<CompleteBody, MAX_LIST_BYTES>,
 ) -> Result<Response> {
     let upload = service.find_multipart(id).await?;
     let named: Vec<_> = body.parts.into_iter().map(|Object(part)| (part.part_number, part.etag)).collect();

@@ -67,6 +67,18 @@ pub fn override_method(mut head: Request<()>) -> Request<()> {
     head
 }
 
+/// Refuses an `X-HTTP-Method-Override` that [`override_method`] could not read: a creation must not take the place of
+/// the method that the client means.
+fn refuse_override(headers: &HeaderMap) -> Result<()> {
+    match header_text(headers, OVERRIDE)? {
+        Some(method) if method != Method::POST.as_str() => {
+            let detail = "The header X-HTTP-Method-Override names no method. Send PATCH, DELETE or HEAD.";
+            Err(Problem::new(Code::BadRequest, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Sets `Tus-Resumable`. If the response is 412, also sets `Tus-Version`. Must be called for every response of these
 /// routes, problems included.
 pub fn insert_version(response: &mut Response) {
@@ -153,6 +165,7 @@ async fn create_upload(
     headers: HeaderMap,
     upload: UploadBody,
 ) -> Result<Response> {
+    refuse_override(&headers)?;
     let length = creation_length(&app, &headers)?;
     let body = body_of(upload.body, upload.length_bytes);
     if body.is_some() {

@@ -1,16 +1,18 @@
 //! The service refuses headers, parameters and members that it cannot use. It does not silently ignore them.
 
 use cutty::error::Code;
+use cutty::http::text;
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::files::assert_refused;
-use crate::support::TestApp;
 use crate::support::client::{Call, Form, delete, get, patch_json, post, post_json, upload};
+use crate::support::contract::{Operation, operations};
 use crate::support::hashing::sha256;
-use crate::support::parts::{create as create_in_parts, part};
+use crate::support::parts::{complete, create as create_in_parts, part};
 use crate::support::tus::{create as create_upload, create_with, patch, sha256_of};
 use crate::support::uploader::{Uploader, csv};
+use crate::support::{TestApp, TestBody};
 
 const CSV: &str = "a,b\n1,2\n";
 
@@ -358,4 +360,271 @@ async fn storage_health_reports_whether_the_store_works() {
     app.faults.inject(crate::support::Fault::Failed, crate::support::On::objects(), 1);
     let down = app.send(get("/health/storage")).await.expect(503).json();
     assert_eq!(down, json!({"success": false, "status": "unhealthy", "storage": "unhealthy"}));
+}
+
+/// Returns the request of an operation, with the bodies and headers that it needs to reach its handler.
+fn call_of(operation: &Operation, id: &str, query: &str) -> Call {
+    let call = Call::new(operation.method.clone(), &format!("{}{query}", operation.path(id)));
+    let call = if operation.takes_json() { call.json(&json!({})) } else { call };
+    call.header("tus-resumable", "1.0.0")
+}
+
+#[tokio::test]
+async fn every_operation_refuses_headers_and_queries_that_cannot_be_read_and_changes_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let id = app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
+    let before = app.database.row_counts();
+    let unreadable: [(&str, &[u8]); 11] = [
+        ("if-match", "\"r1\"\u{fffd}".as_bytes()),
+        ("if-match", b"\"r1\"\xe9"),
+        ("if-match", b"r1"),
+        ("if-match", b"\"r1\" \"r2\""),
+        ("if-match", b""),
+        ("if-none-match", b"*, \"a\""),
+        ("if-none-match", b"w/\"a\""),
+        ("if-unmodified-since", b"\xff"),
+        ("range", "bytes=0-\u{fffd}".as_bytes()),
+        ("idempotency-key", "a\u{fffd}".as_bytes()),
+        ("content-encoding", "gzip\u{fffd}".as_bytes()),
+    ];
+    let queries = ["?name__eq=caf%E9", "?caf%E9=1", "?limit=1&q=%ff", "?a=%C3&b=%A9"];
+    app.faults.forget_calls();
+    for operation in operations() {
+        let name_of = format!("{} {}", operation.method, operation.template);
+        for (name, value) in unreadable {
+            let call = raw(call_of(&operation, &id, ""), name, value).bearer(&token);
+            let response = app.send(call).await;
+            assert_eq!(response.status, 400, "{name_of}, {name}: {response}");
+            if operation.method != Method::HEAD {
+                let problem = response.expect_problem(400, "bad_request");
+                assert_eq!(problem["header"], name, "{name_of}");
+                assert!(detail_of(&problem).contains(name), "{problem}");
+            }
+        }
+        for query in queries {
+            let response = app.send(call_of(&operation, &id, query).bearer(&token)).await;
+            assert_eq!(response.status, 400, "{name_of}{query}: {response}");
+            if operation.method != Method::HEAD {
+                let problem = response.expect_problem(400, "bad_request");
+                assert!(detail_of(&problem).contains("UTF-8"), "{problem}");
+                assert!(query.contains(problem["parameter"].as_str().unwrap()), "{problem}");
+            }
+        }
+    }
+    assert!(app.faults.calls().is_empty(), "a refused request called a store");
+    assert_eq!(app.database.row_counts(), before);
+    app.send(get(&format!("/api/files/{id}")).bearer(&token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_guarded_deletion_with_an_unreadable_guard_deletes_nothing() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let id = app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/files/{id}");
+    for query in ["", "?permanent=true"] {
+        let values = (0u8..=0x1f).chain([0x7f]).filter(|&byte| byte != b'\t').map(|byte| byte as char);
+        for character in values {
+            let value = text::header_value(&format!("\"r1\"{character}"));
+            let call = raw(delete(&format!("{path}{query}")), "if-match", value.as_bytes()).bearer(&token);
+            let problem = app.send(call).await.expect_problem(400, "bad_request");
+            assert_eq!(problem["header"], "if-match", "{character:?}");
+        }
+    }
+    app.send(get(&path).bearer(&token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn headers_that_only_describe_the_sender_may_have_any_encoding() {
+    let app = TestApp::new();
+    for name in ["user-agent", "referer", "cookie"] {
+        app.send(raw(get("/health"), name, b"K\xf6ln")).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn names_in_a_form_that_are_not_utf8_are_refused_and_nothing_is_stored() {
+    let part = |disposition: &[u8], content_type: &[u8]| {
+        let boundary = b"----form-of-a-test";
+        let body = [
+            b"--",
+            &boundary[..],
+            b"\r\nContent-Disposition: ",
+            disposition,
+            b"\r\nContent-Type: ",
+            content_type,
+            b"\r\n\r\na,b\n1,2\n\r\n--",
+            boundary,
+            b"--\r\n",
+        ];
+        Form::call(TestBody::empty()).bytes(body.concat())
+    };
+    let cases: [(&str, &[u8], &[u8]); 6] = [
+        ("a filename", b"form-data; name=\"file\"; filename=\"caf\xe9.csv\"", b"text/csv"),
+        ("a name", b"form-data; name=\"fil\xe9\"; filename=\"a.csv\"", b"text/csv"),
+        ("filename*", b"form-data; name=\"file\"; filename*=UTF-8''caf%E9.csv", b"text/csv"),
+        ("another parameter", b"form-data; name=\"file\"; filename=\"a.csv\"; x=\"\xe9\"", b"text/csv"),
+        ("two filenames", b"form-data; name=\"file\"; filename=\"a.csv\"; filename=\"b.csv\"", b"text/csv"),
+        ("a media type", b"form-data; name=\"file\"; filename=\"a.csv\"", b"text/csv; charset=\"\xe9\""),
+    ];
+    for (case, disposition, content_type) in cases {
+        assert_refused(case, part(disposition, content_type), 400, "bad_request").await;
+    }
+}
+
+#[tokio::test]
+async fn every_json_route_refuses_a_member_that_is_there_twice() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.database.execute("UPDATE users SET role = 'admin'");
+    let id = app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/files/{id}");
+    let begun = app.send(create_in_parts(10).bearer(&token)).await.expect(201).header("location").to_owned();
+    let before = app.database.row_counts();
+    let cases = [
+        (Method::PATCH, path.clone(), r#"{"filename": "b.csv", "filename": "c.csv"}"#),
+        (Method::PATCH, path.clone(), r#"{"tags": ["b"], "userTags": ["c"]}"#),
+        (Method::PATCH, path.clone(), r#"{"metadata": {"a": 1, "a": 2}}"#),
+        (Method::PATCH, path.clone(), r#"{"metadata": {"a": 1, "\u0061": 2}}"#),
+        (Method::POST, format!("{path}/cut"), r#"{"whereFilters": {"a": "1", "a": "2"}}"#),
+        (Method::POST, format!("{path}/cut"), r#"{"limit": 1, "limit": 2}"#),
+        (
+            Method::POST,
+            format!("{path}/process"),
+            r#"{"filter": {"and": [{"column": "a", "op": "eq", "value": "1", "value": "2"}]}}"#,
+        ),
+        (Method::POST, format!("{path}/save"), r#"{"metadata": {"a": 1, "a": 1}}"#),
+        (Method::POST, format!("{path}/save"), r#"{"filter": {"not": {"or": []}, "not": {"and": []}}}"#),
+        (
+            Method::POST,
+            "/api/files/multipart".to_owned(),
+            r#"{"filename": "b.csv", "size": 1, "metadata": {"k": 1, "k": 2}}"#,
+        ),
+        (
+            Method::POST,
+            format!("{begun}/complete"),
+            r#"{"parts": [{"partNumber": 1, "etag": "x", "etag": "y"}]}"#,
+        ),
+        (Method::POST, "/api/admin/fsck".to_owned(), r#"{"deep": false, "deep": true}"#),
+        (
+            Method::POST,
+            "/api/auth/register".to_owned(),
+            r#"{"username": "eve", "username": "bob", "password": "correct horse battery"}"#,
+        ),
+        (
+            Method::POST,
+            "/api/auth/login".to_owned(),
+            r#"{"username": "ada", "password": "x", "password": "y"}"#,
+        ),
+        (Method::POST, "/api/auth/refresh".to_owned(), r#"{"refresh_token": "x", "refresh_token": "y"}"#),
+        (Method::POST, "/api/auth/logout".to_owned(), r#"{"refresh_token": "x", "refresh_token": "y"}"#),
+    ];
+    for (method, path, body) in cases {
+        let call = Call::new(method, &path).header("content-type", "application/json").bytes(body);
+        app.send(call.bearer(&token)).await.expect_problem(400, "bad_request");
+    }
+    for (name, value) in [("x-file-metadata", r#"{"a":1,"a":2}"#)] {
+        let call = upload("b.csv", CSV).header(name, value).bearer(&token);
+        app.send(call).await.expect_problem(400, "bad_metadata");
+    }
+    let form = Form::default().field("metadata", r#"{"a":1,"a":2}"#).file("b.csv", CSV.as_bytes());
+    app.send(form.post().bearer(&token)).await.expect_problem(400, "bad_metadata");
+    assert_eq!(app.database.row_counts(), before);
+}
+
+#[tokio::test]
+async fn a_post_that_needs_no_members_accepts_an_empty_body_and_an_empty_object_and_nothing_else() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    app.database.execute("UPDATE users SET role = 'admin'");
+    let id = app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/files/{id}");
+    let finding = format!("/api/admin/findings/{}/resolve", uuid_of_nothing());
+    let restore = format!("{path}/restore");
+    let json = |path: &str, body: &'static str| {
+        post(path).header("content-type", "application/json").bytes(body).bearer(&token)
+    };
+    for (route, accepted) in [
+        (restore.as_str(), 200),
+        ("/api/admin/sweeps?kind=empty_trash", 200),
+        (finding.as_str(), 404),
+        ("/api/admin/fsck", 200),
+    ] {
+        for keyed in [false, true] {
+            let key = |call: Call, key: &str| if keyed { call.header("idempotency-key", key) } else { call };
+            for (number, call) in [
+                post(route).bearer(&token),
+                post(route).bytes("").bearer(&token),
+                json(route, ""),
+                json(route, "{}"),
+                json(route, " { } \n"),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                app.send(delete(&path).bearer(&token)).await.expect(200);
+                let response = app.send(key(call, &format!("{route}{number}"))).await;
+                assert_eq!(response.status, accepted, "{route}: {response}");
+            }
+            app.send(delete(&path).bearer(&token)).await.expect(200);
+            for body in [r#"{"zzz": 1}"#, "[]", "null", "x", "{} {}", "{"] {
+                let call = key(json(route, body), &format!("{route}{body}").replace(' ', "_"));
+                app.send(call).await.expect_problem(400, "bad_request");
+            }
+            // A refused request must not restore the file.
+            app.send(get(&path).bearer(&token)).await.expect_problem(404, "not_found");
+        }
+    }
+    app.send(post(&restore).bytes("{}").bearer(&token)).await.expect(200);
+    let long = post(&restore).bytes(" ".repeat(2000)).bearer(&token);
+    app.send(long).await.expect_problem(413, "too_large");
+    let coded = post(&restore).header("content-encoding", "gzip").bytes("x").bearer(&token);
+    app.send(coded).await.expect_problem(415, "unsupported_type");
+}
+
+fn uuid_of_nothing() -> &'static str {
+    "018f0000-0000-7000-8000-00000000dead"
+}
+
+#[tokio::test]
+async fn a_finished_upload_in_parts_is_completed_again_by_an_empty_body() {
+    let scene = Uploader::alone();
+    let bytes = csv(10);
+    let path = scene.begin_by(create_in_parts(10)).await;
+    let stored = scene.send(part(&path, 1, &bytes)).await.expect(200).json()["part"].clone();
+    scene.send(complete(&path, &[])).await.expect_problem(409, "conflict");
+    scene.send(post(&format!("{path}/complete"))).await.expect_problem(409, "conflict");
+    let first = scene.send(complete(&path, &[stored])).await.expect(201).json();
+    for call in [post(&format!("{path}/complete")), post_json(&format!("{path}/complete"), &json!({}))] {
+        assert_eq!(scene.send(call).await.expect(201).json()["file"]["id"], first["file"]["id"]);
+    }
+}
+
+#[tokio::test]
+async fn a_method_override_that_names_no_method_creates_nothing() {
+    let scene = Uploader::alone();
+    for value in ["PAT CH", "", "(", "é"] {
+        let call = raw(create_upload(10), "x-http-method-override", value.as_bytes());
+        let problem = scene.send(call).await.expect_problem(400, "bad_request");
+        assert!(detail_of(&problem).to_lowercase().contains("x-http-method-override"), "{problem}");
+    }
+    scene.assert_nothing_is_left("creations").await;
+}
+
+#[tokio::test]
+async fn a_cut_with_a_malformed_accept_encoding_is_refused() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let id = app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/files/{id}/cut");
+    let before = app.database.row_counts();
+    for value in ["gzip;q=x", "gzip br", "gzip;q=2"] {
+        for call in [get(&path), post_json(&path, &json!({}))] {
+            let response = app.send(call.header("accept-encoding", value).bearer(&token)).await;
+            let problem = response.expect_problem(400, "bad_request");
+            assert!(detail_of(&problem).contains("Accept-Encoding"), "{problem}");
+        }
+    }
+    assert_eq!(app.database.row_counts(), before);
 }

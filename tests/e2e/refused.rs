@@ -1,8 +1,10 @@
 //! Long bodies that are refused after their first bytes were read. The client always gets the problem that names the
 //! reason, and never a 500 or a broken connection.
 
-use super::http::{Call, Client, upload_call};
-use super::server::{Entry, Server};
+use std::io::Write;
+
+use super::http::{Call, Client, read_head, upload_call};
+use super::server::{self, Entry, Server};
 
 /// The length of each body, in bytes.
 const BODY_BYTES: usize = 20_000_000;
@@ -72,4 +74,35 @@ fn a_request_whose_long_body_is_refused_always_gets_the_problem() {
     assert_refused(&user, "an image as a part", || Call::put(&part, &png), unsupported.0, unsupported.1);
 
     assert_eq!(user.files(), Vec::<String>::new());
+}
+
+#[test]
+fn a_header_or_a_query_that_cannot_be_read_is_refused_and_the_guarded_file_stays() {
+    let server = server::shared();
+    let user = server.user();
+    let file = user.upload("a.csv", b"a,b\n1,2\n");
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    let status_of = |request: &str, header: &[u8]| {
+        let mut stream = user.raw(request);
+        stream.write_all(header).unwrap();
+        stream.write_all(b"\r\nconnection: close\r\n\r\n").unwrap();
+        read_head(&mut stream).lines().next().unwrap_or_default().to_owned()
+    };
+    for byte in [0x01, 0x08, 0x1f, 0x7f, 0xe9, 0xff] {
+        let header = [b"if-match: \"r1\"", &[byte][..]].concat();
+        let status = status_of(&format!("DELETE {path}?permanent=true"), &header);
+        assert!(status.contains(" 400 "), "{byte:#x}: {status}");
+    }
+    let status = status_of(&format!("GET {path}/cut?a__eq=caf%E9"), b"accept: */*");
+    assert!(status.contains(" 400 "), "{status}");
+    let options = "OPTIONS /api/files";
+    let preflight = b"origin: https://cutty.com\r\naccess-control-request-method: GET\r\nx-request-id: r-1";
+    let mut stream = user.raw(options);
+    stream.write_all(preflight).unwrap();
+    stream.write_all(b"\r\nconnection: close\r\n\r\n").unwrap();
+    let head = read_head(&mut stream).to_lowercase();
+    for line in ["x-request-id: r-1", "x-content-type-options: nosniff", "cache-control: no-store"] {
+        assert!(head.contains(line), "{head}");
+    }
+    assert_eq!(user.download(file["id"].as_str().unwrap()), b"a,b\n1,2\n");
 }

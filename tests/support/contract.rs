@@ -115,7 +115,7 @@ fn matches(template: &str, path: &str) -> bool {
 
 /// Headers that need not be exposed. A web page may read some of them from any response (Fetch standard,
 /// "CORS-safelisted response-header name"). The others are headers that only browsers and caches need.
-const NEED_NO_EXPOSING: [&str; 14] = [
+const NEED_NO_EXPOSING: [&str; 18] = [
     "cache-control",
     "content-language",
     "content-length",
@@ -130,6 +130,10 @@ const NEED_NO_EXPOSING: [&str; 14] = [
     "x-content-type-options",
     "x-frame-options",
     "date",
+    "content-security-policy",
+    "cross-origin-resource-policy",
+    "referrer-policy",
+    "strict-transport-security",
 ];
 
 /// Panics if a response has a header that web pages of other origins cannot read.

@@ -152,11 +152,11 @@ fn malformed_parts_are_refused() {
     let form = |headers: &str| format!("--B\r\n{headers}\r\n\r\nx\r\n--B--");
     let disposition = "Content-Disposition: form-data; name=f";
     for (headers, expected) in [
-        ("Content-Type: text/csv".to_owned(), FormError::Disposition(InvalidFormDataDisposition)),
-        ("".to_owned(), FormError::Disposition(InvalidFormDataDisposition)),
+        ("Content-Type: text/csv".to_owned(), FormError::Disposition(InvalidFormDataDisposition::Malformed)),
+        ("".to_owned(), FormError::Disposition(InvalidFormDataDisposition::Malformed)),
         (
             "Content-Disposition: attachment; name=f".to_owned(),
-            FormError::Disposition(InvalidFormDataDisposition),
+            FormError::Disposition(InvalidFormDataDisposition::Malformed),
         ),
         (format!("{disposition}\r\nnot a header"), FormError::MalformedHeader),
         (

@@ -24,7 +24,9 @@ use crate::error::{Code, Problem, Result, sentence};
 use crate::http::accept_encoding::accepts_gzip;
 use crate::http::disposition::Disposition;
 use crate::http::filename::Filename;
+use crate::http::safe_headers::RESOURCE_POLICY;
 use crate::routes::extract::body::JsonBody;
+use crate::routes::extract::file_headers::header_text;
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::table::{Routes, route};
@@ -66,7 +68,7 @@ async fn get_cut(
     Params(pairs): Pairs,
 ) -> Result<Response> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
-    send_cut(&app, storage, id, request, &ClientOptions::from_head(&method, &headers)).await
+    send_cut(&app, storage, id, request, &ClientOptions::from_head(&method, &headers)?).await
 }
 
 /// Cuts a file and streams the result. A JSON body describes the cut.
@@ -87,7 +89,7 @@ async fn post_cut(
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     refuse_description(&request)?;
-    send_cut(&app, storage, id, request, &ClientOptions::from_head(&Method::POST, &headers)).await
+    send_cut(&app, storage, id, request, &ClientOptions::from_head(&Method::POST, &headers)?).await
 }
 
 /// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
@@ -182,9 +184,11 @@ struct ClientOptions {
 }
 
 impl ClientOptions {
-    fn from_head(method: &Method, headers: &HeaderMap) -> Self {
-        let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
-        Self { head_only: *method == Method::HEAD, gzip: accepts_gzip(accepted) }
+    fn from_head(method: &Method, headers: &HeaderMap) -> Result<Self> {
+        let accepted = header_text(headers, ACCEPT_ENCODING)?;
+        let gzip =
+            accepts_gzip(accepted).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
+        Ok(Self { head_only: *method == Method::HEAD, gzip })
     }
 }
 
@@ -236,5 +240,6 @@ fn cut_headers(file: &FileRow, request: &CutRequest, coding: Coding) -> Result<H
     headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(name.as_str()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Authorization, Accept-Encoding"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     Ok(headers)
 }

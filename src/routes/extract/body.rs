@@ -1,22 +1,21 @@
 //! Extractors of request bodies: streams, and JSON of bounded size.
 
 use std::any::Any;
-use std::fmt;
-use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::body::incoming::Incoming;
 use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES};
 use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
+pub use crate::http::json::Object;
+use crate::http::json::UniqueMembers;
 use crate::http::text;
 
 /// Maximum length of a JSON body in bytes. A filter with 64 conditions has a few KiB.
@@ -48,16 +47,67 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX_BYTES: usize> FromRequest<S>
 
     async fn from_request(request: Request, _: &S) -> Result<Self> {
         if !is_json(request.headers()) {
-            let detail = "Send the body as JSON, with Content-Type: application/json.";
-            return Err(Problem::new(Code::UnsupportedType, detail));
+            return Err(not_json());
         }
-        refuse_content_coding(request.headers())?;
-        let body = request.extensions().get::<Incoming>().and_then(Incoming::take);
-        let text = match body {
-            Some(body) => read_bounded(body, request.headers(), MAX_BYTES).await?,
-            None => Vec::new(),
-        };
-        parse_json(&text).map(Self)
+        parse_json(&read_text(request, MAX_BYTES).await?).map(Self)
+    }
+}
+
+fn not_json() -> Problem {
+    Problem::new(Code::UnsupportedType, "Send the body as JSON, with Content-Type: application/json.")
+}
+
+/// Reads the whole body; empty if the request has no body.
+async fn read_text(request: Request, limit_bytes: usize) -> Result<Vec<u8>> {
+    refuse_content_coding(request.headers())?;
+    match request.extensions().get::<Incoming>().and_then(Incoming::take) {
+        Some(body) => read_bounded(body, request.headers(), limit_bytes).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// A JSON body that may also be empty. An empty body has the same meaning as `{}`. For a `POST` whose members are all
+/// optional.
+pub struct OptionalJsonBody<T, const MAX_BYTES: usize = MAX_JSON_BYTES>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync, const MAX_BYTES: usize> FromRequest<S>
+    for OptionalJsonBody<T, MAX_BYTES>
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        let is_json = is_json(request.headers());
+        let text = read_text(request, MAX_BYTES).await?;
+        match text.trim_ascii() {
+            [] => parse_json(b"{}").map(Self),
+            _ if !is_json => Err(not_json()),
+            _ => parse_json(&text).map(Self),
+        }
+    }
+}
+
+/// Maximum length of a body without members, in bytes.
+const MAX_EMPTY_BYTES: usize = 1 << 10;
+
+/// The body of a `POST` that takes no members: it must be empty or `{}`, with any `Content-Type`.
+pub struct NoMembers;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl<S: Send + Sync> FromRequest<S> for NoMembers {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        let text = read_text(request, MAX_EMPTY_BYTES).await?;
+        if !text.trim_ascii().is_empty() {
+            parse_json::<Nothing>(&text).map_err(|_| {
+                let detail = "This route takes no members. Send no body, or an empty object: {}.";
+                Problem::new(Code::BadRequest, detail)
+            })?;
+        }
+        Ok(Self)
     }
 }
 
@@ -101,7 +151,8 @@ impl ByteSource for BytesBody {
 /// `bad_request` if the header is not a number.
 pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     let Some(value) = headers.get(CONTENT_LENGTH) else { return Ok(None) };
-    let length = value.to_str().ok().and_then(|text| text.parse().ok());
+    let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let length = digits.and_then(|text| text.parse().ok());
     length.map(Some).ok_or_else(|| {
         Problem::new(Code::BadRequest, "The Content-Length header is not a number. Send the number of bytes.")
     })
@@ -153,38 +204,18 @@ fn refuse_content_coding(headers: &HeaderMap) -> Result<()> {
     Ok(())
 }
 
-/// Parses exactly one JSON object. An error names the path of the wrong field.
+/// Parses exactly one JSON object. An error names the path of the wrong field. A member that an object has twice is an
+/// error too, also inside values whose members have any names.
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Problem::new(Code::BadRequest, "The body is not UTF-8. Encode the JSON as UTF-8."))?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| bad_json(&error.path().to_string(), error.inner()))?;
     deserializer.end().map_err(|error| bad_json(".", &error))?;
+    let UniqueMembers = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+        .map_err(|error| bad_json(&error.path().to_string(), error.inner()))?;
     Ok(value)
-}
-
-/// A value that is deserialized only from a JSON object. A derived `Deserialize` would also accept an array of the
-/// field values, in the order of declaration. Used for bodies and for objects inside bodies.
-#[derive(Debug)]
-pub struct Object<T>(pub T);
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct MapOnly<T>(PhantomData<T>);
-
-        impl<'de, T: DeserializeOwned> Visitor<'de> for MapOnly<T> {
-            type Value = T;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> std::result::Result<T, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(members))
-            }
-        }
-
-        deserializer.deserialize_map(MapOnly(PhantomData)).map(Self)
-    }
 }
 
 /// Makes the problem for a body that cannot be parsed. `path` is `.` for the whole body.
@@ -264,6 +295,28 @@ mod tests {
             assert_eq!(document.get("field").and_then(|field| field.as_str()), field, "{text}");
         }
         assert!(parse_json::<TestBody>(b"{}").unwrap_err().detail().contains("`name`"));
+    }
+
+    #[test]
+    fn the_error_for_a_repeated_member_names_the_object_that_has_it() {
+        let cases = [
+            (r#"{"name": "a", "filters": {"age": [1], "age": [2]}}"#, Some("filters")),
+            (r#"{"name": "a", "other": {"x": [{}, {"y": 1, "y": 1}]}}"#, Some("other.x[1]")),
+            (r#"{"name": "a", "other": 1, "other": 1}"#, None),
+        ];
+        for (text, field) in cases {
+            let problem = parse_json::<TestBody>(text.as_bytes()).unwrap_err();
+            let document = problem.document("/", "r");
+            assert_eq!(problem.code(), Code::BadRequest, "{text}");
+            assert_eq!(document.get("field").and_then(|field| field.as_str()), field, "{problem}");
+            assert!(problem.detail().contains("more than once"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_utf8_is_refused_also_in_a_member_that_is_not_read() {
+        let problem = parse_json::<TestBody>(b"{\"name\": \"a\", \"other\": \"\xe9\"}").unwrap_err();
+        assert!(problem.detail().contains("UTF-8"), "{problem}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::error::{Code, Problem};
+use crate::http::safe_headers;
 
 /// Maximum length of a stored `User-Agent`, in characters. Longer values are truncated.
 const USER_AGENT_CHARACTERS: usize = 256;
@@ -35,8 +36,7 @@ impl IntoResponse for Problem {
 #[derive(Debug, Clone)]
 pub struct OriginalPath(pub String);
 
-/// Gives each request an id, renders problems as documents, logs their causes, and sets the headers that all responses
-/// have.
+/// Gives each request an id, renders problems as documents, and logs their causes.
 pub async fn render_problems(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let caller = caller_of(&app, request.headers());
     let path =
@@ -48,7 +48,7 @@ pub async fn render_problems(State(app): State<SharedApp>, mut request: Request,
         Some(problem) => render(&app, &problem, &path, &request_id, response.headers()),
         None => response,
     };
-    set_common_headers(response.headers_mut(), &request_id);
+    set_request_id(response.headers_mut(), &request_id);
     response
 }
 
@@ -69,17 +69,30 @@ pub fn canonical_uri(uri: &Uri) -> Option<Uri> {
     format!("{canonical}{query}").parse().ok()
 }
 
+/// Returns the id of a request: the id that the client sent, else a new id.
+fn request_id_of(app: &App, headers: &HeaderMap) -> String {
+    let sent = safe_headers::request_id(headers).map(str::to_owned);
+    sent.unwrap_or_else(|| app.fresh_id::<EventId>().to_string())
+}
+
+/// Returns the response to a request whose URL or method cannot be read, so that it has no route.
+pub fn respond_unrouted(app: &App, headers: &HeaderMap, problem: &Problem) -> Response {
+    let request_id = request_id_of(app, headers);
+    let mut response = render(app, problem, "/", &request_id, &HeaderMap::new());
+    set_request_id(response.headers_mut(), &request_id);
+    response
+}
+
+/// Sets the id of a request in a response that no route made.
+pub fn identify_response(app: &App, headers: &HeaderMap, response: &mut HeaderMap) {
+    set_request_id(response, &request_id_of(app, headers));
+}
+
 fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let agent = headers.get("user-agent").map(|agent| String::from_utf8_lossy(agent.as_bytes()));
-    let plausible = |id: &String| {
-        (1..=128).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
-    };
     Caller {
-        request_id: text("x-request-id")
-            .filter(plausible)
-            .unwrap_or_else(|| app.fresh_id::<EventId>().to_string()),
+        request_id: request_id_of(app, headers),
         ip_address: text("cf-connecting-ip")
             .map(|address| address.chars().take(ADDRESS_CHARACTERS).collect()),
         user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_CHARACTERS).collect()),
@@ -134,10 +147,8 @@ fn log_cause(app: &App, problem: &Problem, path: &str, request_id: &str) {
     );
 }
 
-fn set_common_headers(headers: &mut HeaderMap, request_id: &str) {
+fn set_request_id(headers: &mut HeaderMap, request_id: &str) {
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-request-id", id);
+        headers.insert(safe_headers::REQUEST_ID, id);
     }
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    headers.insert("x-frame-options", HeaderValue::from_static("DENY"));
 }

@@ -70,8 +70,12 @@ async fn a_request_needs_exactly_one_bearer_token() {
     assert_eq!(good.text(), session["user"]["id"]);
     let twice = route().header("authorization", &bearer).header("authorization", &bearer);
     let joined = route().header("authorization", format!("{bearer}, {bearer}"));
-    for call in [route(), twice, joined, route().header("authorization", access_token(&session))] {
+    for call in [route(), route().header("authorization", access_token(&session))] {
         send(&app, call).await.expect_problem(401, "unauthenticated");
+    }
+    for call in [twice, joined, route().header("authorization", format!("{bearer}\""))] {
+        let problem = send(&app, call).await.expect_problem(400, "bad_request");
+        assert_eq!(problem["header"], "authorization");
     }
 }
 

@@ -4,6 +4,7 @@
 mod broken;
 mod cost;
 mod description;
+mod headers;
 mod principals;
 mod record;
 mod scene;

@@ -1,0 +1,212 @@
+//! Headers that every response has, and the headers that pages of other origins may send.
+
+use std::collections::BTreeSet;
+
+use cutty::http::cors::ALLOWED_HEADERS;
+use cutty::http::safe_headers::add_defaults;
+use http::{HeaderMap, Method, Uri};
+
+use super::scene::Scene;
+use super::{CASES, Case};
+use crate::support::TestApp;
+use crate::support::client::{Call, TestResponse, get};
+use crate::support::contract::operations;
+
+const DEFAULTS: [(&str, &str); 6] = [
+    ("cache-control", "no-store"),
+    ("content-security-policy", "default-src 'none'; sandbox"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+/// The operations whose successful responses may be kept by the client's own cache, because the client then asks
+/// whether they are still current.
+const REVALIDATED: [&str; 6] = [
+    "GET /api/files/{id}",
+    "HEAD /api/files/{id}",
+    "GET /api/files/{id}/cut",
+    "GET /api/files/{id}/process",
+    "POST /api/files/{id}/cut",
+    "POST /api/files/{id}/process",
+];
+
+#[track_caller]
+fn assert_safe(what: &str, response: &TestResponse, is_revalidated: bool) {
+    for (name, value) in DEFAULTS {
+        let expected = if name == "cache-control" && is_revalidated { "private, no-cache" } else { value };
+        assert_eq!(response.header(name), expected, "{what}: {name}\n{response}");
+        assert_eq!(response.headers.get_all(name).iter().count(), 1, "{what}: {name}");
+    }
+    assert!(!response.header("x-request-id").is_empty(), "{what}: {response}");
+    assert!(!response.has("strict-transport-security"), "{what}: {response}");
+}
+
+/// Returns the request of a case with another URL.
+fn at(call: Call, change: impl FnOnce(&Uri) -> String) -> Call {
+    let mut call = call;
+    *call.request.uri_mut() = change(call.request.uri()).parse().unwrap();
+    call
+}
+
+fn with_query(uri: &Uri, pair: &str) -> String {
+    let separator = if uri.query().is_some() { '&' } else { '?' };
+    format!("{uri}{separator}{pair}")
+}
+
+#[tokio::test]
+async fn every_response_of_every_operation_has_the_safe_headers() {
+    for case in CASES {
+        let scene = Scene::new(case).await;
+        let errors = [
+            ("without a token", scene.call(case).without("authorization")),
+            ("an unknown parameter", at(scene.call(case), |uri| with_query(uri, "zzz=1"))),
+            ("a query that is not UTF-8", at(scene.call(case), |uri| with_query(uri, "a=%E9"))),
+            ("an unreadable header", scene.call(case).header("x-file-tags", "\u{fffd}")),
+            ("another method", {
+                let mut call = Call::new(Method::GET, "/");
+                *call.request.uri_mut() = scene.call(case).request.uri().clone();
+                *call.request.method_mut() = Method::TRACE;
+                call
+            }),
+        ];
+        for (error, call) in errors {
+            let response = scene.app.send(call).await;
+            let is_file = is_revalidated(case) && response.status.is_success();
+            assert_safe(&format!("{}, {error}", case.0), &response, is_file);
+        }
+        let response = scene.app.send(scene.call(case)).await;
+        let is_file = is_revalidated(case) && response.status.as_u16() < 400;
+        assert_safe(case.0, &response, is_file);
+    }
+}
+
+fn is_revalidated(case: &Case) -> bool {
+    REVALIDATED.contains(&case.operation())
+}
+
+#[tokio::test]
+async fn an_unknown_path_and_a_preflight_have_the_safe_headers() {
+    let app = TestApp::new();
+    assert_safe("no route", &app.send(get("/nowhere")).await.expect(404), false);
+    for origin in ["https://cutty.com", "https://evil.example"] {
+        let preflight = Call::new(Method::OPTIONS, "/api/files")
+            .header("origin", origin)
+            .header("access-control-request-method", "PATCH");
+        let response = app.send(preflight).await.expect(204);
+        assert_safe("a preflight", &response, false);
+        let named = Call::new(Method::OPTIONS, "/api/files")
+            .header("origin", origin)
+            .header("access-control-request-method", "PATCH")
+            .header("x-request-id", "r-1");
+        assert_eq!(app.send(named).await.header("x-request-id"), "r-1");
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_url_cannot_be_read_gets_a_problem_with_the_safe_headers() {
+    let app = TestApp::new();
+    let headers = HeaderMap::from_iter([("x-request-id".parse().unwrap(), "r-2".parse().unwrap())]);
+    let (parts, body) = cutty::routes::refuse_unrouted(&app.app, &headers, "The URL is wrong.").await;
+    let cutty::body::outgoing::ResponseBody::Bytes(bytes) = body else { panic!("the problem has a body") };
+    let response =
+        TestResponse { status: parts.status, headers: parts.headers, body: bytes.to_vec(), broken: false };
+    assert_safe("no URL", &response, false);
+    assert_eq!(response.header("x-request-id"), "r-2");
+    let problem = response.expect_problem(400, "bad_request");
+    assert_eq!((&problem["requestId"], &problem["detail"]), (&"r-2".into(), &"The URL is wrong.".into()));
+}
+
+#[tokio::test]
+async fn only_pages_of_allowed_origins_may_embed_the_bytes_of_a_file() {
+    let embeddable = |case: &&Case| is_revalidated(case);
+    for case in CASES.iter().filter(embeddable) {
+        let scene = Scene::new(case).await;
+        for (origin, policy) in
+            [("https://cutty.com", "cross-origin"), ("https://evil.example", "same-origin")]
+        {
+            let response = scene.app.send(scene.call(case).header("origin", origin)).await;
+            assert_eq!(response.header("cross-origin-resource-policy"), policy, "{}: {response}", case.0);
+        }
+        let refused = scene.call(case).without("authorization").header("origin", "https://cutty.com");
+        let refused = scene.app.send(refused).await.expect(401);
+        assert_eq!(refused.header("cross-origin-resource-policy"), "same-origin", "{}", case.0);
+    }
+}
+
+#[tokio::test]
+async fn strict_transport_security_is_sent_only_over_https_and_only_if_it_is_set() {
+    for (seconds, scheme, expected) in
+        [("31536000", "https", "max-age=31536000"), ("31536000", "http", ""), ("0", "https", "")]
+    {
+        let app = TestApp::with(&[("HSTS_MAX_AGE", seconds)]);
+        let preflight = Call::new(Method::OPTIONS, "/api/files")
+            .header("origin", "https://cutty.com")
+            .header("access-control-request-method", "PATCH");
+        for call in [get("/health"), get("/api/files"), get("/nowhere"), get("/health/"), preflight] {
+            let call = at(call, |uri| format!("{scheme}://api.example{uri}"));
+            let response = app.send(call).await;
+            assert_eq!(response.header("strict-transport-security"), expected, "{seconds} {scheme}");
+        }
+    }
+}
+
+#[test]
+fn the_default_headers_are_the_headers_of_this_test() {
+    let mut headers = HeaderMap::new();
+    add_defaults(&mut headers, 0);
+    let names: BTreeSet<_> = headers.keys().map(|name| name.as_str()).collect();
+    assert_eq!(names, DEFAULTS.iter().map(|(name, _)| *name).collect());
+}
+
+/// Headers that a page may send to any route: no description of an operation names them.
+const FOR_ALL_ROUTES: [&str; 13] = [
+    "authorization",
+    "content-length",
+    "content-type",
+    "x-request-id",
+    "want-content-digest",
+    "want-repr-digest",
+    "x-file-id",
+    "x-upload-type",
+    // Libraries for tracing and for requests add these.
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "sentry-trace",
+    "x-requested-with",
+];
+
+/// Headers that routes read, but that no description of an operation names yet.
+const NOT_DESCRIBED: [&str; 8] = [
+    "cache-control",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "range",
+    "upload-concat",
+    "x-http-method-override",
+];
+
+#[test]
+fn pages_may_send_exactly_the_headers_that_the_routes_describe_and_a_few_general_ones() {
+    let mut described = BTreeSet::new();
+    for operation in operations() {
+        let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();
+        let of_head = parameters.iter().filter(|parameter| parameter["in"] == "header");
+        described.extend(of_head.map(|parameter| parameter["name"].as_str().unwrap().to_lowercase()));
+    }
+    let allowed: BTreeSet<_> = ALLOWED_HEADERS.iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(allowed.len(), ALLOWED_HEADERS.len());
+    let missing: Vec<_> = described.difference(&allowed).collect();
+    assert!(missing.is_empty(), "add to ALLOWED_HEADERS: {missing:?}");
+    let known = |name: &&String| {
+        described.contains(*name)
+            || FOR_ALL_ROUTES.contains(&name.as_str())
+            || NOT_DESCRIBED.contains(&name.as_str())
+    };
+    let unknown: Vec<_> = allowed.iter().filter(|name| !known(name)).collect();
+    assert!(unknown.is_empty(), "no route reads these headers: {unknown:?}");
+}
