@@ -71,7 +71,8 @@ pub struct InvalidFormDataDisposition;
 impl FormDataDisposition {
     /// Parses the header of a form part. Names are UTF-8; invalid bytes become U+FFFD. Browsers escape quotes and line
     /// breaks in a name as `%22`, `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both
-    /// kinds of escapes are decoded. RFC 7578 does not allow `filename*` in forms, but this function reads it and
+    /// kinds of escapes are decoded. A filename in ASCII whose percent-encoding decodes to UTF-8 text outside ASCII is
+    /// decoded too (RFC 7578 §2). RFC 7578 does not allow `filename*` in forms, but this function reads it and
     /// prefers it to `filename`.
     ///
     /// # Errors
@@ -86,11 +87,25 @@ impl FormDataDisposition {
             .ok_or(InvalidFormDataDisposition)?;
         let find = |name| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let name = find("name").map(decode_form_escapes).ok_or(InvalidFormDataDisposition)?;
-        let filename = find("filename*")
-            .and_then(decode_ext_value)
-            .or_else(|| find("filename").map(decode_form_escapes));
+        let filename = find("filename*").and_then(decode_ext_value).or_else(|| {
+            find("filename").map(|name| decode_percent(name).unwrap_or_else(|| decode_form_escapes(name)))
+        });
         Ok(Self { name, filename })
     }
+}
+
+/// Decodes a percent-encoded filename. Returns `None` if the text is not ASCII, has a percent sign that is no escape, or
+/// decodes to ASCII or to bytes that are not UTF-8: such percent signs can be a part of the name.
+fn decode_percent(text: &str) -> Option<String> {
+    let is_escape = |at: usize| {
+        let digits = text.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.is_ascii() || !text.match_indices('%').all(|(at, _)| is_escape(at)) {
+        return None;
+    }
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    (!decoded.is_ascii()).then(|| decoded.into_owned())
 }
 
 /// Decodes the three escapes that browsers use in names of form parts (WHATWG HTML, multipart/form-data encoding
@@ -157,6 +172,10 @@ mod tests {
             (r#"form-data; name="file"; filename="a\"b.csv""#, "file", Some("a\"b.csv")),
             (r#"form-data; name="file"; filename="C:\dir\f.csv""#, "file", Some(r"C:\dir\f.csv")),
             (r#"form-data; name="file"; filename="100%.csv""#, "file", Some("100%.csv")),
+            (r#"form-data; name="file"; filename="caf%C3%A9%20%22x%22.csv""#, "file", Some("café \"x\".csv")),
+            (r#"form-data; name="file"; filename="100%25%20a.csv""#, "file", Some("100%25%20a.csv")),
+            (r#"form-data; name="file"; filename="caf%E9.csv""#, "file", Some("caf%E9.csv")),
+            (r#"form-data; name="file"; filename="caf%C3%A9 100%.csv""#, "file", Some("caf%C3%A9 100%.csv")),
             (r#"form-data; name="file"; filename="""#, "file", Some("")),
             (r#"form-data; name=f; filename="x"; filename*=UTF-8''%e2%82%ac.csv"#, "f", Some("€.csv")),
             (r#"form-data; name=f; filename*=iso-8859-1'en'%A3.csv"#, "f", Some("£.csv")),

@@ -114,7 +114,13 @@ async fn a_refused_upload_leaves_no_row_and_no_object_and_uses_no_quota() {
     let long_tag = "t".repeat(65);
     let many_tags: Vec<_> = (0..33).map(|index| index.to_string()).collect();
     let cases: Vec<(&str, Call, u16, &str)> = vec![
-        ("no length", named("a.csv").without("content-length"), 411, "length_required"),
+        (
+            "over the limit without a length",
+            upload("a.csv", vec![b'x'; 1025]).without("content-length"),
+            413,
+            "too_large",
+        ),
+        ("no bytes and no length", upload("a.csv", "").without("content-length"), 422, "empty_file"),
         (
             "a length that is not a number",
             with("content-length", "x").without("content-length").header("content-length", "x"),
