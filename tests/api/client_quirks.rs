@@ -43,7 +43,12 @@ async fn a_refused_body_without_a_length_leaves_nothing() {
     let cases = [
         ("over the quota", unmeasured(upload("a.csv", vec![b'x'; 201])), 507, "quota_exceeded"),
         ("over the limit", unmeasured(upload("a.csv", vec![b'x'; 1025])), 413, "too_large"),
-        ("a wrong digest", unmeasured(upload("a.csv", CSV)).header("repr-digest", wrong), 422, "digest_mismatch"),
+        (
+            "a wrong digest",
+            unmeasured(upload("a.csv", CSV)).header("repr-digest", wrong),
+            422,
+            "digest_mismatch",
+        ),
         ("an image", unmeasured(upload("a.csv", "\u{89}PNG\0")), 415, "unsupported_type"),
         ("no body", unmeasured(upload("a.csv", "")), 422, "empty_file"),
     ];

@@ -196,7 +196,9 @@ async fn a_request_that_fails_without_a_condition_fails_in_the_same_way_with_a_f
         let plain = scene.send(call()).await;
         let name = format!("{} {}", call().request.method(), call().request.uri());
         assert_eq!(plain.status.as_u16(), *status, "{name}: {plain}");
-        for (field, value) in [("if-match", "\"zz\""), ("if-none-match", "*"), ("if-unmodified-since", BEFORE)] {
+        for (field, value) in
+            [("if-match", "\"zz\""), ("if-none-match", "*"), ("if-unmodified-since", BEFORE)]
+        {
             let conditional = scene.send(call().header(field, value)).await;
             assert_eq!(conditional.status, plain.status, "{name} {field}: {conditional}");
         }
@@ -243,7 +245,8 @@ async fn the_validators_of_a_response_are_accepted_at_the_same_url() {
 #[tokio::test]
 async fn a_304_has_the_name_of_the_file_after_a_rename() {
     let scene = Scene::new(Kind::Change).await;
-    let not_modified = scene.send(get(&scene.path).header("if-none-match", &scene.bytes_tag)).await.expect(304);
+    let not_modified =
+        scene.send(get(&scene.path).header("if-none-match", &scene.bytes_tag)).await.expect(304);
     assert_eq!(not_modified.header("content-disposition"), "attachment; filename=\"b.csv\"");
 }
 
@@ -255,7 +258,8 @@ async fn a_concurrent_change_between_the_check_and_the_change_fails_the_request(
         |_| ("if-unmodified-since", AFTER.to_owned()),
     ];
     for condition in conditions {
-        for (route, _, call, _) in ROUTES.iter().filter(|route| ["PATCH", "DELETE", "DELETE permanently"].contains(&route.0))
+        for (route, _, call, _) in
+            ROUTES.iter().filter(|route| ["PATCH", "DELETE", "DELETE permanently"].contains(&route.0))
         {
             let scene = Scene::new(Kind::Change).await;
             let (name, value) = condition(&scene);

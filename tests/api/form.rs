@@ -98,8 +98,16 @@ async fn the_headers_of_a_form_are_used_or_refused() {
         (file().post().header("x-file-expires", "yesterday"), 400, "bad_metadata"),
         (file().post().header("x-file-tags", "\""), 400, "bad_metadata"),
         (file().field("tags", "x").post().header("x-file-tags", "y"), 400, "bad_request"),
-        (Form::default().field("metadata", "{}").file("a.csv", CSV).post().header("x-file-metadata", "{}"), 400, "bad_request"),
-        (file().field("expiresAt", "").post().header("x-file-expires", "2031-01-01T00:00:00Z"), 400, "bad_request"),
+        (
+            Form::default().field("metadata", "{}").file("a.csv", CSV).post().header("x-file-metadata", "{}"),
+            400,
+            "bad_request",
+        ),
+        (
+            file().field("expiresAt", "").post().header("x-file-expires", "2031-01-01T00:00:00Z"),
+            400,
+            "bad_request",
+        ),
         (file().post().header("content-md5", "AAAAAAAAAAAAAAAAAAAAAA=="), 400, "bad_request"),
         (file().post().header("upload-checksum", "sha1 AAAA"), 400, "bad_request"),
         (file().post().header("digest", "md5=AAAA"), 400, "bad_request"),

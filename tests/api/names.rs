@@ -17,8 +17,28 @@ async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation
         tus::create(10).without("upload-metadata").header("upload-metadata", tus::metadata_named(name))
     };
     for name in [
-        "x.exe", "X.XLSX", "x.csv.gz", "x.json", "x.hta", "x.bat", "x.ps1", "x.lnk", "x.url", "x.vbs", "x.scr", "x.msi",
-        "x.mjs", "x.mhtml", "x.xht", "x.shtml", "x.xls", "x.7z", ".htaccess", "x.hta.", "x.csv.HTA", "x.settingcontent-ms",
+        "x.exe",
+        "X.XLSX",
+        "x.csv.gz",
+        "x.json",
+        "x.hta",
+        "x.bat",
+        "x.ps1",
+        "x.lnk",
+        "x.url",
+        "x.vbs",
+        "x.scr",
+        "x.msi",
+        "x.mjs",
+        "x.mhtml",
+        "x.xht",
+        "x.shtml",
+        "x.xls",
+        "x.7z",
+        ".htaccess",
+        "x.hta.",
+        "x.csv.HTA",
+        "x.settingcontent-ms",
         "x.hta::$DATA",
     ] {
         let calls = [
@@ -52,7 +72,20 @@ async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation
 async fn a_name_with_an_accepted_extension_or_none_is_accepted() {
     let app = TestApp::new();
     let token = app.user("ada");
-    for name in ["a.csv", "a.TSV", "a.tab", "a.txt", "a.psv", "a.dat", "a", ".csv", "data v1.2", "Dr. Who", "a.", "2024-01.31"] {
+    for name in [
+        "a.csv",
+        "a.TSV",
+        "a.tab",
+        "a.txt",
+        "a.psv",
+        "a.dat",
+        "a",
+        ".csv",
+        "data v1.2",
+        "Dr. Who",
+        "a.",
+        "2024-01.31",
+    ] {
         let file = app.upload(&token, &name.replace(' ', "%20"), CSV).await;
         assert_eq!(file["filename"], name);
     }

@@ -84,7 +84,10 @@ fn another_name_of_csv_is_accepted_only_if_csv_is_accepted() {
 fn json_declared_as_json_is_refused() {
     for sample in ["{\"a\": 1}", " \n[1, 2]", "\u{feff}[]"] {
         let refused = verdict(Some("application/json; charset=utf-8"), None, sample.as_bytes());
-        assert!(matches!(refused, SniffVerdict::Refuse(Refusal::ForeignContent { format: "JSON", .. })), "{sample}");
+        assert!(
+            matches!(refused, SniffVerdict::Refuse(Refusal::ForeignContent { format: "JSON", .. })),
+            "{sample}"
+        );
         assert_eq!(verdict(Some("text/csv"), None, sample.as_bytes()), CSV, "{sample}");
     }
 }
@@ -94,15 +97,42 @@ fn only_extensions_of_delimited_text_are_accepted() {
     let check = |name: &str| check_name(&Filename::parse(name).unwrap());
     assert_eq!(check("a.XLSX"), Err(Refusal::ForeignExtension { extension: "xlsx".into() }));
     for name in [
-        "a.csv.gz", "x.exe", "a.xls", "x.hta", "x.7z", ".exe", ".htaccess", ".user.ini", "a.bat.", "a.bat . .", "a.library-ms",
-        "a.csv:b.hta", "a.hta::$DATA", "a.h", "a.123456789abcdefghij", "a.csv~",
+        "a.csv.gz",
+        "x.exe",
+        "a.xls",
+        "x.hta",
+        "x.7z",
+        ".exe",
+        ".htaccess",
+        ".user.ini",
+        "a.bat.",
+        "a.bat . .",
+        "a.library-ms",
+        "a.csv:b.hta",
+        "a.hta::$DATA",
+        "a.h",
+        "a.123456789abcdefghij",
+        "a.csv~",
     ] {
         assert!(matches!(check(name), Err(Refusal::ForeignExtension { .. })), "{name}");
         assert_eq!(check_result_name(&Filename::parse(name).unwrap()).is_ok(), name == "a.csv.gz", "{name}");
     }
     for name in [
-        "a.csv", "a.tsv", "a.Tab", "a.txt", "a.psv", "a.dat", "xlsx", ".csv", "a.exe.csv", "a.csv.", "v1.2", "Dr. Who", "a.экз",
-        "…", "2024.01-31",
+        "a.csv",
+        "a.tsv",
+        "a.Tab",
+        "a.txt",
+        "a.psv",
+        "a.dat",
+        "xlsx",
+        ".csv",
+        "a.exe.csv",
+        "a.csv.",
+        "v1.2",
+        "Dr. Who",
+        "a.экз",
+        "…",
+        "2024.01-31",
     ] {
         assert_eq!(check(name), Ok(()), "{name}");
     }

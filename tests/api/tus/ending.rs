@@ -111,7 +111,10 @@ async fn a_complete_upload_whose_file_is_gone_is_gone_too() {
         ] {
             let method = call.request.method().clone();
             let response = scene.send(call).await.expect(410);
-            assert!(!response.has("upload-offset") && !response.has("x-file-id"), "{case} {method}: {response}");
+            assert!(
+                !response.has("upload-offset") && !response.has("x-file-id"),
+                "{case} {method}: {response}"
+            );
         }
         if case == "trashed" {
             scene.send(post(&format!("{file}/restore"))).await.expect(200);
