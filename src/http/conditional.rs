@@ -7,13 +7,32 @@ use chrono::{DateTime, Utc};
 use super::date;
 use super::etag::{EntityTag, EntityTags};
 
-/// Validators of the current representation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Validators of the current representation. The default is a representation without validators.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Validators {
-    /// Entity tag.
-    pub etag: EntityTag,
+    /// Entity tag that responses to GET have.
+    pub etag: Option<EntityTag>,
+    /// Entity tag that responses to other methods, or to requests for a related resource, have. It counts in
+    /// `If-Match`. In `If-None-Match`, it counts for every method except GET and HEAD: a client that has this tag need
+    /// not have the representation, so the response must not be 304.
+    pub other_etag: Option<EntityTag>,
     /// Time of the last change; compared in whole seconds.
     pub last_modified: Option<DateTime<Utc>>,
+}
+
+impl Validators {
+    fn all_etags(&self) -> impl Iterator<Item = &EntityTag> {
+        self.etag.iter().chain(&self.other_etag)
+    }
+}
+
+/// The conditions that can make a request with any method fail.
+const GUARDS: [HeaderName; 3] = [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE];
+
+/// Whether a request that changes something has a condition. `If-Modified-Since` is a condition of GET and HEAD only
+/// (RFC 9110 §13.1.3).
+pub fn guards_a_change(headers: &HeaderMap) -> bool {
+    GUARDS.iter().any(|name| headers.contains_key(name))
 }
 
 /// Result of evaluating the conditions of a request.
@@ -49,7 +68,7 @@ pub fn evaluate(
 
     // Steps 1 and 2: If-Match wins over If-Unmodified-Since.
     match list_condition(headers, header::IF_MATCH) {
-        EtagCondition::Given(tags) if !tags.contains_strongly(&current.etag) => {
+        EtagCondition::Given(tags) if !tags.contain_strongly(current.all_etags()) => {
             return PreconditionOutcome::PreconditionFailed;
         }
         EtagCondition::Malformed => return PreconditionOutcome::PreconditionFailed,
@@ -64,12 +83,11 @@ pub fn evaluate(
 
     // Steps 3 and 4: If-None-Match wins over If-Modified-Since.
     match list_condition(headers, header::IF_NONE_MATCH) {
-        EtagCondition::Given(tags) if tags.contains_weakly(&current.etag) => {
-            return if is_read {
-                PreconditionOutcome::NotModified
-            } else {
-                PreconditionOutcome::PreconditionFailed
-            };
+        EtagCondition::Given(tags) if is_read && tags.contain_weakly(&current.etag) => {
+            return PreconditionOutcome::NotModified;
+        }
+        EtagCondition::Given(tags) if !is_read && tags.contain_weakly(current.all_etags()) => {
+            return PreconditionOutcome::PreconditionFailed;
         }
         EtagCondition::Malformed if !is_read => return PreconditionOutcome::PreconditionFailed,
         EtagCondition::Given(_) | EtagCondition::Malformed => {}
@@ -93,7 +111,7 @@ pub fn evaluate(
 fn if_range_holds(headers: &HeaderMap, current: &Validators, now: DateTime<Utc>) -> bool {
     let Some(text) = joined(headers, header::IF_RANGE) else { return true };
     match EntityTag::parse(text.trim()) {
-        Some(tag) => tag.strongly_equals(&current.etag),
+        Some(tag) => current.etag.as_ref().is_some_and(|etag| tag.strongly_equals(etag)),
         None => {
             let date = date::parse_http_date(text.trim(), now);
             date.is_some() && date == current.last_modified.map(date::truncate_to_second)
@@ -172,7 +190,8 @@ mod tests {
 
     fn current() -> Validators {
         let time = Utc.with_ymd_and_hms(2024, 5, 6, 7, 8, 9).unwrap().with_nanosecond(999_000_000);
-        Validators { etag: EntityTag::strong("v1").unwrap(), last_modified: time }
+        let tag = |text| Some(EntityTag::strong(text).unwrap());
+        Validators { etag: tag("v1"), other_etag: tag("r1"), last_modified: time }
     }
 
     fn outcome(method: Method, fields: &[(&str, &str)]) -> PreconditionOutcome {
@@ -193,6 +212,9 @@ mod tests {
             (&[], PART),
             (&[("if-match", "\"v1\"")], PART),
             (&[("if-match", "*")], PART),
+            (&[("if-match", "\"r1\"")], PART),
+            (&[("if-match", "W/\"r1\"")], PreconditionFailed),
+            (&[("if-none-match", "\"r1\"")], PART),
             (&[("if-match", "\"v0\", \"v1\"")], PART),
             (&[("if-match", "\"v0\""), ("if-match", "\"v1\"")], PART),
             (&[("if-match", "W/\"v1\"")], PreconditionFailed),
@@ -236,6 +258,8 @@ mod tests {
         for (fields, expected) in [
             (("if-none-match", "*"), PreconditionFailed),
             (("if-none-match", "\"v1\""), PreconditionFailed),
+            (("if-none-match", "W/\"r1\""), PreconditionFailed),
+            (("if-match", "\"r1\""), WHOLE),
             (("if-none-match", "garbage"), PreconditionFailed),
             (("if-none-match", "\"v0\""), WHOLE),
             (("if-match", "\"v0\""), PreconditionFailed),
@@ -277,6 +301,25 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::IF_RANGE, HeaderValue::from_static("garbage"));
         assert_eq!(evaluate(&Method::GET, &headers, &validators, Utc.timestamp_nanos(0)), WHOLE);
+    }
+
+    #[test]
+    fn without_an_etag_only_the_conditions_that_name_any_or_some_tag_have_an_effect() {
+        use PreconditionOutcome::{NotModified, PreconditionFailed};
+        for ((name, value), expected) in [
+            (("if-match", "*"), PART),
+            (("if-match", "\"v1\""), PreconditionFailed),
+            (("if-none-match", "*"), NotModified),
+            (("if-none-match", "\"v1\""), PART),
+            (("if-range", "\"v1\""), WHOLE),
+            (("if-modified-since", AFTER), PART),
+            (("if-unmodified-since", BEFORE), PART),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::try_from(name).unwrap(), HeaderValue::from_static(value));
+            let outcome = evaluate(&Method::GET, &headers, &Validators::default(), Utc.timestamp_nanos(0));
+            assert_eq!(outcome, expected, "{name}: {value}");
+        }
     }
 
     proptest! {

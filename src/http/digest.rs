@@ -1,4 +1,5 @@
-//! `Repr-Digest` and `Content-Digest` (RFC 9530). The value of each header is a dictionary as RFC 9651 defines it.
+//! `Repr-Digest` and `Content-Digest` (RFC 9530). The value of each header is a dictionary as RFC 9651 defines it. Also
+//! their predecessor `Digest` (RFC 3230).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +22,11 @@ pub enum DigestError {
         "the sha-256 of the digest header must be 32 bytes in base64 between colons: send sha-256=:base64:"
     )]
     InvalidSha256,
+    /// A `Digest` has no SHA-256, or a value that is not 32 bytes in base64.
+    #[error(
+        "the header Digest must have a SHA-256 of 32 bytes: send SHA-256=base64, or Repr-Digest: sha-256=:base64:"
+    )]
+    InvalidInstanceDigest,
 }
 
 /// Returns the header value for this digest: `sha-256=:…:`.
@@ -46,6 +52,30 @@ pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
         }
         Some(_) => Err(DigestError::InvalidSha256),
     }
+}
+
+/// Parses a `Digest` header (RFC 3230 §4.3.2): `SHA-256=` and base64, among digests of other algorithms, which are
+/// ignored. Names of algorithms may be in upper or lower case. Returns `None` for an empty value.
+///
+/// # Errors
+/// [`DigestError::InvalidInstanceDigest`].
+pub fn parse_instance_digest(value: &str) -> Result<Option<Sha256>, DigestError> {
+    let invalid = DigestError::InvalidInstanceDigest;
+    let (mut found, mut is_empty) = (None, true);
+    for digest in value.split(',').map(str::trim).filter(|digest| !digest.is_empty()) {
+        is_empty = false;
+        let (algorithm, encoded) = digest.split_once('=').ok_or(invalid)?;
+        if !algorithm.eq_ignore_ascii_case("sha-256") {
+            continue;
+        }
+        let bytes = STANDARD.decode(encoded).map_err(|_| invalid)?;
+        let sha256 = Sha256::try_from(bytes).map_err(|_| invalid)?;
+        if found.is_some_and(|other| other != sha256) {
+            return Err(invalid);
+        }
+        found = Some(sha256);
+    }
+    if found.is_none() && !is_empty { Err(invalid) } else { Ok(found) }
 }
 
 #[cfg(test)]
@@ -119,6 +149,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_older_header_is_parsed_and_its_other_algorithms_are_ignored() {
+        let digest = parse(EXAMPLE).unwrap();
+        let base64 = "RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=";
+        for value in [
+            format!("SHA-256={base64}"),
+            format!("sha-256={base64}"),
+            format!("md5=HUXZLQLMuI/KZ5KDcJPcOA==, SHA-256={base64},unixsum=30637"),
+            format!("SHA-256={base64}, SHA-256={base64}"),
+        ] {
+            assert_eq!(parse_instance_digest(&value), Ok(digest), "{value}");
+        }
+        for value in [
+            "SHA-256",
+            "SHA-256=",
+            "SHA-256=AAAA",
+            "SHA-256=:AAAA:",
+            "md5=HUXZLQLMuI/KZ5KDcJPcOA==",
+            "x",
+            "SHA-256=RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg",
+            &format!("SHA-256={base64}, SHA-256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ] {
+            assert_eq!(parse_instance_digest(value), Err(DigestError::InvalidInstanceDigest), "{value}");
+        }
+        assert_eq!((parse_instance_digest(""), parse_instance_digest(" , ")), (Ok(None), Ok(None)));
+    }
+
     proptest! {
         #[test]
         fn every_digest_round_trips(digest in any::<[u8; 32]>()) {
@@ -129,6 +186,8 @@ mod tests {
         fn parsing_never_panics(text in "\\PC{0,40}", shaped in "[a*=:;,()\"\\\\?@. 0-9A-]{0,40}") {
             let _ = parse(&text);
             let _ = parse(&shaped);
+            let _ = parse_instance_digest(&text);
+            let _ = parse_instance_digest(&shaped);
         }
     }
 }

@@ -80,7 +80,8 @@ pub enum InvalidFormDataDisposition {
 impl FormDataDisposition {
     /// Parses the header of a form part. Names are UTF-8. Browsers escape quotes and line breaks in a name as `%22`,
     /// `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both kinds of escapes are decoded.
-    /// RFC 7578 does not allow `filename*` in forms, but this function reads it and prefers it to `filename`.
+    /// A filename in ASCII whose percent-encoding decodes to UTF-8 text outside ASCII is decoded too (RFC 7578 §2). RFC
+    /// 7578 does not allow `filename*` in forms, but this function reads it and prefers it to `filename`.
     ///
     /// # Errors
     /// [`InvalidFormDataDisposition`]. The header is malformed too if its type is not `form-data`, or if it has no
@@ -102,13 +103,28 @@ impl FormDataDisposition {
             }
         };
         let name = find("name")?.map(decode_form_escapes).ok_or(Malformed)?;
-        let plain = find("filename")?.map(decode_form_escapes);
+        let plain =
+            find("filename")?.map(|name| decode_percent(name).unwrap_or_else(|| decode_form_escapes(name)));
         let filename = match find("filename*")? {
             Some(extended) => Some(decode_ext_value(extended).ok_or(ExtendedFilename)?),
             None => plain,
         };
         Ok(Self { name, filename })
     }
+}
+
+/// Decodes a percent-encoded filename. Returns `None` if the text is not ASCII, has a percent sign that is no escape, or
+/// decodes to ASCII or to bytes that are not UTF-8: such percent signs can be a part of the name.
+fn decode_percent(text: &str) -> Option<String> {
+    let is_escape = |at: usize| {
+        let digits = text.as_bytes().get(at + 1..at + 3);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !text.is_ascii() || !text.match_indices('%').all(|(at, _)| is_escape(at)) {
+        return None;
+    }
+    let decoded = percent_decode_str(text).decode_utf8().ok()?;
+    (!decoded.is_ascii()).then(|| decoded.into_owned())
 }
 
 /// Decodes the three escapes that browsers use in names of form parts (WHATWG HTML, multipart/form-data encoding
@@ -175,6 +191,10 @@ mod tests {
             (r#"form-data; name="file"; filename="a\"b.csv""#, "file", Some("a\"b.csv")),
             (r#"form-data; name="file"; filename="C:\dir\f.csv""#, "file", Some(r"C:\dir\f.csv")),
             (r#"form-data; name="file"; filename="100%.csv""#, "file", Some("100%.csv")),
+            (r#"form-data; name="file"; filename="caf%C3%A9%20%22x%22.csv""#, "file", Some("café \"x\".csv")),
+            (r#"form-data; name="file"; filename="100%25%20a.csv""#, "file", Some("100%25%20a.csv")),
+            (r#"form-data; name="file"; filename="caf%E9.csv""#, "file", Some("caf%E9.csv")),
+            (r#"form-data; name="file"; filename="caf%C3%A9 100%.csv""#, "file", Some("caf%C3%A9 100%.csv")),
             (r#"form-data; name="file"; filename="""#, "file", Some("")),
             (r#"form-data; name=f; filename="x"; filename*=UTF-8''%e2%82%ac.csv"#, "f", Some("€.csv")),
             (r#"form-data; name=f; filename*=iso-8859-1'en'%A3.csv"#, "f", Some("£.csv")),

@@ -93,19 +93,24 @@ impl EntityTags {
         (!tags.is_empty()).then_some(Self::List(tags))
     }
 
-    /// Whether the value is `*` or contains the tag `current` by strong comparison. For `If-Match`.
-    pub fn contains_strongly(&self, current: &EntityTag) -> bool {
-        match self {
-            Self::Any => true,
-            Self::List(tags) => tags.iter().any(|tag| tag.strongly_equals(current)),
-        }
+    /// Whether the value is `*` or contains one of the tags `current` by strong comparison. For `If-Match`.
+    pub fn contain_strongly<'a>(&self, current: impl IntoIterator<Item = &'a EntityTag>) -> bool {
+        self.contain(current, EntityTag::strongly_equals)
     }
 
-    /// Whether the value is `*` or contains the tag `current` by weak comparison. For `If-None-Match`.
-    pub fn contains_weakly(&self, current: &EntityTag) -> bool {
+    /// Whether the value is `*` or contains one of the tags `current` by weak comparison. For `If-None-Match`.
+    pub fn contain_weakly<'a>(&self, current: impl IntoIterator<Item = &'a EntityTag>) -> bool {
+        self.contain(current, EntityTag::weakly_equals)
+    }
+
+    fn contain<'a>(
+        &self,
+        current: impl IntoIterator<Item = &'a EntityTag>,
+        equal: fn(&EntityTag, &EntityTag) -> bool,
+    ) -> bool {
         match self {
             Self::Any => true,
-            Self::List(tags) => tags.iter().any(|tag| tag.weakly_equals(current)),
+            Self::List(tags) => current.into_iter().any(|current| tags.iter().any(|tag| equal(tag, current))),
         }
     }
 }
@@ -172,7 +177,7 @@ mod tests {
             let tag = EntityTag::strong(&opaque).unwrap();
             prop_assert_eq!(EntityTag::parse(&tag.to_string()), Some(tag.clone()));
             let list = EntityTags::parse(&format!("\"x\", {tag}")).unwrap();
-            prop_assert!(list.contains_strongly(&tag));
+            prop_assert!(list.contain_strongly([&tag]));
         }
 
         #[test]

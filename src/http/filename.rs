@@ -123,6 +123,18 @@ impl Filename {
         (!stem.is_empty() && starts_with_letter && alphanumeric && extension.len() <= 8).then_some(extension)
     }
 
+    /// Returns the extension as operating systems see it: the text after the last dot. Dots and blanks at the end do not
+    /// count, because Windows ignores them. In contrast to [`Self::extension`], `.htaccess` has an extension.
+    ///
+    /// Returns `None` if the text after the last dot can be no extension of a known format: it has no ASCII letter (`v1.2`),
+    /// or has a blank or another character that is not printable ASCII (`Dr. Who`).
+    pub fn system_extension(&self) -> Option<&str> {
+        let (_, extension) = self.0.trim_end_matches(['.', ' ']).rsplit_once('.')?;
+        let is_printable = extension.bytes().all(|b| b.is_ascii_graphic());
+        let has_letter = extension.bytes().any(|b| b.is_ascii_alphabetic());
+        (is_printable && has_letter).then_some(extension)
+    }
+
     /// Returns the name without its extension.
     pub fn stem(&self) -> &str {
         let extension_length = self.extension().map_or(0, |extension| extension.len() + 1);

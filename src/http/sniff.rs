@@ -1,8 +1,8 @@
 //! Decides whether an upload is delimited text, from its first bytes, its declared type and its name.
 //!
 //! The declared type is often wrong: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
-//! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, NUL bytes, and many
-//! control characters are refused. Text in any legacy character set is accepted, because no such character set uses
+//! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, scripts, NUL bytes, and
+//! many control characters are refused. Text in any legacy character set is accepted, because no such character set uses
 //! control characters for text.
 //!
 //! A declared `charset` must be a label of the WHATWG Encoding Standard, because Cutty reads the file in this encoding
@@ -10,6 +10,7 @@
 //! ranges and lengths.
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use memchr::memmem;
 
 use super::filename::Filename;
 use super::media_type::MediaType;
@@ -34,21 +35,25 @@ pub fn stored_type_named(name: &str) -> Option<&'static str> {
 const VAGUE_CHARSETS: [&str; 6] = ["", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "binary"];
 
 /// Types that clients send when they do not know the type of the file. A file with such a type counts as a file without
-/// a declared type.
-const GENERIC_TYPES: [&str; 3] =
-    ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded"];
+/// a declared type. Some clients declare every body as [`JSON`].
+const GENERIC_TYPES: [&str; 5] =
+    ["application/octet-stream", "binary/octet-stream", "application/x-www-form-urlencoded", "*/*", JSON];
+
+const JSON: &str = "application/json";
+
+/// Other names of [`TEXT_CSV`]. They are accepted if [`TEXT_CSV`] is accepted.
+const CSV_ALIASES: [&str; 4] =
+    ["text/comma-separated-values", "text/x-comma-separated-values", "text/x-csv", "application/x-csv"];
 
 /// Maximum number of characters of an unknown `charset` that the error repeats.
 const SHOWN_CHARACTERS: usize = 100;
 
-/// Extensions of formats that no cut can read. `xls` is not in the list: many programs save tab-separated text under
-/// this extension, and a real workbook is recognized by its content.
-const FOREIGN_EXTENSIONS: &[&str] = &[
-    "7z", "avi", "avro", "bmp", "bz2", "dll", "doc", "docx", "exe", "feather", "gif", "gz", "htm", "html",
-    "ico", "jar", "jpeg", "jpg", "js", "json", "mp3", "mp4", "numbers", "ods", "orc", "parquet", "pdf",
-    "png", "ppt", "pptx", "rar", "so", "sqlite", "svg", "tar", "tiff", "wasm", "webp", "xhtml", "xlsb",
-    "xlsm", "xlsx", "xml", "xz", "zip", "zst",
-];
+/// Extensions that a stored file may have. A stored file may also have none. All other extensions are refused, because
+/// an operating system or a web server may run a file with another extension.
+const EXTENSIONS: [&str; 6] = ["csv", "tsv", "tab", "txt", "psv", "dat"];
+
+/// Extensions that the result of a cut may have in addition, if the result is not stored.
+const RESULT_EXTENSIONS: [&str; 4] = ["json", "ndjson", "jsonl", "gz"];
 
 /// Properties of an upload that are known before its bytes are stored.
 #[derive(Debug, Clone, Copy)]
@@ -102,8 +107,11 @@ pub enum Refusal {
         /// The first 100 characters of the value as sent.
         charset: String,
     },
-    /// The extension of the filename belongs to another format.
-    #[error("a .{extension} file is not accepted: save it as CSV and upload the CSV file")]
+    /// The extension of the filename is not an accepted extension.
+    #[error(
+        "a .{extension} file is not accepted: save it as CSV, with the extension csv, tsv, tab, txt, psv or dat, or \
+         without an extension"
+    )]
     ForeignExtension {
         /// Extension in lower case.
         extension: String,
@@ -127,13 +135,29 @@ pub enum Refusal {
 /// Checks the extension of a filename.
 ///
 /// # Errors
-/// [`Refusal::ForeignExtension`] if the extension belongs to a format that no cut can read.
+/// [`Refusal::ForeignExtension`] if the extension is not in `EXTENSIONS`.
 pub fn check_name(name: &Filename) -> Result<(), Refusal> {
-    let extension = name.extension().map(str::to_ascii_lowercase);
-    match extension.filter(|extension| FOREIGN_EXTENSIONS.contains(&extension.as_str())) {
+    match refused_extension(name) {
         Some(extension) => Err(Refusal::ForeignExtension { extension }),
         None => Ok(()),
     }
+}
+
+/// Checks the extension of the filename with which the result of a cut is sent.
+///
+/// # Errors
+/// [`Refusal::ForeignExtension`] if the extension is neither that of a stored file nor that of a result.
+pub fn check_result_name(name: &Filename) -> Result<(), Refusal> {
+    match refused_extension(name).filter(|extension| !RESULT_EXTENSIONS.contains(&extension.as_str())) {
+        Some(extension) => Err(Refusal::ForeignExtension { extension }),
+        None => Ok(()),
+    }
+}
+
+/// Returns the extension in lower case, if a stored file must not have it.
+fn refused_extension(name: &Filename) -> Option<String> {
+    let extension = name.system_extension().map(str::to_ascii_lowercase);
+    extension.filter(|extension| !EXTENSIONS.contains(&extension.as_str()))
 }
 
 /// Checks a declared type before the content is known. `allowed_types` are the accepted types.
@@ -158,6 +182,9 @@ fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static 
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
     let encoding = declared_encoding(declared.as_ref(), sample)?;
     check_content(sample, encoding.is_some_and(is_utf16))?;
+    if declared.as_ref().is_some_and(|declared| declared.is(JSON)) && is_json(sample) {
+        return Err(Refusal::ForeignContent { format: "JSON", advice: CONVERT });
+    }
     Ok((stored_type(declared.as_ref(), extension.as_deref()), encoding))
 }
 
@@ -201,6 +228,15 @@ fn is_generic(declared: &MediaType) -> bool {
     GENERIC_TYPES.iter().any(|generic| declared.is(generic))
 }
 
+fn is_csv_alias(declared: &MediaType) -> bool {
+    CSV_ALIASES.iter().any(|alias| declared.is(alias))
+}
+
+/// Whether the content begins like a JSON array or object.
+fn is_json(sample: &[u8]) -> bool {
+    matches!(text_start(sample).first(), Some(b'{' | b'['))
+}
+
 /// Parses the declared type; `None` if it is missing or blank.
 fn parse_declared(
     declared_type: Option<&str>,
@@ -209,7 +245,12 @@ fn parse_declared(
     let Some(text) = declared_type.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     let declared =
         MediaType::parse(text).map_err(|_| Refusal::MalformedType { declared: shortened(text) })?;
-    if is_generic(&declared) || allowed_types.iter().any(|allowed| declared.is(allowed.trim())) {
+    let is_allowed =
+        |essence: &str| allowed_types.iter().any(|allowed| allowed.trim().eq_ignore_ascii_case(essence));
+    if is_generic(&declared)
+        || is_allowed(declared.essence())
+        || (is_csv_alias(&declared) && is_allowed(TEXT_CSV))
+    {
         Ok(Some(declared))
     } else {
         Err(Refusal::TypeNotAllowed { declared: shortened(declared.essence()) })
@@ -219,7 +260,9 @@ fn parse_declared(
 /// Returns TSV if the declared type is TSV, or if the extension is `tsv` or `tab` and the declared type is not CSV.
 fn stored_type(declared: Option<&MediaType>, extension: Option<&str>) -> &'static str {
     let says_tsv = declared.is_some_and(|declared| declared.is(TEXT_TSV));
-    let says_csv = declared.is_some_and(|declared| declared.is(TEXT_CSV) || declared.is("application/csv"));
+    let says_csv = declared.is_some_and(|declared| {
+        declared.is(TEXT_CSV) || declared.is("application/csv") || is_csv_alias(declared)
+    });
     let named_tsv = matches!(extension, Some("tsv" | "tab"));
     if says_tsv || (named_tsv && !says_csv) { TEXT_TSV } else { TEXT_CSV }
 }
@@ -269,15 +312,128 @@ const AMBIGUOUS_SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"OggS", "an Ogg recording", CONVERT),
 ];
 
-const MARKUP: &[(&str, &str)] = &[
-    ("<!doctype html", "an HTML page"),
-    ("<html", "an HTML page"),
-    ("<head", "an HTML page"),
-    ("<table", "an HTML table"),
-    ("<script", "an HTML page"),
-    ("<svg", "an SVG image"),
-    ("<?xml", "an XML document"),
+const HTML: &str = "an HTML page";
+const XML: &str = "an XML document";
+const SCRIPT: &str = "a script";
+
+/// Tags with which an HTML page may begin: those by which browsers recognize a page without a media type (WHATWG MIME
+/// Sniffing §7.1), and those that can load or run something. Headers of CSV files can look like tags, for example
+/// `<TICKER>,<DATE>`, so other tags are accepted.
+const TAGS: &[&str] = &[
+    "a",
+    "abbr",
+    "applet",
+    "area",
+    "article",
+    "aside",
+    "audio",
+    "b",
+    "base",
+    "bgsound",
+    "blink",
+    "body",
+    "br",
+    "button",
+    "canvas",
+    "center",
+    "details",
+    "dialog",
+    "div",
+    "dl",
+    "embed",
+    "fieldset",
+    "figure",
+    "font",
+    "footer",
+    "form",
+    "frame",
+    "frameset",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hr",
+    "html",
+    "i",
+    "iframe",
+    "image",
+    "img",
+    "input",
+    "isindex",
+    "keygen",
+    "label",
+    "layer",
+    "li",
+    "link",
+    "main",
+    "marquee",
+    "math",
+    "menu",
+    "meta",
+    "nav",
+    "noscript",
+    "object",
+    "ol",
+    "p",
+    "param",
+    "picture",
+    "plaintext",
+    "portal",
+    "pre",
+    "script",
+    "section",
+    "select",
+    "slot",
+    "source",
+    "span",
+    "style",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "template",
+    "textarea",
+    "tfoot",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "track",
+    "tt",
+    "u",
+    "ul",
+    "video",
+    "xml",
+    "xmp",
 ];
+
+/// Starts of markup and scripts. Case is ignored. If a start ends with a letter or digit, a blank, `/`, `>`, `;` or `&`, or
+/// the end of the content must follow.
+const RUNNABLE: &[(&str, &str)] = &[
+    ("<!--", HTML),
+    ("<!doctype", HTML),
+    ("<![cdata[", XML),
+    ("<!entity", XML),
+    ("<?", XML),
+    ("<%", SCRIPT),
+    ("#!", SCRIPT),
+    ("@echo off", SCRIPT),
+    ("@echo on", SCRIPT),
+    ("[internetshortcut]", "a shortcut"),
+    ("[desktop entry]", "a shortcut"),
+    ("[autorun]", "a shortcut"),
+    ("windows registry editor version", "a registry file"),
+    ("regedit4", "a registry file"),
+    ("mime-version:", "a saved web page"),
+    ("%!ps", "a PostScript document"),
+];
+
+/// Number of bytes that are examined for markup and scripts.
+const START_BYTES: usize = 4096;
 
 fn check_content(sample: &[u8], utf16_declared: bool) -> Result<(), Refusal> {
     if let Some(refusal) = known_format(sample) {
@@ -308,7 +464,7 @@ fn known_format(sample: &[u8]) -> Option<Refusal> {
                 ("an MP4 film", CONVERT)
             }
             [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => ("UTF-32 text", "save it as UTF-8"),
-            _ => (markup_format(sample)?, "export the data as CSV"),
+            _ => (markup_format(sample)?, CONVERT),
         };
         Some(Refusal::ForeignContent { format, advice })
     })
@@ -319,15 +475,56 @@ fn match_signature(table: &[(&[u8], &'static str, &'static str)], sample: &[u8])
     Some(Refusal::ForeignContent { format, advice })
 }
 
-/// Recognizes HTML, XML and SVG by their first tag. A BOM and blanks before the tag are skipped, and case is ignored.
-/// `<html` must be a whole tag name, so that `<htmlx>` is text.
+/// Recognizes markup and scripts by their first characters, in any encoding that contains ASCII, and in UTF-16.
 fn markup_format(sample: &[u8]) -> Option<&'static str> {
-    let text = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample).trim_ascii_start();
-    let starts_with_tag = |tag: &str| {
-        let ends = text.get(tag.len()).is_none_or(|b| b.is_ascii_whitespace() || b"/>".contains(b));
-        text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes())) && ends
+    let text = text_start(sample);
+    let starts_with = |start: &str| {
+        let rest = text.strip_prefix(start.as_bytes());
+        let is_word = start.ends_with(|last: char| last.is_ascii_alphanumeric());
+        rest.is_some_and(|rest| {
+            !is_word || rest.first().is_none_or(|next| next.is_ascii_whitespace() || b"/>;&".contains(next))
+        })
     };
-    MARKUP.iter().find(|(tag, _)| starts_with_tag(tag)).map(|(_, format)| *format)
+    if let Some((_, format)) = RUNNABLE.iter().find(|(start, _)| starts_with(start)) {
+        return Some(format);
+    }
+    let tag = text.strip_prefix(b"<")?;
+    let tag = tag.strip_prefix(b"/").unwrap_or(tag);
+    let name_bytes = tag.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let (name, rest) = tag.split_at(name_bytes);
+    let ends = rest.first().is_none_or(|next| next.is_ascii_whitespace() || b"/>".contains(next));
+    let format = match name {
+        b"svg" => "an SVG image",
+        b"table" => "an HTML table",
+        b"xml" => XML,
+        _ => HTML,
+    };
+    let is_known = ends && TAGS.iter().any(|known| known.as_bytes() == name);
+    let attributes = &rest[..memchr::memchr(b'>', rest).unwrap_or(rest.len())];
+    let runs =
+        name_bytes > 0 && (has_handler(attributes) || memmem::find(attributes, b"javascript:").is_some());
+    (is_known || runs).then_some(format)
+}
+
+/// Returns the first characters of a text in lower case, without byte order marks and blanks before the text. Leaves out
+/// NUL bytes, so that UTF-16 becomes ASCII.
+fn text_start(sample: &[u8]) -> Vec<u8> {
+    let sample = &sample[..sample.len().min(START_BYTES)];
+    let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+    let unmarked = marks.iter().find_map(|mark| sample.strip_prefix(*mark)).unwrap_or(sample);
+    let text: Vec<u8> = unmarked.iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase).collect();
+    text.trim_ascii_start().to_vec()
+}
+
+/// Whether the attributes of a tag, in lower case, have an event handler such as `onerror=`.
+fn has_handler(attributes: &[u8]) -> bool {
+    memmem::find_iter(attributes, b"on").any(|at| {
+        let before = at.checked_sub(1).and_then(|before| attributes.get(before));
+        let starts = before.is_some_and(|byte| byte.is_ascii_whitespace() || b"/\"'".contains(byte));
+        let rest = &attributes[at + 2..];
+        let letters = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        starts && letters > 0 && rest[letters..].trim_ascii_start().starts_with(b"=")
+    })
 }
 
 /// Whether text may contain this control character: tab to carriage return, SUB (end of file in DOS), ESC (used by

@@ -6,13 +6,14 @@ use http::{HeaderMap, Method, Uri};
 use sha2::{Digest, Sha256};
 
 /// Headers that describe an upload. The fingerprint of an upload covers them.
-const UPLOAD_HEADERS: [&str; 12] = [
+const UPLOAD_HEADERS: [&str; 13] = [
     "x-file-name",
     "x-file-tags",
     "x-file-metadata",
     "x-file-expires",
     "repr-digest",
     "content-digest",
+    "digest",
     "upload-length",
     "upload-defer-length",
     "upload-metadata",

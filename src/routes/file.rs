@@ -3,16 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    IF_MATCH, LAST_MODIFIED, RANGE, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE,
+    VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
+use super::conditions::{
+    ChangeRequest, Conditions, Representation, evaluate, guarding_revision, validator_headers,
+};
 use super::extract::body::{JsonBody, NoMembers};
 use super::extract::file_headers::{bad_metadata, checked_filename};
 use super::extract::params::Params;
@@ -22,15 +24,13 @@ use super::responses::{FileResponse, RecipeResponse};
 use super::responses::{file_with_metadata_tag, permanently_deleted};
 use crate::app::{App, SharedApp};
 use crate::body::outgoing::ResponseBody;
-use crate::domain::ids::FileId;
+use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::boundary::Boundary;
-use crate::http::conditional::{self, PreconditionOutcome, Validators};
-use crate::http::date::format_http_date;
+use crate::http::conditional::PreconditionOutcome;
 use crate::http::disposition::Disposition;
-use crate::http::etag::EntityTag;
 use crate::http::filename::Filename;
 use crate::http::range::{self, ByteRange, Ranges};
 use crate::http::safe_headers::RESOURCE_POLICY;
@@ -39,7 +39,7 @@ use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry, pagination};
 use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
-use crate::storage::file::FileRow;
+use crate::storage::file::{FileRow, LifecycleStatus};
 use crate::storage::lineage::Relative;
 use crate::storage::update::Change;
 
@@ -57,9 +57,9 @@ pub fn routes() -> Routes {
 ///
 /// The response contains exactly the stored bytes. The route supports conditions and one or several ranges (RFC 9110).
 /// Costs 2 D1 reads, and 1 R2 read for each range. A response with the status 304, 412 or 416 costs no R2 read.
-#[utoipa::path(get, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
-    responses((status = 200, content_type = "text/csv"), (status = 206), (status = 304), (status = 401), (status = 404),
-        (status = 412), (status = 416)))]
+#[utoipa::path(get, path = "/api/files/{id}", tag = "files", params(("id" = String, Path), Conditions),
+    responses((status = 200, content_type = "text/csv"), (status = 206), (status = 401), (status = 404),
+        (status = 416)))]
 async fn get_file(
     State(app): State<SharedApp>,
     Storage(service): Storage,
@@ -79,8 +79,8 @@ async fn get_file(
 }
 
 /// Returns the headers of the response to a download, without the bytes. Costs 2 D1 reads.
-#[utoipa::path(head, path = "/api/files/{id}", tag = "files", params(("id" = String, Path)),
-    responses((status = 200), (status = 304), (status = 401), (status = 404), (status = 412)))]
+#[utoipa::path(head, path = "/api/files/{id}", tag = "files", params(("id" = String, Path), Conditions),
+    responses((status = 200), (status = 401), (status = 404)))]
 async fn head_file(
     State(app): State<SharedApp>,
     Storage(service): Storage,
@@ -111,14 +111,9 @@ enum Decision {
 }
 
 fn decide(app: &App, file: &FileRow, method: &Method, headers: &HeaderMap) -> Result<Decision> {
-    let validators = Validators { etag: entity_tag(file)?, last_modified: Some(last_modified(file)) };
-    Ok(match conditional::evaluate(method, headers, &validators, app.clock.now()) {
+    Ok(match evaluate(app, file, Representation::Bytes, method, headers)? {
         PreconditionOutcome::NotModified => Decision::Status(StatusCode::NOT_MODIFIED),
-        PreconditionOutcome::PreconditionFailed => {
-            let detail =
-                "A condition of your request is not true for this file. Read the ETag of the file and retry.";
-            return Err(Problem::new(Code::PreconditionFailed, detail));
-        }
+        PreconditionOutcome::PreconditionFailed => Decision::Status(StatusCode::PRECONDITION_FAILED),
         PreconditionOutcome::Proceed { honour_range: false } => Decision::Whole,
         PreconditionOutcome::Proceed { honour_range: true } => {
             match headers.get(RANGE).and_then(|range| range.to_str().ok()) {
@@ -170,11 +165,11 @@ fn unsatisfiable(file: &FileRow) -> Response {
     response
 }
 
-/// Returns the headers that every response about the bytes of a file has, 304 included.
+/// Returns the headers that every response about the bytes of a file has, 304 included. `Content-Disposition` is among
+/// them, because a client saves its copy of the bytes under the current name.
 fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
-    let mut headers = HeaderMap::new();
-    headers.insert(ETAG, header(&file.entity_tag())?);
-    headers.insert(LAST_MODIFIED, header(&format_http_date(last_modified(file)))?);
+    let mut headers = validator_headers(file, Representation::Bytes)?;
+    headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(&file.filename));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(VARY, HeaderValue::from_static("Authorization"));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -188,7 +183,6 @@ fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
 fn content_headers(file: &FileRow) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, header(&file.mime_type)?);
-    headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(&file.filename));
     Ok(headers)
 }
 
@@ -196,58 +190,83 @@ fn header(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(Problem::internal)
 }
 
-fn entity_tag(file: &FileRow) -> Result<EntityTag> {
-    EntityTag::strong(&file.attempt).map_err(Problem::internal)
-}
-
-/// Returns the `Last-Modified` of a file: the time of its creation, because its bytes never change.
-fn last_modified(file: &FileRow) -> DateTime<Utc> {
-    file.created_at.instant()
-}
-
 /// Returns the metadata of a file, even if the file is in the trash. The ETag changes with every change of the
 /// metadata. Costs 2 D1 reads.
-#[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path), Conditions),
     responses((status = 200, body = FileResponse), (status = 401), (status = 404)))]
-async fn get_metadata(Storage(service): Storage, FilePath(id): FilePath) -> Result<Response> {
-    file_with_metadata_tag(service.find(id).await?)
+async fn get_metadata(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    FilePath(id): FilePath,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let file = service.find(id).await?;
+    match evaluate(&app, &file, Representation::Metadata, &method, &headers)? {
+        PreconditionOutcome::NotModified => {
+            let validators = validator_headers(&file, Representation::Metadata)?;
+            Ok((StatusCode::NOT_MODIFIED, validators).into_response())
+        }
+        PreconditionOutcome::Proceed { .. } | PreconditionOutcome::PreconditionFailed => {
+            file_with_metadata_tag(file)
+        }
+    }
 }
 
 /// Changes to a file. If a member is absent, its value is not changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PatchBody {
-    /// New filename.
-    filename: Option<String>,
-    /// New tags, which replace all tags of the file.
-    #[serde(alias = "userTags")]
-    tags: Option<Vec<String>>,
-    /// New metadata: a flat object, at most 8 KiB. The object replaces all metadata of the file.
-    #[schema(value_type = Object)]
-    metadata: Option<Value>,
+    /// New filename; not null.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String)]
+    filename: Option<Option<String>>,
+    /// New tags, which replace all tags of the file; null for none.
+    #[serde(default, deserialize_with = "present", alias = "userTags")]
+    #[schema(value_type = Option<Vec<String>>)]
+    tags: Option<Option<Vec<String>>>,
+    /// New metadata: a flat object, at most 8 KiB. The object replaces all metadata of the file; null for none.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Option<Value>>,
     /// Time at which Cutty moves the file to the trash (RFC 3339); null for never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
-    /// Whether the file is archived. Archived files are not in the default list.
-    archived: Option<bool>,
+    /// Whether the file is archived; not null. Archived files are not in the default list.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool)]
+    archived: Option<Option<bool>>,
 }
 
-/// Distinguishes null (`Some(None)`) from an absent member (`None`).
-fn present<'de, D: serde::Deserializer<'de>>(
+/// Distinguishes null (`Some(None)`) from an absent member (`None`), because null deletes a member (RFC 7396).
+fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
     deserializer: D,
-) -> std::result::Result<Option<Option<String>>, D::Error> {
+) -> std::result::Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// Refuses null for a member that every file has.
+fn not_null<T>(name: &str, value: Option<Option<T>>) -> Result<Option<T>> {
+    match value {
+        Some(None) => {
+            let detail =
+                format!("The member {name} cannot be null, because every file has it. Leave it out.");
+            Err(Problem::new(Code::BadRequest, detail).with("field", name))
+        }
+        Some(value) => Ok(value),
+        None => Ok(None),
+    }
 }
 
 /// Changes the filename, tags, metadata, expiry or archived state of a file.
 ///
 /// With `If-Match` and the ETag of `/metadata`, the request fails if the file was changed after the ETag was read.
-/// Costs 2 D1 calls, or 3 with `If-Match`.
+/// Costs 2 D1 calls, or 3 with a condition.
 #[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
-    params(("id" = String, Path), ("If-Match" = Option<String>, Header)), request_body = PatchBody,
-    responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 412),
-        (status = 413), (status = 415), (status = 422)))]
+    params(("id" = String, Path), Conditions), request_body = PatchBody,
+    responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 413),
+        (status = 415), (status = 422)))]
 async fn patch_file(
     State(app): State<SharedApp>,
     Storage(service): Storage,
@@ -256,15 +275,25 @@ async fn patch_file(
     JsonBody(body): JsonBody<PatchBody>,
 ) -> Result<Response> {
     let change = checked_change(body, app.now())?;
-    let revision = guarding_revision(&service, id, &headers).await?;
+    let request = ChangeRequest {
+        method: &Method::PATCH,
+        headers: &headers,
+        scope: Scope::Update,
+        is_possible: |file| file.lifecycle_status != LifecycleStatus::Deleted,
+    };
+    let revision = guarding_revision(&app, &service, id, &request).await?;
     file_with_metadata_tag(service.change(id, change, revision).await?)
 }
 
 fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
-    let filename = body.filename.map(|name| checked_filename(Filename::parse(&name))).transpose()?;
-    let tags = body.tags.map(Tags::from_values).transpose().map_err(|error| bad_metadata(&error))?;
+    let filename = not_null("filename", body.filename)?;
+    let archived = not_null("archived", body.archived)?;
+    let filename = filename.map(|name| checked_filename(Filename::parse(&name))).transpose()?;
+    let tags = body.tags.map(|tags| Tags::from_values(tags.unwrap_or_default())).transpose();
+    let tags = tags.map_err(|error| bad_metadata(&error))?;
+    let metadata = body.metadata.map(|metadata| metadata.unwrap_or_else(|| Map::new().into()));
     let metadata =
-        body.metadata.map(UserMetadata::from_value).transpose().map_err(|error| bad_metadata(&error))?;
+        metadata.map(UserMetadata::from_value).transpose().map_err(|error| bad_metadata(&error))?;
     let expires_at = match body.expires_at {
         None => None,
         Some(None) => Some(None),
@@ -278,35 +307,8 @@ fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
         tags: tags.map(Tags::into_vec),
         metadata: metadata.map(|metadata| metadata.as_object().clone()),
         expires_at,
-        archived: body.archived,
+        archived,
     })
-}
-
-/// Returns the revision that the file must still have when it is changed; `None` if the request has no `If-Match`. The
-/// header may contain the ETag of the metadata or the ETag of the bytes.
-async fn guarding_revision(
-    service: &R2StorageService,
-    id: FileId,
-    headers: &HeaderMap,
-) -> Result<Option<u64>> {
-    if !headers.contains_key(IF_MATCH) {
-        return Ok(None);
-    }
-    let file = service.find(id).await?;
-    let matches = |tag: &str| {
-        let Ok(etag) = EntityTag::strong(tag) else { return false };
-        let validators = Validators { etag, last_modified: None };
-        let outcome =
-            conditional::evaluate(&Method::PATCH, headers, &validators, DateTime::<Utc>::UNIX_EPOCH);
-        matches!(outcome, PreconditionOutcome::Proceed { .. })
-    };
-    match matches(&format!("r{}", file.revision)) || matches(&file.attempt) {
-        true => Ok(Some(file.revision)),
-        false => {
-            let detail = "The file was changed after you read its ETag. Read its metadata again, then retry.";
-            Err(Problem::new(Code::PreconditionFailed, detail).with("revision", file.revision))
-        }
-    }
 }
 
 /// Query of a deletion.
@@ -321,12 +323,13 @@ struct DeleteParams {
 /// Moves a file to the trash, or deletes it permanently.
 ///
 /// If the file is already in the trash and `permanent` is not `true`, nothing changes. Costs 2 D1 calls, or 3 with
-/// `If-Match`.
+/// a condition.
 #[utoipa::path(delete, path = "/api/files/{id}", tag = "files",
-    params(("id" = String, Path), DeleteParams, ("If-Match" = Option<String>, Header)),
+    params(("id" = String, Path), DeleteParams, Conditions),
     responses((status = 200, body = FileResponse, description = "Moved to the trash, or deleted permanently. After a permanent deletion, the response has no `file`"),
-        (status = 400), (status = 401), (status = 404), (status = 412)))]
+        (status = 400), (status = 401), (status = 404)))]
 async fn delete_file(
+    State(app): State<SharedApp>,
     Storage(service): Storage,
     FilePath(id): FilePath,
     Params(params): Params<DeleteParams>,
@@ -339,7 +342,13 @@ async fn delete_file(
             return Err(Problem::new(Code::BadRequest, "The parameter permanent must be true or false."));
         }
     };
-    let revision = guarding_revision(&service, id, &headers).await?;
+    let request = ChangeRequest {
+        method: &Method::DELETE,
+        headers: &headers,
+        scope: if permanent { Scope::Delete } else { Scope::Update },
+        is_possible: |_| true,
+    };
+    let revision = guarding_revision(&app, &service, id, &request).await?;
     if permanent {
         service.delete_permanently(id, revision).await?;
         return Ok(permanently_deleted());
@@ -347,12 +356,24 @@ async fn delete_file(
     file_with_metadata_tag(service.trash(id, revision).await?)
 }
 
-/// Restores a file from the trash. Costs 2 D1 calls.
-#[utoipa::path(post, path = "/api/files/{id}/restore", tag = "files", params(("id" = String, Path)),
-    responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 409),
-        (status = 413), (status = 415)))]
-async fn restore_file(Storage(service): Storage, FilePath(id): FilePath, _: NoMembers) -> Result<Response> {
-    file_with_metadata_tag(service.restore(id).await?)
+/// Restores a file from the trash. Costs 2 D1 calls, or 3 with a condition.
+#[utoipa::path(post, path = "/api/files/{id}/restore", tag = "files", params(("id" = String, Path), Conditions),
+    responses((status = 200, body = FileResponse), (status = 401), (status = 400), (status = 404), (status = 409), (status = 413), (status = 415)))]
+async fn restore_file(
+    State(app): State<SharedApp>,
+    Storage(service): Storage,
+    FilePath(id): FilePath,
+    headers: HeaderMap,
+    _: NoMembers,
+) -> Result<Response> {
+    let request = ChangeRequest {
+        method: &Method::POST,
+        headers: &headers,
+        scope: Scope::Update,
+        is_possible: |file| file.lifecycle_status == LifecycleStatus::Deleted,
+    };
+    let revision = guarding_revision(&app, &service, id, &request).await?;
+    file_with_metadata_tag(service.restore(id, revision).await?)
 }
 
 /// Query for a page of children. The children of a file are the saved cuts that were made from it.

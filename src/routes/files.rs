@@ -1,35 +1,41 @@
 //! `/api/files`: uploads in one request, and the list of files.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::UploadBody;
 use super::extract::file_headers::{
-    announced_digest, checked_filename, default_filename, description_of, form_boundary, header_text,
+    DigestHeaders, FileHeaders, announced_digest, default_filename, description_of, form_boundary,
+    header_text, named_by,
 };
 use super::extract::params::Params;
 use super::extract::storage::Storage;
 use super::layers::idempotency::{FingerprintOf, idempotent};
 use super::responses::{FileResponse, created_file};
 use crate::app::{App, SharedApp};
+use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
-use crate::http::filename::Filename;
 use crate::http::pagination::{self, Cursor, ListFingerprint};
+use crate::memory::budget::Memory;
+use crate::memory::leased::LeasedSource;
 use crate::routes::form;
 use crate::routes::table::{Routes, route};
 use crate::sql::files::{SortColumn, SortValue};
 use crate::storage::R2StorageService;
 use crate::storage::file::{FileRow, FileView, LifecycleStatus};
 use crate::storage::listing::{ListQuery, PageStart};
+use crate::storage::part_writer::{PartWriter, STREAM_PART_BYTES};
 use crate::storage::protocol::{NewFile, Origin};
 pub use crate::storage::upload::check_content;
-use crate::storage::upload::check_length;
+use crate::storage::upload::{check_length, too_large};
 
 /// Returns the routes.
 pub fn routes() -> Routes {
@@ -40,22 +46,16 @@ pub fn routes() -> Routes {
 
 /// Uploads a file.
 ///
-/// Send the bytes as the body, with `Content-Length`, and the filename in `X-File-Name` (percent-encoded UTF-8). You
-/// can also send a `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to
-/// store the file) and 2 R2 puts (the file and its profile). A form costs 1 D1 call more, because the length of its
-/// file is known only after the last byte. A file over 5 MiB in a form is stored in parts of 5 MiB.
+/// Send the bytes as the body, and the filename in `X-File-Name` (percent-encoded UTF-8). You can also send a
+/// `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store the file)
+/// and 2 R2 puts (the file and its profile). A form, and a body without `Content-Length`, cost 1 D1 call more, because
+/// the length of the file is known only after the last byte. Then a file over 5 MiB is stored in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files", tag = "files",
-    params(
-        ("X-File-Name" = Option<String>, Header, description = "The name, percent-encoded UTF-8, at most 255 bytes; default upload.csv"),
-        ("X-File-Tags" = Option<String>, Header, description = "At most 32 tags of at most 64 bytes, comma-separated"),
-        ("X-File-Metadata" = Option<String>, Header, description = "A flat JSON object, at most 8 KiB"),
-        ("X-File-Expires" = Option<String>, Header, description = "Time at which Cutty moves the file to the trash (RFC 3339)"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the bytes (RFC 9530). Bytes with another digest are refused"),
-    ),
+    params(FileHeaders, DigestHeaders),
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses(
         (status = 201, body = FileResponse, description = "Stored: the file can be read from now on"),
-        (status = 400), (status = 401), (status = 411), (status = 413), (status = 415), (status = 422), (status = 507)
+        (status = 400), (status = 401), (status = 413), (status = 415), (status = 422), (status = 507)
     ))]
 async fn post_file(
     State(app): State<SharedApp>,
@@ -71,9 +71,9 @@ async fn post_file(
 }
 
 /// Uploads a file, like `POST /api/files`. Costs 3 D1 calls and 2 R2 puts.
-#[utoipa::path(post, path = "/api/files/upload", tag = "files",
+#[utoipa::path(post, path = "/api/files/upload", tag = "files", params(FileHeaders, DigestHeaders),
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
-    responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 411), (status = 413),
+    responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
 async fn post_file_upload(
     app: State<SharedApp>,
@@ -90,17 +90,18 @@ async fn store_raw(
     headers: &HeaderMap,
     upload: UploadBody,
 ) -> Result<FileRow> {
-    let length = check_length(upload.length_bytes, app.config.max_file_size_bytes)?;
-    let filename = match header_text(headers, HeaderName::from_static("x-file-name"))? {
-        Some(value) => checked_filename(Filename::from_header(value.as_bytes()))?,
-        None => default_filename()?,
-    };
+    let limit = app.config.max_file_size_bytes;
+    let length = upload.length_bytes.map(|length| check_length(Some(length), limit)).transpose()?;
+    let filename = named_by(headers)?.map_or_else(default_filename, Ok)?;
     let description = description_of(headers, app.now())?;
     let expected_sha256 = announced_digest(headers)?;
-    let mut body = upload.body.ok_or_else(|| {
-        Problem::new(Code::EmptyFile, "The request has no body. Send the bytes of the file as the body.")
-    })?;
+    let no_bytes =
+        || Problem::new(Code::EmptyFile, "The request has no body. Send the bytes of the file as the body.");
+    let mut body = upload.body.ok_or_else(no_bytes)?;
     let sample = body.peek().await?;
+    if sample.is_empty() && length.is_none() {
+        return Err(no_bytes());
+    }
     let detected = check_content(app, header_text(headers, CONTENT_TYPE)?, &filename, &sample)?;
     let new = NewFile {
         filename: filename.as_str().to_owned(),
@@ -110,7 +111,47 @@ async fn store_raw(
         expected_sha256,
         origin: Origin::Upload,
     };
-    service.store_body(new, body, length).await
+    match length {
+        Some(length) => service.store_body(new, body, length).await,
+        None => store_unmeasured(app, service, new, body).await,
+    }
+}
+
+/// Stores a body whose length is not known. At most one R2 part is in memory.
+async fn store_unmeasured(
+    app: &App,
+    service: &R2StorageService,
+    new: NewFile,
+    body: Box<dyn NativeBody>,
+) -> Result<FileRow> {
+    // This function holds the lease until the file is stored, because the writer holds the buffer until then.
+    let lease = Arc::new(app.lease_memory(form::FORM + Memory::js(STREAM_PART_BYTES)).await?);
+    let mut source = LeasedSource::new(body.into_source(), lease.clone(), app.clock.clone());
+    let mut writer = service.begin_streamed_file(new, STREAM_PART_BYTES).await?;
+    match copy(&mut source, &mut writer, app.config.max_file_size_bytes).await {
+        Ok(()) => {
+            let (attempt, stored) = writer.finish().await?;
+            attempt.commit(&stored).await
+        }
+        Err(problem) => {
+            writer.discard().await;
+            Err(problem)
+        }
+    }
+}
+
+async fn copy(source: &mut LeasedSource, writer: &mut PartWriter, limit_bytes: u64) -> Result<()> {
+    let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+    let mut copied_bytes = 0;
+    while source.read(&mut piece).await? > 0 {
+        copied_bytes += piece.len() as u64;
+        if copied_bytes > limit_bytes {
+            return Err(too_large(limit_bytes));
+        }
+        writer.write(&piece).await?;
+        piece.clear();
+    }
+    Ok(())
 }
 
 /// Query of the list of files.

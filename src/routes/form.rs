@@ -2,14 +2,16 @@
 //! memory.
 //!
 //! The length of the form part is not known in advance, so its bytes are stored through a [`PartWriter`]. The fields
-//! `tags`, `metadata` and `expiresAt` may be sent before or after the file.
+//! `tags`, `metadata` and `expiresAt` may be sent before or after the file, or in headers instead.
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::extract::body::UploadBody;
-use super::extract::file_headers::{announced_digest, checked_filename, default_filename, describe};
+use super::extract::file_headers::{
+    announced_digest, checked_filename, default_filename, describe, description_of, header_text, named_by,
+};
 use crate::app::App;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::shortened;
@@ -34,9 +36,9 @@ const MAX_FIELD_BYTES: usize = 16 << 10;
 /// Maximum number of bytes in a form in addition to the file: the bytes of the other form parts and of the framing.
 const FRAMING_BYTES: u64 = 64 << 10;
 
-/// Memory for the upload of a form: pieces and the profile in wasm, the reader's buffer in JavaScript. The buffer for
+/// Memory for the upload of a form, or of a body without a length: pieces and the profile in wasm, the reader's buffer in JavaScript. The buffer for
 /// the file is not included.
-const FORM: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
+pub const FORM: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
 /// Returns the size of the buffer for the file of a form, in bytes. `body_bytes` is the length of the request body;
 /// `None` if the length is unknown.
@@ -58,10 +60,13 @@ pub async fn store(
     boundary: &Boundary,
 ) -> Result<FileRow> {
     let limit = app.config.max_file_size_bytes;
-    check_length(upload.length_bytes, limit + FRAMING_BYTES).map_err(|problem| match problem.code() {
-        Code::TooLarge => too_large(limit),
-        _ => problem,
-    })?;
+    if let Some(length) = upload.length_bytes {
+        check_length(Some(length), limit + FRAMING_BYTES).map_err(|problem| match problem.code() {
+            Code::TooLarge => too_large(limit),
+            _ => problem,
+        })?;
+    }
+    description_of(headers, app.now())?;
     let body = upload.body.ok_or_else(|| {
         Problem::new(Code::EmptyFile, "The request has no body. Send a form with a part named file.")
     })?;
@@ -73,7 +78,8 @@ pub async fn store(
         app,
         service,
         expected_sha256: announced_digest(headers)?,
-        fields: Fields::default(),
+        named: named_by(headers)?,
+        fields: Fields::in_headers(headers)?,
         current: CurrentPart::None,
         file: FormFile::NotSeen,
         file_bytes: 0,
@@ -88,8 +94,19 @@ pub async fn store(
     }
 }
 
-/// Text fields that a form may have, each at most once.
-const FIELDS: [&str; 3] = ["tags", "metadata", "expiresAt"];
+/// Text fields that a form may have, each at most once, and the headers that may have their values instead.
+const FIELDS: [(&str, &str); 3] =
+    [("tags", "x-file-tags"), ("metadata", "x-file-metadata"), ("expiresAt", "x-file-expires")];
+
+/// Fields that browsers and common upload libraries add on their own. They repeat what the form part `file` says, so
+/// they have no effect.
+const ADDED_FIELDS: [&str; 4] = ["name", "type", "relativePath", CHARSET];
+
+/// The field in which a browser puts the encoding of the form (HTML §4.10.21.5).
+const CHARSET: &str = "_charset_";
+
+/// Filenames that clients send if a file has no name: browsers for a `Blob`, curl for the standard input.
+const PLACEHOLDERS: [&str; 3] = ["", "blob", "-"];
 
 #[derive(Default)]
 struct Fields {
@@ -101,13 +118,35 @@ struct Fields {
 }
 
 impl Fields {
+    /// Reads the values that the headers have.
+    fn in_headers(headers: &HeaderMap) -> Result<Self> {
+        let mut fields = Self::default();
+        for (name, header) in FIELDS {
+            let value = header_text(headers, HeaderName::from_static(header))?;
+            if let (Some(slot), Some(value)) = (fields.slot(name), value) {
+                *slot = Some(value.to_owned());
+            }
+        }
+        Ok(fields)
+    }
+
+    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name {
+            "tags" => Some(&mut self.tags),
+            "metadata" => Some(&mut self.metadata),
+            "expiresAt" => Some(&mut self.expires_at),
+            _ => None,
+        }
+    }
+
     /// Checks that a field is known and was not sent before, and returns its name.
     fn admit(&mut self, name: &str) -> Result<&'static str> {
-        let Some(known) = FIELDS.into_iter().find(|known| *known == name) else {
+        let names = FIELDS.map(|(name, _)| name);
+        let Some(known) = names.into_iter().chain(ADDED_FIELDS).find(|known| *known == name) else {
             let name = shortened(name);
             let detail = format!(
                 "There is no field {name:?}. A form has a part named file, and optional fields {}.",
-                FIELDS.join(", ")
+                names.join(", ")
             );
             return Err(Problem::new(Code::BadRequest, detail).with("field", name));
         };
@@ -115,8 +154,25 @@ impl Fields {
             let detail = format!("The form has the field {known} more than once. Send it once.");
             return Err(Problem::new(Code::BadRequest, detail).with("field", known));
         }
+        if self.slot(known).is_some_and(|slot| slot.is_some()) {
+            let detail = format!("The request has {known} in a header and in the form. Send it once.");
+            return Err(Problem::new(Code::BadRequest, detail).with("field", known));
+        }
         self.seen.push(known);
         Ok(known)
+    }
+
+    fn keep(&mut self, name: &str, text: String) -> Result<()> {
+        if let Some(slot) = self.slot(name) {
+            *slot = Some(text).filter(|text| !text.is_empty());
+            return Ok(());
+        }
+        let is_utf8 = ["", "utf-8", "utf8"].iter().any(|label| text.eq_ignore_ascii_case(label));
+        if name == CHARSET && !is_utf8 {
+            let detail = "The field _charset_ must be UTF-8. Encode the form as UTF-8.";
+            return Err(Problem::new(Code::BadRequest, detail).with("field", CHARSET));
+        }
+        Ok(())
     }
 }
 
@@ -146,6 +202,8 @@ struct FormUpload<'a> {
     app: &'a App,
     service: &'a R2StorageService,
     expected_sha256: Option<[u8; 32]>,
+    /// The filename in `X-File-Name`.
+    named: Option<Filename>,
     fields: Fields,
     current: CurrentPart,
     file: FormFile,
@@ -185,10 +243,7 @@ impl FormUpload<'_> {
     fn start_part(&mut self, part: FormPart) -> Result<()> {
         self.current = match part.name.as_str() {
             "file" if matches!(self.file, FormFile::NotSeen) => {
-                let filename = match part.filename.as_deref() {
-                    Some(name) => checked_filename(Filename::from_client_path(name))?,
-                    None => default_filename()?,
-                };
+                let filename = self.filename(part.filename.as_deref())?;
                 self.file = FormFile::Sampling { filename, declared: part.content_type, sample: Vec::new() };
                 CurrentPart::File
             }
@@ -199,6 +254,24 @@ impl FormUpload<'_> {
             name => CurrentPart::Field(self.fields.admit(name)?, Vec::new()),
         };
         Ok(())
+    }
+
+    /// Returns the name of the file. `in_part` is the filename of its form part.
+    fn filename(&self, in_part: Option<&str>) -> Result<Filename> {
+        let is_placeholder = in_part.is_none_or(|name| PLACEHOLDERS.contains(&name));
+        match (&self.named, in_part) {
+            (Some(named), _) if is_placeholder => Ok(named.clone()),
+            (None, None) => default_filename(),
+            (named, in_part) => {
+                let name = checked_filename(Filename::from_client_path(in_part.unwrap_or_default()))?;
+                if named.as_ref().is_some_and(|named| *named != name) {
+                    let detail =
+                        "X-File-Name and the filename of the part named file differ. Send one of them.";
+                    return Err(Problem::new(Code::BadRequest, detail).with("header", "x-file-name"));
+                }
+                Ok(name)
+            }
+        }
     }
 
     async fn accept(&mut self, bytes: &[u8]) -> Result<()> {
@@ -283,16 +356,10 @@ impl FormUpload<'_> {
     }
 
     fn keep_field(&mut self, name: &str, text: Vec<u8>) -> Result<()> {
-        let slot = match name {
-            "tags" => &mut self.fields.tags,
-            "metadata" => &mut self.fields.metadata,
-            _ => &mut self.fields.expires_at,
-        };
         let not_utf8 = |_| {
             Problem::new(Code::BadMetadata, format!("The field {name:?} is not UTF-8. Encode it as UTF-8."))
         };
-        *slot = Some(String::from_utf8(text).map_err(not_utf8)?).filter(|text| !text.is_empty());
-        Ok(())
+        self.fields.keep(name, String::from_utf8(text).map_err(not_utf8)?)
     }
 
     async fn commit(mut self) -> Result<FileRow> {

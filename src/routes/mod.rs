@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod auth;
 mod carried;
+pub mod conditions;
 pub mod cuts;
 mod document;
 pub mod extract;
@@ -75,6 +76,7 @@ pub async fn handle(
     let head = uploads::override_method(head);
     let method = head.method().clone();
     let is_tus = uploads::is_tus(&head);
+    let origin = uploads::origin_of(head.uri());
     let remainder = body.as_ref().and_then(|body| body.remainder());
     let max_discarded_bytes = app.config.max_file_size_bytes;
     let mut request = into_routed(head, body);
@@ -92,6 +94,7 @@ pub async fn handle(
     safe_headers::add_defaults(response.headers_mut(), hsts_max_age_s);
     if is_tus {
         uploads::insert_version(&mut response);
+        uploads::complete_location(&mut response, origin.as_deref());
     }
     let (mut parts, body) = into_response_body(response).await;
     set_content_length(&method, &mut parts, &body);

@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::{JsonBody, Object, OptionalJsonBody, UploadBody};
-use super::extract::file_headers::{announced_digest, bad_metadata, checked_filename, describe};
+use super::extract::file_headers::{
+    DigestHeaders, announced_digest, bad_metadata, checked_filename, describe,
+};
 use super::extract::params::Params;
 use super::extract::storage::Storage;
 use super::layers::idempotency::{FingerprintOf, idempotent};
@@ -243,8 +245,7 @@ async fn abort_multipart(
 /// of the part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
 #[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("number" = u64, Path, description = "From 1"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the part. Bytes with another digest are refused"),
-        ("Content-Digest" = Option<String>, Header, description = "The same as Repr-Digest")),
+        DigestHeaders),
     request_body(content((Vec<u8> = "application/octet-stream"))),
     responses((status = 200, body = PartResponse, description = "Stored; the etag is also in the ETag header"), (status = 400), (status = 401),
         (status = 404), (status = 409), (status = 410), (status = 411), (status = 413), (status = 415),

@@ -7,6 +7,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::conditions::{Representation, validator_headers};
 use crate::error::{Problem, Result};
 use crate::storage::file::{FileRow, FileView};
 use crate::storage::recipes::RecipeView;
@@ -34,10 +35,10 @@ pub fn created_file(row: FileRow) -> Result<Response> {
     Ok((StatusCode::CREATED, headers, Json(FileResponse::from(row))).into_response())
 }
 
-/// Returns a response with the file as JSON, and with the ETag of its metadata.
+/// Returns a response with the file as JSON, and with the validators of its metadata.
 pub fn file_with_metadata_tag(file: FileRow) -> Result<Response> {
-    let etag = HeaderValue::from_str(&file.metadata_tag()).map_err(Problem::internal)?;
-    Ok(([(ETAG, etag)], Json(FileResponse::from(file))).into_response())
+    let validators = validator_headers(&file, Representation::Metadata)?;
+    Ok((validators, Json(FileResponse::from(file))).into_response())
 }
 
 /// Recipe of a cut.

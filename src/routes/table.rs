@@ -15,7 +15,7 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::PathItemExt;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::extract::{identity, params};
+use super::extract::{identity, params, unread_headers};
 use crate::app::SharedApp;
 
 /// A path with the handlers of its methods.
@@ -36,7 +36,10 @@ impl Route {
     pub fn on<P: Path, H: Handler<T, SharedApp>, T: 'static>(mut self, handler: H) -> Self {
         for method in P::methods() {
             let named_only = from_fn(|request, next| params::refuse_unknown(P::operation, request, next));
-            self.handlers = self.handlers.on(method.to_method_filter(), handler.clone().layer(named_only));
+            let read_only =
+                from_fn(|request, next| unread_headers::refuse_unread(P::operation, request, next));
+            let layered = handler.clone().layer(named_only).layer(read_only);
+            self.handlers = self.handlers.on(method.to_method_filter(), layered);
         }
         self
     }
@@ -102,6 +105,7 @@ impl Routes {
             }
             params::describe_unknown_parameter(&mut paths);
             identity::describe_forbidden(&mut paths);
+            unread_headers::describe_conditions(&mut paths);
             described.routes((schemas, paths, handlers))
         });
         described.into_openapi()

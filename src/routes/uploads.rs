@@ -4,11 +4,11 @@ use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 
 use super::extract::body::UploadBody;
 use super::extract::file_headers::{
-    announced_digest, checked_filename, default_filename, describe, header_text,
+    DigestHeaders, announced_digest, checked_filename, default_filename, describe, header_text,
 };
 use super::extract::storage::{SessionStorage, Storage};
 use super::layers::idempotency::{FingerprintOf, idempotent};
@@ -89,6 +89,23 @@ pub fn insert_version(response: &mut Response) {
     response.headers_mut().insert(RESUMABLE, version);
 }
 
+/// Returns the origin of a URI, such as `https://cutty.com`; `None` if the URI has no origin.
+pub fn origin_of(uri: &Uri) -> Option<String> {
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
+    Some(format!("{scheme}://{host}"))
+}
+
+/// Makes the `Location` of a new upload absolute: some tus clients do not resolve a path against the URL of their
+/// request. A stored response has the path, because a repeated request may come by another origin.
+pub fn complete_location(response: &mut Response, origin: Option<&str>) {
+    let path = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let Some((origin, path)) = origin.zip(path.filter(|path| path.starts_with('/'))) else { return };
+    if let Ok(location) = HeaderValue::from_str(&format!("{origin}{path}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+}
+
 /// An extractor that refuses a request without `Tus-Resumable: 1.0.0`.
 struct TusVersion;
 
@@ -152,10 +169,10 @@ async fn discover_one(app: State<SharedApp>) -> Response {
         ("Upload-Defer-Length" = Option<u64>, Header, description = "1, if the length is sent later"),
         ("Upload-Metadata" = Option<String>, Header, description = "Keys and values in base64, at most 16 KiB"),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, in base64"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530). Content-Digest is accepted as well"),
+        DigestHeaders,
     ),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
-    responses((status = 201, description = "Created. If the body had all bytes, the file is stored too. Location is the path of the upload; X-File-Id is the id of the stored file"),
+    responses((status = 201, description = "Created. If the body had all bytes, the file is stored too. Location is the URL of the upload; X-File-Id is the id of the stored file"),
         (status = 400), (status = 401), (status = 410), (status = 412), (status = 413), (status = 415), (status = 422),
         (status = 460), (status = 507), (status = 409)))]
 async fn create_upload(
@@ -172,6 +189,10 @@ async fn create_upload(
         expect_media_type(&headers)?;
     }
     let digest = digest_of(&headers, body.is_some())?;
+    if headers.contains_key(CHECKSUM) && body.is_none() {
+        let detail = "The request has an Upload-Checksum but no body. Send the checksum only with bytes.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let new = new_upload(&app, &headers, length, digest, body.as_ref().and(upload.length_bytes))?;
     created_upload(&service.create_upload(new, body).await?)
 }
@@ -226,7 +247,7 @@ async fn get_offset(
         ("Upload-Length" = Option<u64>, Header,
             description = "Size of the whole file in bytes, if it was not sent at the creation"),
         ("Upload-Checksum" = Option<String>, Header, description = "sha1 or sha256 of the body, in base64"),
-        ("Repr-Digest" = Option<String>, Header, description = "sha-256 of the body (RFC 9530). Content-Digest is accepted as well")),
+        DigestHeaders),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
     responses((status = 204, description = "Received. See Upload-Offset. If the file is stored, X-File-Id is its id"),
         (status = 400), (status = 401), (status = 404), (status = 409), (status = 410), (status = 412), (status = 413),

@@ -201,12 +201,12 @@ statements! {
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)
         RETURNING revision";
-    /// Restores a file from the trash. Removes an expiry that has passed, so that the file does not expire again
-    /// immediately.
-    Restore<'a> { file: FileId, user: &'a UserId, now: Timestamp } =
+    /// Restores a file from the trash. If `:revision` is not NULL, the file must still be at this revision. Removes an
+    /// expiry that has passed, so that the file does not expire again immediately.
+    Restore<'a> { file: FileId, user: &'a UserId, revision: Option<u64>, now: Timestamp } =
         "UPDATE files SET lifecycle_status = 'active', deleted_at = NULL, updated_at = :now, revision = revision + 1,
             expires_at = CASE WHEN expires_at > :now THEN expires_at END
-        WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted'
+        WHERE id = :file AND user_id = :user AND lifecycle_status = 'deleted' AND revision = coalesce(:revision, revision)
         RETURNING revision";
     /// Deletes a kept file permanently: makes it dead, so that nobody can restore it. Its bytes are purged after
     /// `:purge_after`. The trigger `file_killed` erases its name, tags, metadata and lineage.

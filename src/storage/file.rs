@@ -109,6 +109,12 @@ impl FileRow {
         Some(hash)
     }
 
+    /// Whether the bytes may be read: the file is not in the trash and has not expired.
+    pub fn is_readable(&self, now: Timestamp) -> bool {
+        let expired = self.expires_at.is_some_and(|expiry| expiry <= now);
+        self.lifecycle_status != LifecycleStatus::Deleted && !expired
+    }
+
     /// Returns the options for reading this file. `asked` are the options in the request. If they name no encoding, the
     /// returned options have the encoding that the upload declared. Otherwise the returned options are equal to
     /// `asked`.

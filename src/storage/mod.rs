@@ -27,7 +27,7 @@ use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
 use crate::sql;
 use actor::Actor;
-use file::{FileRow, LifecycleStatus};
+use file::FileRow;
 
 /// The storage service for one principal. It works on the files of the principal's owner.
 #[derive(Clone)]
@@ -52,6 +52,14 @@ impl R2StorageService {
             self.app.audit().log(&file.into_iter().fold(refusal, Entry::on));
         }
         allowed
+    }
+
+    /// Checks that the principal has a scope for a file. Does not check that the file exists.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn check_scope(&self, scope: Scope, file: FileId) -> Result<()> {
+        self.allow(scope, Some(file)).map(drop)
     }
 
     /// Checks that the principal still has the scope that the effect of a replayed request needs. Returns the owner of
@@ -82,8 +90,7 @@ impl R2StorageService {
     /// The errors of [`Self::find`]; `not_found` if the file is in the trash or has expired.
     pub async fn find_readable(&self, id: FileId) -> Result<FileRow> {
         let file = self.find(id).await?;
-        let expired = file.expires_at.is_some_and(|expiry| expiry <= self.app.now());
-        if file.lifecycle_status == LifecycleStatus::Deleted || expired {
+        if !file.is_readable(self.app.now()) {
             return Err(Problem::no_such_file());
         }
         Ok(file)

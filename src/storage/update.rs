@@ -88,16 +88,17 @@ impl R2StorageService {
         self.run_guarded(user, id, Action::Delete, revision, statements).await
     }
 
-    /// Restores a file from the trash.
+    /// Restores a file from the trash. If `revision` is given, the file must still be at this revision.
     ///
     /// # Errors
     /// - `not_found`: the file does not exist or belongs to another owner.
     /// - `conflict`: the file is not in the trash.
+    /// - `precondition_failed`: another request changed the file first.
     /// - `forbidden`.
-    pub async fn restore(&self, id: FileId) -> Result<FileRow> {
+    pub async fn restore(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
         let user = self.allow(Scope::Update, Some(id))?;
-        let restore = sql::files::Restore { file: id, user, now: self.app.now() };
-        self.run_guarded(user, id, Action::Restore, None, vec![restore.statement()]).await
+        let restore = sql::files::Restore { file: id, user, revision, now: self.app.now() };
+        self.run_guarded(user, id, Action::Restore, revision, vec![restore.statement()]).await
     }
 
     /// Deletes a file permanently. Its quota is freed immediately. Its bytes are purged after `PURGE_AFTER_DAYS`.
@@ -159,13 +160,14 @@ impl R2StorageService {
             Ok(file) => file,
             Err(problem) => return problem,
         };
-        if action == Action::Restore {
+        let is_trashed = file.lifecycle_status == LifecycleStatus::Deleted;
+        if action == Action::Restore && !(is_trashed && revision.is_some()) {
             return Problem::new(
                 Code::Conflict,
                 "The file is not in the trash, so there is nothing to restore.",
             );
         }
-        let is_out_of_reach = file.lifecycle_status == LifecycleStatus::Deleted && action != Action::Delete;
+        let is_out_of_reach = is_trashed && !matches!(action, Action::Delete | Action::Restore);
         if is_out_of_reach || revision.is_none() {
             return Problem::no_such_file();
         }

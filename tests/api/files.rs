@@ -114,7 +114,13 @@ async fn a_refused_upload_leaves_no_row_and_no_object_and_uses_no_quota() {
     let long_tag = "t".repeat(65);
     let many_tags: Vec<_> = (0..33).map(|index| index.to_string()).collect();
     let cases: Vec<(&str, Call, u16, &str)> = vec![
-        ("no length", named("a.csv").without("content-length"), 411, "length_required"),
+        (
+            "over the limit without a length",
+            upload("a.csv", vec![b'x'; 1025]).without("content-length"),
+            413,
+            "too_large",
+        ),
+        ("no bytes and no length", upload("a.csv", "").without("content-length"), 422, "empty_file"),
         (
             "a length that is not a number",
             with("content-length", "x").without("content-length").header("content-length", "x"),
@@ -191,7 +197,7 @@ async fn an_upload_with_unacceptable_headers_is_refused_before_its_body_is_read(
     let token = app.user("ada");
     let calls = [
         upload("a.csv", CSV).bearer(&token).without("content-length").header("content-length", 1025),
-        upload("a.csv", CSV).bearer(&token).without("content-length"),
+        upload("a.csv", CSV).bearer(&token).without("content-length").header("x-file-tags", "\""),
         upload("a%2fb", CSV).bearer(&token),
         upload("a.csv", CSV),
     ];

@@ -54,6 +54,82 @@ async fn form_fields_may_precede_or_follow_the_file() {
 }
 
 #[tokio::test]
+async fn a_form_without_a_length_is_stored() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let form = Form::default().field("tags", "x").file("a.csv", CSV).bytes();
+    let response = app.send(Form::call(TestBody::from_bytes(form)).bearer(&token)).await.expect(201);
+    assert_eq!(response.json()["file"]["checksum"], sha256_hex(CSV));
+    app.assert_consistent();
+}
+
+#[tokio::test]
+async fn fields_that_upload_libraries_add_have_no_effect() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let form = Form::default()
+        .field("relativePath", "null")
+        .field("name", "a.csv")
+        .file("a.csv", CSV)
+        .field("type", "text/csv")
+        .field("_charset_", "UTF-8");
+    let file = app.send(form.post().bearer(&token)).await.expect(201).json()["file"].clone();
+    assert_eq!((&file["filename"], &file["userTags"]), (&json!("a.csv"), &json!([])));
+    let twice = Form::default().field("name", "a").field("name", "b").file("a.csv", CSV);
+    app.send(twice.post().bearer(&token)).await.expect_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn the_headers_of_a_form_are_used_or_refused() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let described = |form: Form| {
+        form.post()
+            .header("x-file-tags", "q3,final")
+            .header("x-file-metadata", r#"{"k":1}"#)
+            .header("x-file-expires", "2031-01-01T00:00:00Z")
+            .bearer(&token)
+    };
+    for name in ["", "blob", "-", "wanted.csv"] {
+        let call = described(Form::default().file(name, CSV)).header("x-file-name", "wanted.csv");
+        let file = app.send(call).await.expect(201).json()["file"].clone();
+        assert_eq!(file["filename"], "wanted.csv", "{name}");
+        assert_eq!((&file["userTags"], &file["metadata"]), (&json!(["q3", "final"]), &json!({"k": 1})));
+        assert_eq!(file["expiresAt"], "2031-01-01T00:00:00.000Z");
+    }
+    let before = app.database.row_counts();
+    let file = || Form::default().file("a.csv", CSV);
+    let cases = [
+        (file().post().header("x-file-name", "other.csv"), 400, "bad_request"),
+        (file().post().header("x-file-name", "a.exe"), 415, "unsupported_type"),
+        (file().post().header("x-file-metadata", "not json"), 400, "bad_metadata"),
+        (file().post().header("x-file-expires", "yesterday"), 400, "bad_metadata"),
+        (file().post().header("x-file-tags", "\""), 400, "bad_metadata"),
+        (file().field("tags", "x").post().header("x-file-tags", "y"), 400, "bad_request"),
+        (
+            Form::default().field("metadata", "{}").file("a.csv", CSV).post().header("x-file-metadata", "{}"),
+            400,
+            "bad_request",
+        ),
+        (
+            file().field("expiresAt", "").post().header("x-file-expires", "2031-01-01T00:00:00Z"),
+            400,
+            "bad_request",
+        ),
+        (file().post().header("content-md5", "AAAAAAAAAAAAAAAAAAAAAA=="), 400, "bad_request"),
+        (file().post().header("upload-checksum", "sha1 AAAA"), 400, "bad_request"),
+        (file().post().header("digest", "md5=AAAA"), 400, "bad_request"),
+    ];
+    for (call, status, code) in cases {
+        let headers = format!("{:?}", call.request.headers());
+        let response = app.send(call.bearer(&token)).await;
+        assert_eq!(response.status.as_u16(), status, "{headers}: {response}");
+        response.expect_problem(status, code);
+        assert_untouched(&app, &before, &headers);
+    }
+}
+
+#[tokio::test]
 async fn a_form_is_read_correctly_in_pieces_of_any_length() {
     let form = || Form::default().field("tags", "x").file("a.csv", b"a\r\n\r\n--,b\r\n").bytes();
     for length in [1, 2, 3, 7, 64] {
@@ -104,7 +180,7 @@ async fn a_refused_form_leaves_no_row_no_object_and_no_used_or_reserved_bytes() 
         ("a wrong digest", file().post().header("repr-digest", digest), 422, "digest_mismatch"),
         ("over the quota", Form::default().file("a.csv", &[b'x'; 201]).post(), 507, "quota_exceeded"),
         ("over the limit", Form::default().file("a.csv", &[b'x'; 70_000]).post(), 413, "too_large"),
-        ("no length", Form::call(TestBody::from_bytes(whole.clone())), 411, "length_required"),
+        ("an unknown _charset_", file().field("_charset_", "windows-1252").post(), 400, "bad_request"),
         ("a form that breaks", announced(TestBody::broken(&whole, whole.len() - 9)), 400, "bad_request"),
         (
             "a form that ends early",

@@ -9,6 +9,8 @@ mod auth;
 mod broken_calls;
 mod changes;
 mod charsets;
+mod client_quirks;
+mod conditions;
 mod cut;
 mod damaged_bytes;
 mod doubles;

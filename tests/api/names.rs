@@ -16,7 +16,31 @@ async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation
     let by_tus = |name: &str| {
         tus::create(10).without("upload-metadata").header("upload-metadata", tus::metadata_named(name))
     };
-    for name in ["x.exe", "X.XLSX", "x.csv.gz", "x.json"] {
+    for name in [
+        "x.exe",
+        "X.XLSX",
+        "x.csv.gz",
+        "x.json",
+        "x.hta",
+        "x.bat",
+        "x.ps1",
+        "x.lnk",
+        "x.url",
+        "x.vbs",
+        "x.scr",
+        "x.msi",
+        "x.mjs",
+        "x.mhtml",
+        "x.xht",
+        "x.shtml",
+        "x.xls",
+        "x.7z",
+        ".htaccess",
+        "x.hta.",
+        "x.csv.HTA",
+        "x.settingcontent-ms",
+        "x.hta::$DATA",
+    ] {
         let calls = [
             upload(name, CSV),
             Form::default().file(name, CSV).post(),
@@ -32,9 +56,37 @@ async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation
     }
     let counts = app.database.row_counts();
     assert_eq!(["files", "multipart_uploads", "gc_queue", "cuts"].map(|table| counts[table]), [1, 0, 0, 0]);
+    let cut = |name: &str| post_json(&format!("{path}/cut"), &json!({"filename": name})).bearer(&token);
+    app.send(cut("x.hta")).await.expect_problem(415, "unsupported_type");
+    for name in ["x.json", "x.ndjson", "x.csv.gz", "x.txt", "x"] {
+        app.send(cut(name)).await.expect(200);
+    }
     // A file that was stored before this rule existed keeps its name. Such a file can be changed and cut.
     app.database.execute("UPDATE files SET filename = 'old.exe'");
     let tags = patch_json(&path, &json!({"tags": ["x"]})).bearer(&token);
     assert_eq!(app.send(tags).await.expect(200).json()["file"]["filename"], "old.exe");
     app.send(get(&format!("{path}/cut")).bearer(&token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_name_with_an_accepted_extension_or_none_is_accepted() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for name in [
+        "a.csv",
+        "a.TSV",
+        "a.tab",
+        "a.txt",
+        "a.psv",
+        "a.dat",
+        "a",
+        ".csv",
+        "data v1.2",
+        "Dr. Who",
+        "a.",
+        "2024-01.31",
+    ] {
+        let file = app.upload(&token, &name.replace(' ', "%20"), CSV).await;
+        assert_eq!(file["filename"], name);
+    }
 }

@@ -179,7 +179,7 @@ async fn a_file_name_cannot_change_the_structure_of_a_header() {
     let app = TestApp::new();
     let token = app.user("ada");
     let names = [
-        "a%22%3b filename=evil.sh",
+        "a%22%3b filename=evil.csv",
         "%22%22%22.csv",
         "a;b,c=d.csv",
         "%e2%80%aefdp.csv",

@@ -45,7 +45,7 @@ fn upload_of_three_parts(server: &Server) -> (Vec<u8>, Vec<String>) {
 
 fn trace(server: &Server, bytes: &[u8]) -> Vec<String> {
     let user = server.user();
-    let upload = begin(&user, bytes, "trace session").unwrap().expect(201).header("location").to_owned();
+    let upload = begin(&user, bytes, "trace session").unwrap().expect(201).location_path();
     assert_eq!(send_all(&user, &upload, bytes), bytes.len());
     assert_one_file(server, &user, bytes, "traced");
     let known = user.ask(Call::get("/health").header("x-session-calls", "tell"));
@@ -59,7 +59,7 @@ fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
     let order = format!("crash {name} {step}");
     let begun = kill_during(server, &name, || {
         let begun = begin(&user, bytes, &order).ok().filter(|response| response.status == 201)?;
-        let upload = begun.header("location").to_owned();
+        let upload = begun.location_path();
         let acknowledged = send_all(&user, &upload, bytes);
         assert!(acknowledged < bytes.len(), "{case}: the upload was not interrupted");
         Some((upload, acknowledged))
@@ -67,7 +67,7 @@ fn crash_before(server: &Server, bytes: &[u8], step: usize, call: &str) {
     // A client that did not receive the location creates a new upload.
     let (upload, acknowledged) = begun.unwrap_or_else(|| {
         let begun = begin(&user, bytes, "").unwrap().expect(201);
-        (begun.header("location").to_owned(), 0)
+        (begun.location_path(), 0)
     });
     let known = user.ask(tus(Call::head(&upload))).expect(200);
     let kept: usize = known.header("upload-offset").parse().unwrap();

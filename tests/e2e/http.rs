@@ -82,6 +82,13 @@ impl Response {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// Returns the path in `Location`. `Location` may be a path or an absolute URL.
+    pub fn location_path(&self) -> String {
+        let location = self.header("location");
+        let from_host = location.split_once("://").map_or(location, |(_, rest)| rest);
+        from_host[from_host.find('/').unwrap_or(0)..].to_owned()
+    }
+
     /// Returns the response if its status is `status`, and panics otherwise.
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());

@@ -147,7 +147,7 @@ fn upload(user: &Client, bytes: &[u8]) {
             .header("upload-metadata", "filename dXBsb2FkLmNzdg==")
     };
     let location = ask(user, create).expect(201);
-    let location = location.header("location").to_owned();
+    let location = location.location_path();
     let mut offset = 0;
     for chunk in bytes.chunks(4 << 20) {
         let patch = || {

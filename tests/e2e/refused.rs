@@ -57,7 +57,7 @@ fn a_request_whose_long_body_is_refused_always_gets_the_problem() {
     assert_refused(&user, "an image in a form", form, unsupported.0, unsupported.1);
 
     let create = || tus(Call::post("/api/uploads", b"")).header("upload-defer-length", "1");
-    let upload = user.ask(create()).expect(201).header("location").to_owned();
+    let upload = user.ask(create()).expect(201).location_path();
     let patch = |offset: &str| {
         let call = tus(Call::patch(&upload, &png)).header("upload-offset", offset);
         call.header("content-type", "application/offset+octet-stream")

@@ -114,7 +114,7 @@ fn assert_stored(user: &Client, file: &str, bytes: &[u8]) {
 fn begin(user: &Client, length: usize) -> String {
     let call = Call::post("/api/uploads", b"").header("tus-resumable", "1.0.0");
     let begun = user.ask(call.header("upload-length", &length.to_string())).expect(201);
-    begun.header("location").to_owned()
+    begun.location_path()
 }
 
 fn offset(user: &Client, upload: &str) -> usize {

@@ -46,6 +46,12 @@ fn text_is_accepted_as_csv_or_tsv_under_every_common_type() {
         (Some("text/tab-separated-values"), Some("csv"), TSV),
         (None, Some("TSV"), TSV),
         (Some("text/csv"), Some("tsv"), CSV),
+        (Some("text/comma-separated-values"), Some("tsv"), CSV),
+        (Some("text/x-comma-separated-values"), None, CSV),
+        (Some("text/x-csv; charset=windows-1252"), None, csv_in(encoding_rs::WINDOWS_1252)),
+        (Some("application/x-csv"), None, CSV),
+        (Some("*/*"), Some("tsv"), TSV),
+        (Some("application/json"), None, CSV),
     ] {
         assert_eq!(verdict(declared, extension, b"a,b\n1,2\n"), expected, "{declared:?} {extension:?}");
     }
@@ -54,7 +60,7 @@ fn text_is_accepted_as_csv_or_tsv_under_every_common_type() {
 #[test]
 fn types_that_are_not_allowed_are_refused_even_if_the_content_is_text() {
     for declared in
-        ["image/png", "application/json", "text/html", "application/zip", "csv", "text/csv, text/csv"]
+        ["image/png", "text/json", "text/html", "application/zip", "csv", "text/csv, text/csv", "text/*"]
     {
         assert!(
             matches!(verdict(Some(declared), Some("csv"), b"a,b\n"), SniffVerdict::Refuse(_)),
@@ -66,14 +72,108 @@ fn types_that_are_not_allowed_are_refused_even_if_the_content_is_text() {
 }
 
 #[test]
-fn extensions_of_other_formats_are_refused() {
+fn another_name_of_csv_is_accepted_only_if_csv_is_accepted() {
+    let allowed_types = &["text/plain".to_owned()];
+    for declared_type in [Some("text/csv"), Some("text/x-csv")] {
+        let upload = SniffedUpload { declared_type, allowed_types, extension: None, sample: b"a,b\n" };
+        assert!(matches!(check(&upload), SniffVerdict::Refuse(Refusal::TypeNotAllowed { .. })));
+    }
+}
+
+#[test]
+fn json_declared_as_json_is_refused() {
+    for sample in ["{\"a\": 1}", " \n[1, 2]", "\u{feff}[]"] {
+        let refused = verdict(Some("application/json; charset=utf-8"), None, sample.as_bytes());
+        assert!(
+            matches!(refused, SniffVerdict::Refuse(Refusal::ForeignContent { format: "JSON", .. })),
+            "{sample}"
+        );
+        assert_eq!(verdict(Some("text/csv"), None, sample.as_bytes()), CSV, "{sample}");
+    }
+}
+
+#[test]
+fn only_extensions_of_delimited_text_are_accepted() {
     let check = |name: &str| check_name(&Filename::parse(name).unwrap());
     assert_eq!(check("a.XLSX"), Err(Refusal::ForeignExtension { extension: "xlsx".into() }));
-    for name in ["a.csv.gz", "x.exe"] {
-        assert!(check(name).is_err(), "{name}");
+    for name in [
+        "a.csv.gz",
+        "x.exe",
+        "a.xls",
+        "x.hta",
+        "x.7z",
+        ".exe",
+        ".htaccess",
+        ".user.ini",
+        "a.bat.",
+        "a.bat . .",
+        "a.library-ms",
+        "a.csv:b.hta",
+        "a.hta::$DATA",
+        "a.h",
+        "a.123456789abcdefghij",
+        "a.csv~",
+    ] {
+        assert!(matches!(check(name), Err(Refusal::ForeignExtension { .. })), "{name}");
+        assert_eq!(check_result_name(&Filename::parse(name).unwrap()).is_ok(), name == "a.csv.gz", "{name}");
     }
-    for name in ["a.csv", "a.tsv", "a.xls", "a.dat", "xlsx", ".exe", "a.exe.csv"] {
+    for name in [
+        "a.csv",
+        "a.tsv",
+        "a.Tab",
+        "a.txt",
+        "a.psv",
+        "a.dat",
+        "xlsx",
+        ".csv",
+        "a.exe.csv",
+        "a.csv.",
+        "v1.2",
+        "Dr. Who",
+        "a.экз",
+        "…",
+        "2024.01-31",
+    ] {
         assert_eq!(check(name), Ok(()), "{name}");
+    }
+}
+
+#[test]
+fn markup_and_scripts_are_refused_in_every_encoding() {
+    let samples = [
+        "<!-- x --><html>",
+        "<!--",
+        "<img src=x onerror=alert(1)>",
+        "<IMG/src=x>",
+        "<a href='x'>",
+        "</p><script>",
+        "<body>",
+        "<iframe src=x>",
+        "<svg/onload=alert(1)>",
+        "<x onclick=alert(1)>",
+        "<x/ONCLICK = alert(1)>",
+        "<x a='b'onfocus=alert(1) autofocus>",
+        "<y href=javascript:alert(1)>",
+        "<?php echo 1",
+        "<%@ page %>",
+        "<![CDATA[",
+        "#!/bin/sh\n",
+        "#! /usr/bin/env python3\n",
+        "@ECHO OFF\r\n",
+        "@echo off&cls",
+        "[InternetShortcut]\r\nURL=x",
+        "Windows Registry Editor Version 5.00\r\n",
+        "MIME-Version: 1.0\r\n",
+        "%!PS-Adobe-3.0",
+    ];
+    for sample in samples {
+        let marked = [b"\xef\xbb\xbf".as_slice(), b" \r\n\t", sample.as_bytes()].concat();
+        let little = [b"\xff\xfe".as_slice(), &utf16(sample, u16::to_le_bytes)].concat();
+        let big = [b"\xfe\xff".as_slice(), &utf16(sample, u16::to_be_bytes)].concat();
+        for bytes in [sample.as_bytes(), &marked, &little, &big] {
+            let verdict = verdict(Some("text/csv"), Some("csv"), bytes);
+            assert!(matches!(verdict, SniffVerdict::Refuse(Refusal::ForeignContent { .. })), "{sample}");
+        }
     }
 }
 
@@ -124,6 +224,14 @@ fn csv_headers_that_start_like_a_signature_are_accepted() {
         "BZh,x\n",
         "<htmlx>,a\n",
         "<5,>7\n",
+        "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>\n",
+        "<on>;<online=5>\n",
+        "< 5 years,onset=1\n",
+        "#id,name\n",
+        "!id,name\n",
+        "@echo,off\n",
+        "id,<script>alert(1)</script>\n",
+        "[1],[2]\n",
         "PK,id\n",
     ] {
         assert_eq!(verdict(None, None, sample.as_bytes()), CSV, "{sample}");
@@ -198,7 +306,7 @@ proptest! {
 
     #[test]
     fn printable_text_is_always_accepted(text in "[ -;=-z\u{e0}-\u{17f}\n\r\t]{1,200}") {
-        prop_assume!(!["%PDF-", "GIF8", "{\\rtf"].iter().any(|start| text.starts_with(start)));
+        prop_assume!(!["%PDF-", "GIF8", "{\\rtf", "#!", "%!"].iter().any(|start| text.starts_with(start)));
         prop_assert_eq!(verdict(None, None, text.as_bytes()), CSV);
     }
 }

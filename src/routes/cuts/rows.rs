@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use http::{HeaderMap, Method};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -10,6 +11,7 @@ use crate::app::SharedApp;
 use crate::csv::MalformedCsv;
 use crate::cuts::CutService;
 use crate::error::{Code, Problem, Result};
+use crate::routes::conditions::{Conditions, evaluate_for_result};
 use crate::routes::document::document;
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
@@ -65,12 +67,14 @@ struct RowsResponse {
 /// Costs 2 D1 reads and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read gets the bytes
 /// of the page and at most 2.5 MiB around them. If the file has no index, or is read in another dialect than the
 /// detected one, the whole file is read.
-#[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), PageParams, ReadingParams),
+#[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), Conditions, PageParams, ReadingParams),
     responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn get_rows(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
+    method: Method,
+    headers: HeaderMap,
     Params(pairs): Pairs,
 ) -> Result<Response> {
     let request = reading_request(&pairs)?;
@@ -84,6 +88,9 @@ async fn get_rows(
     let file = storage.find_undamaged(id).await?;
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
     let page = CutService::new(storage).rows(&file, &request, limit).await?;
+    if let Some(not_modified) = evaluate_for_result(&app, &file, &method, &headers)? {
+        return Ok(not_modified);
+    }
     let shown = page.rows.len() as u64;
     let response = RowsResponse {
         success: true,

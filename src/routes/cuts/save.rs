@@ -1,14 +1,16 @@
 //! `/save`: stores a cut as a file.
 
 use axum::Json;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body::CutBody;
 use super::derived_name;
+use crate::app::SharedApp;
 use crate::csv::OutputFormat;
 use crate::csv::request::CutRequest;
 use crate::cuts::memory::CUT_AND_PART;
@@ -18,6 +20,7 @@ use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::tags::Tags;
 use crate::http::user_metadata::UserMetadata;
+use crate::routes::conditions::{Conditions, evaluate_for_result};
 use crate::routes::extract::body::JsonBody;
 use crate::routes::extract::file_headers::{bad_metadata, checked_filename};
 use crate::routes::extract::storage::{FilePath, Storage};
@@ -47,12 +50,15 @@ struct SaveResponse {
 /// The body has the members of the body of `/cut`. It may also have the `filename` (default `<stem>-cut.csv` or
 /// `<stem>-cut.tsv`), the `tags` and the `metadata` of the new file. Costs 6 D1 calls, 2 R2 reads (the file and its
 /// digests) and 2 R2 puts (the new file and its profile). A result over 5 MiB is stored in parts of 5 MiB.
-#[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path)), request_body = Object,
+#[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path), Conditions),
+    request_body = Object,
     responses((status = 201, body = SaveResponse), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
 async fn save_cut(
+    State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
+    headers: HeaderMap,
     JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
@@ -63,7 +69,13 @@ async fn save_cut(
     let file = storage.find_undamaged(id).await?;
     let new = new_file(&file, &request)?;
     let cuts = CutService::new(storage);
+    // The outcome has an effect only if the cut could begin without the conditions.
+    let outcome = evaluate_for_result(&app, &file, &Method::POST, &headers);
     let prepared = cuts.prepare(file, request, CUT_AND_PART).await?;
+    if let Err(problem) = outcome {
+        prepared.cancel().await;
+        return Err(problem);
+    }
     let (cut_id, row) = cuts.save(prepared, new).await?;
     saved_cut(row, cut_id)
 }

@@ -25,6 +25,8 @@ use crate::http::accept_encoding::accepts_gzip;
 use crate::http::disposition::Disposition;
 use crate::http::filename::Filename;
 use crate::http::safe_headers::RESOURCE_POLICY;
+use crate::http::sniff;
+use crate::routes::conditions::{Conditions, evaluate_for_result};
 use crate::routes::extract::body::JsonBody;
 use crate::routes::extract::file_headers::header_text;
 use crate::routes::extract::params::Params;
@@ -55,7 +57,7 @@ pub(super) fn routes() -> Routes {
 /// the cut skips. Costs 4 D1 calls and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read
 /// gets the file. If the cut skips zones, it reads each byte range between skipped zones with a separate R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
-    params(("id" = String, Path),
+    params(("id" = String, Path), Conditions,
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `GET /api/files/{id}/cut`")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 422), (status = 507)))]
@@ -68,7 +70,7 @@ async fn get_cut(
     Params(pairs): Pairs,
 ) -> Result<Response> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
-    send_cut(&app, storage, id, request, &ClientOptions::from_head(&method, &headers)?).await
+    send_cut(&app, storage, id, request, (&method, &headers)).await
 }
 
 /// Cuts a file and streams the result. A JSON body describes the cut.
@@ -76,7 +78,7 @@ async fn get_cut(
 /// The body may have `selectedColumns`, `whereFilters`, `filter`, `outputFormat`, `streaming`, `filename` (the name of
 /// the result), and the options of the `GET` route. An `Idempotency-Key` is ignored. It is not needed, because a cut
 /// changes no file and a repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
-#[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path), Conditions),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
@@ -89,12 +91,12 @@ async fn post_cut(
 ) -> Result<Response> {
     let request = CutRequest::from_json(&body).map_err(request_problem)?;
     refuse_description(&request)?;
-    send_cut(&app, storage, id, request, &ClientOptions::from_head(&Method::POST, &headers)?).await
+    send_cut(&app, storage, id, request, (&Method::POST, &headers)).await
 }
 
 /// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts",
-    params(("id" = String, Path),
+    params(("id" = String, Path), Conditions,
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `GET /api/files/{id}/cut`")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 422), (status = 507)))]
@@ -110,7 +112,7 @@ async fn get_process(
 }
 
 /// Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
-#[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path), Conditions),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
         (status = 415), (status = 422), (status = 507)))]
@@ -129,8 +131,9 @@ async fn send_cut(
     storage: R2StorageService,
     id: FileId,
     request: CutRequest,
-    client: &ClientOptions,
+    (method, sent): (&Method, &HeaderMap),
 ) -> Result<Response> {
+    let client = &ClientOptions::from_head(method, sent)?;
     let file = storage.find_undamaged(id).await?;
     let owner = file.user_id.clone();
     let cuts = CutService::new(storage);
@@ -139,7 +142,20 @@ async fn send_cut(
     let streaming = request.streaming;
     let memory = if streaming { CUT } else { CUT_AND_PART };
     let memory = if coding == Coding::Identity { memory } else { memory + GZIP };
+    // The outcome has an effect only if the cut could begin without the conditions.
+    let outcome = evaluate_for_result(app, &file, method, sent);
     let prepared = cuts.prepare(file, request, memory).await?;
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(not_modified)) => {
+            prepared.cancel().await;
+            return Ok(not_modified);
+        }
+        Err(problem) => {
+            prepared.cancel().await;
+            return Err(problem);
+        }
+    }
     let planned = prepared.planned();
     headers.insert(HeaderName::from_static("x-bytes-scanned"), planned.scanned.into());
     headers.insert(HeaderName::from_static("x-bytes-skipped"), planned.skipped.into());
@@ -217,6 +233,13 @@ fn header(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(Problem::internal)
 }
 
+/// Checks the name that a client chose for the result.
+fn result_name(name: &str) -> Result<Filename> {
+    let name = Filename::parse(name).map_err(|error| Problem::new(Code::BadName, sentence(&error)))?;
+    sniff::check_result_name(&name).map_err(|error| Problem::new(Code::UnsupportedType, sentence(&error)))?;
+    Ok(name)
+}
+
 fn cut_headers(file: &FileRow, request: &CutRequest, coding: Coding) -> Result<HeaderMap> {
     let (content_type, extension) = match request.output.format {
         OutputFormat::Csv => ("text/csv; charset=utf-8", "csv"),
@@ -229,7 +252,7 @@ fn cut_headers(file: &FileRow, request: &CutRequest, coding: Coding) -> Result<H
         Coding::Identity | Coding::Transfer => (content_type, extension.to_owned()),
     };
     let name = match &request.filename {
-        Some(name) => Filename::parse(name).map_err(|error| Problem::new(Code::BadName, sentence(&error)))?,
+        Some(name) => result_name(name)?,
         None => derived_name(file, &extension)?,
     };
     let mut headers = HeaderMap::new();

@@ -2,6 +2,7 @@
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
+use utoipa::IntoParams;
 
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result, sentence};
@@ -13,9 +14,53 @@ use crate::http::user_metadata::UserMetadata;
 use crate::http::{digest, expiry, sniff, text};
 use crate::storage::protocol::Description;
 
+/// The headers that describe an uploaded file.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)]
+pub struct FileHeaders {
+    /// The name, percent-encoded UTF-8, at most 255 bytes; default `upload.csv`.
+    #[param(rename = "X-File-Name")]
+    name: Option<String>,
+    /// At most 32 tags of at most 64 bytes, comma-separated.
+    #[param(rename = "X-File-Tags")]
+    tags: Option<String>,
+    /// A flat JSON object, at most 8 KiB.
+    #[param(rename = "X-File-Metadata")]
+    metadata: Option<String>,
+    /// Time at which Cutty moves the file to the trash (RFC 3339).
+    #[param(rename = "X-File-Expires")]
+    expires: Option<String>,
+}
+
+/// The headers with a digest of the bytes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)]
+pub struct DigestHeaders {
+    /// sha-256 of the bytes (RFC 9530). Bytes with another digest are refused.
+    #[param(rename = "Repr-Digest")]
+    repr_digest: Option<String>,
+    /// The same: no body has a content coding.
+    #[param(rename = "Content-Digest")]
+    content_digest: Option<String>,
+    /// The same in the older form: `SHA-256=base64` (RFC 3230).
+    #[param(rename = "Digest")]
+    digest: Option<String>,
+}
+
 /// Returns the filename for an upload without a filename.
 pub fn default_filename() -> Result<Filename> {
     Filename::parse("upload.csv").map_err(Problem::internal)
+}
+
+/// Returns the filename in `X-File-Name`; `None` if the request has no such header.
+///
+/// # Errors
+/// `bad_name`, `unsupported_type`.
+pub fn named_by(headers: &HeaderMap) -> Result<Option<Filename>> {
+    let value = header_text(headers, HeaderName::from_static("x-file-name"))?;
+    value.map(|value| checked_filename(Filename::from_header(value.as_bytes()))).transpose()
 }
 
 /// Reads tags, metadata and expiry from the headers of a request.
@@ -59,17 +104,23 @@ pub fn checked_filename(name: std::result::Result<Filename, FilenameError>) -> R
     Ok(name)
 }
 
-/// Returns the SHA-256 from `Repr-Digest` and `Content-Digest`. The body of a request has no content coding, so both
-/// headers are digests of the same bytes (RFC 9530 §2 and §3).
+/// Returns the SHA-256 from `Repr-Digest`, `Content-Digest` and `Digest`. The body of a request has no content coding,
+/// so all of these headers are digests of the same bytes (RFC 9530 §2 and §3, RFC 3230 §4.3.2).
 ///
 /// # Errors
-/// `bad_request` if a header is malformed; `digest_mismatch` if the two headers differ.
+/// `bad_request` if a header is malformed; `digest_mismatch` if two headers differ.
 pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
+    type Parse = fn(&str) -> std::result::Result<Option<[u8; 32]>, digest::DigestError>;
+    let forms: [(&'static str, Parse); 3] = [
+        ("repr-digest", digest::parse),
+        ("content-digest", digest::parse),
+        ("digest", digest::parse_instance_digest),
+    ];
     let mut announced = None;
-    for name in ["repr-digest", "content-digest"] {
+    for (name, parse) in forms {
         let Some(value) = header_text(headers, HeaderName::from_static(name))? else { continue };
         let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
-        let Some(sha256) = digest::parse(value).map_err(malformed)? else { continue };
+        let Some(sha256) = parse(value).map_err(malformed)? else { continue };
         if announced.is_some_and(|other| other != sha256) {
             return Err(Problem::digest_mismatch());
         }

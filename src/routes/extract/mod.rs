@@ -5,3 +5,4 @@ pub mod file_headers;
 pub mod identity;
 pub mod params;
 pub mod storage;
+pub mod unread_headers;

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use crate::app::{App, SharedApp};
 use crate::domain::caller::Caller;
@@ -42,9 +42,10 @@ pub async fn render_problems(State(app): State<SharedApp>, mut request: Request,
     let path =
         request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0).to_owned();
     let request_id = caller.request_id.clone();
+    let puts_file = *request.method() == Method::PUT && request.uri().path().starts_with("/api/files");
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
-    let mut response = match problem_of(&response) {
+    let mut response = match problem_of(&response, puts_file) {
         Some(problem) => render(&app, &problem, &path, &request_id, response.headers()),
         None => response,
     };
@@ -101,11 +102,19 @@ fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
 
 /// Returns the problem that a handler returned, or the problem for a 405 that the router made. Returns `None` for other
 /// responses.
-fn problem_of(response: &Response) -> Option<Arc<Problem>> {
+///
+/// `puts_file` says whether the request is a `PUT` of a file, as `curl -T` sends it.
+fn problem_of(response: &Response, puts_file: bool) -> Option<Arc<Problem>> {
     if let Some(problem) = response.extensions().get::<Arc<Problem>>() {
         return Some(problem.clone());
     }
     match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED if puts_file => {
+            let detail = "A file is not created by PUT, because Cutty chooses its URL and a repeated PUT would create \
+                another file. Send POST to /api/files: curl -X POST -T data.csv -H 'X-File-Name: data.csv' \
+                https://…/api/files. For large files, use tus (POST /api/uploads).";
+            Some(Arc::new(Problem::new(Code::MethodNotAllowed, detail)))
+        }
         StatusCode::METHOD_NOT_ALLOWED => {
             let detail =
                 "Use a method that the Allow header lists. GET /api/openapi.json describes all routes.";

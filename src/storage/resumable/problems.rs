@@ -4,6 +4,8 @@ use crate::error::{Code, Problem};
 
 pub(super) const EXPIRED: &str = "The upload has expired. Begin another one.";
 
+const FILE_GONE: &str = "The upload was complete, but its file was deleted or has expired. Begin another upload, or restore the file.";
+
 pub(super) fn wrong_offset(at: u64) -> Problem {
     let detail = format!("The upload is at offset {at}. Continue from there.");
     Problem::new(Code::UploadOffset, detail).with("offset", at)
@@ -26,4 +28,14 @@ pub fn too_long(limit_bytes: u64) -> Problem {
 /// Returns the problem for an upload that has ended.
 pub fn gone(detail: &str) -> Problem {
     Problem::new(Code::Gone, detail)
+}
+
+/// Returns the problem for a complete upload whose file cannot be read any more.
+pub(super) fn file_gone() -> Problem {
+    gone(FILE_GONE)
+}
+
+/// Whether a problem is [`file_gone`]. The session passes problems to the Worker as JSON.
+pub(super) fn is_file_gone(problem: &Problem) -> bool {
+    problem.code() == Code::Gone && problem.detail() == FILE_GONE
 }

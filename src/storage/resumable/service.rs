@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::command::{Command, UploadPlan, UploadProgress};
 use super::limits::{MAX_DURATION, MAX_IDLE_TIME, MAX_UPLOADS, SWEEP_AFTER, part_bytes};
+use super::problems::is_file_gone;
 use crate::body::stream::NativeBody;
 use crate::domain::ids::{AttemptId, FileId};
 use crate::domain::principal::Scope;
@@ -91,11 +92,13 @@ impl R2StorageService {
     ///
     /// # Errors
     /// - `in_progress`: the earlier request may still be running.
+    /// - `gone`: the file of the upload was deleted or has expired.
     /// - `unavailable`: the upload ended without a file. The key is released, and a repeated request may create
     ///   another upload.
     pub async fn find_created_upload(&self, upload: AttemptId, done: &Done) -> Result<UploadProgress> {
         done.expect_left_alone()?;
         match self.upload_status(upload).await {
+            Err(problem) if is_file_gone(&problem) => Err(problem),
             Err(problem) if matches!(problem.code(), Code::NotFound | Code::Gone) => {
                 self.end_upload(upload, done.release_undone()).await?;
                 Err(Problem::unavailable("the upload of the earlier request ended without a file")

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::command::{Command, UploadPlan, UploadProgress};
 use super::limits::{MAX_DURATION, MAX_FITTED_PART_BYTES, MAX_IDLE_TIME, SWEEP_AFTER, part_bytes};
-use super::problems::{EXPIRED, empty_upload, gone, too_long, wrong_offset};
+use super::problems::{EXPIRED, empty_upload, file_gone, gone, too_long, wrong_offset};
 use super::record::{UploadRecord, UploadStage};
 use super::state::{DeclaredBody, UploadState};
 use super::writer_lock::WriterLock;
@@ -34,6 +34,8 @@ use crate::error::{Code, Problem, Result};
 use crate::memory::budget::{Lease, Memory};
 use crate::memory::leased::LeasedSource;
 use crate::ports::{NamedObject, ObjectStorage};
+use crate::sql;
+use crate::storage::file::FileRow;
 use crate::storage::protocol::Attempt;
 
 /// Memory that a request with a body needs in addition to one part: a piece and the profile in wasm, and the reader's
@@ -252,6 +254,7 @@ impl ResumableUpload {
     ) -> Result<UploadProgress> {
         let state = self.load_state(guard)?;
         self.refuse_if_over(state).await?;
+        self.refuse_if_file_gone(state).await?;
         if state.record.offset() != offset {
             return Err(wrong_offset(state.record.offset()));
         }
@@ -285,6 +288,7 @@ impl ResumableUpload {
         let mut guard = self.lock.acquire().await;
         let state = self.load_state(&mut guard)?;
         self.refuse_if_over(state).await?;
+        self.refuse_if_file_gone(state).await?;
         let unfinished = matches!(state.record.stage, UploadStage::Receiving | UploadStage::Storing);
         if state.record.is_whole() && unfinished {
             let finished = self.finish(state).await;
@@ -300,6 +304,7 @@ impl ResumableUpload {
         let mut guard = self.lock.acquire().await;
         let state = self.load_state(&mut guard)?;
         self.refuse_if_over(state).await?;
+        self.refuse_if_file_gone(state).await?;
         match state.record.stage {
             UploadStage::Receiving => {
                 self.give_up(state, "aborted", "The upload was terminated by its owner. Begin another one.")
@@ -336,6 +341,17 @@ impl ResumableUpload {
             UploadStage::Over { why, .. } => Err(gone(why)),
             _ => Ok(()),
         }
+    }
+
+    /// Returns `gone` if the upload is complete, but its file is in the trash, has expired or does not exist any more. A
+    /// client must not read from the upload that its file is stored.
+    async fn refuse_if_file_gone(&self, state: &UploadState) -> Result<()> {
+        let UploadStage::Kept { file } = state.record.stage else { return Ok(()) };
+        let get = sql::files::Get { file, user: &state.record.plan.open.user };
+        let row = self.app.database.query(get.statement()).await?.pop();
+        let is_readable =
+            row.map(FileRow::read).transpose()?.is_some_and(|row| row.is_readable(self.app.now()));
+        if is_readable { Ok(()) } else { Err(file_gone()) }
     }
 
     async fn declare_length(&self, state: &mut UploadState, length: u64) -> Result<()> {

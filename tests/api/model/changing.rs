@@ -116,8 +116,8 @@ impl World {
         let expected = match target.index.map(|index| self.files[index].status) {
             _ if name == Some("a/b") => Err((422, "bad_name")),
             None => Err(NOT_FOUND),
-            Some(_) if !holds => Err((412, "precondition_failed")),
             Some(Status::Deleted) => Err(NOT_FOUND),
+            Some(_) if !holds => Err((412, "precondition_failed")),
             Some(_) => Ok(200),
         };
         let make = || conditional(patch_json(&target.path, &body), condition.as_deref());

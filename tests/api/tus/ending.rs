@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::support::TestBody;
-use crate::support::client::{delete, head, post};
+use crate::support::client::{delete, head, patch_json, post};
 use crate::support::tus::{CHUNK, create, patch, sha1_of, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 
@@ -72,6 +72,55 @@ async fn a_complete_upload_cannot_be_terminated_or_continued() {
     let again = scene.send(patch(&path, 10).bytes("")).await.expect(204);
     assert!(again.has("x-file-id"));
     scene.assert_only_file_is(&csv(10)).await;
+}
+
+#[tokio::test]
+async fn a_complete_upload_whose_file_is_gone_is_gone_too() {
+    for case in ["trashed", "deleted", "deleted in the trash", "expired", "expired and swept", "purged"] {
+        let scene = Uploader::alone();
+        let path = scene.begin(10).await;
+        let done = scene.send(patch(&path, 0).bytes(csv(10))).await.expect(204);
+        let file = format!("/api/files/{}", done.header("x-file-id"));
+        assert_eq!(scene.offset(&path).await, 10, "{case}");
+        match case {
+            "trashed" => drop(scene.send(delete(&file)).await.expect(200)),
+            "deleted" => drop(scene.send(delete(&format!("{file}?permanent=true"))).await.expect(200)),
+            "deleted in the trash" => {
+                scene.send(delete(&file)).await.expect(200);
+                scene.send(delete(&format!("{file}?permanent=true"))).await.expect(200);
+            }
+            "purged" => {
+                scene.send(delete(&format!("{file}?permanent=true"))).await.expect(200);
+                scene.app.database.execute("UPDATE files SET lifecycle_status = 'purged'");
+            }
+            _ => {
+                let soon = serde_json::json!({"expiresAt": "2026-01-02T05:00:00Z"});
+                scene.send(patch_json(&file, &soon)).await.expect(200);
+                scene.app.advance(TimeDelta::hours(3));
+                if case == "expired and swept" {
+                    scene.app.sweep(scene.app.now()).await.unwrap();
+                }
+            }
+        }
+        for call in [
+            tus(head(&path)),
+            patch(&path, 10).bytes(""),
+            patch(&path, 0).bytes(csv(10)),
+            patch(&path, 10).bytes(csv(5)),
+            tus(delete(&path)),
+        ] {
+            let method = call.request.method().clone();
+            let response = scene.send(call).await.expect(410);
+            assert!(
+                !response.has("upload-offset") && !response.has("x-file-id"),
+                "{case} {method}: {response}"
+            );
+        }
+        if case == "trashed" {
+            scene.send(post(&format!("{file}/restore"))).await.expect(200);
+            assert_eq!(scene.offset(&path).await, 10);
+        }
+    }
 }
 
 #[tokio::test]

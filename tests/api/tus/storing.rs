@@ -114,7 +114,11 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
         "the account must be read once a minute"
     );
     assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [1, 3, 1, 0]);
-    assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
+    assert_eq!(
+        cost(tus(head(&path))).await.1,
+        [1, 0, 1, 0],
+        "the session of a complete upload reads the row of the file"
+    );
     let path = scene.begin(10).await;
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(10))).await.1,

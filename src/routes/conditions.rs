@@ -1,0 +1,167 @@
+//! Conditions of requests for a file (RFC 9110 §13): `If-Match`, `If-None-Match`, `If-Unmodified-Since` and
+//! `If-Modified-Since`.
+//!
+//! A file has two entity tags: the tag of its bytes and the tag of its metadata. `If-Match` may contain either of them
+//! at every route, because responses at one URL have both: the response to `GET` has the tag of the bytes, and the
+//! response to `PATCH` has the tag of the metadata. A route that reads or cuts the bytes uses the conditions of the
+//! bytes.
+//!
+//! A condition is evaluated only if the request would succeed without it (RFC 9110 §13.2.1). So a missing file is
+//! `not_found` under every condition.
+
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, ETAG, LAST_MODIFIED, VARY};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::domain::ids::FileId;
+use crate::domain::principal::Scope;
+use crate::error::{Code, Problem, Result};
+use crate::http::conditional::{self, PreconditionOutcome, Validators};
+use crate::http::date::format_http_date;
+use crate::http::etag::EntityTag;
+use crate::storage::R2StorageService;
+use crate::storage::file::FileRow;
+
+/// The headers with conditions. An operation whose description has them evaluates them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[allow(dead_code)]
+pub struct Conditions {
+    /// Entity tags, or `*`. The request fails with 412 if the file has none of these tags. The tag of the bytes and the
+    /// tag of the metadata are both accepted.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+    /// Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
+    /// methods.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+    /// HTTP-date. The request fails with 412 if the file was changed after this time. Ignored if the request has
+    /// `If-Match`.
+    #[param(rename = "If-Unmodified-Since")]
+    if_unmodified_since: Option<String>,
+    /// HTTP-date, for GET and HEAD. The response is 304 if the file was not changed after this time. Ignored if the
+    /// request has `If-None-Match`.
+    #[param(rename = "If-Modified-Since")]
+    if_modified_since: Option<String>,
+}
+
+/// The representation whose ETag a response to `GET` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Representation {
+    /// The bytes of the file.
+    Bytes,
+    /// The metadata of the file.
+    Metadata,
+}
+
+impl Representation {
+    fn validators(self, file: &FileRow) -> Result<Validators> {
+        let bytes = EntityTag::parse(&file.entity_tag());
+        let metadata = EntityTag::parse(&file.metadata_tag());
+        if bytes.is_none() || metadata.is_none() {
+            return Err(Problem::internal("the row of a file makes no entity tag"));
+        }
+        let last_modified = Some(file.updated_at.instant());
+        Ok(match self {
+            Self::Bytes => Validators { etag: bytes, other_etag: metadata, last_modified },
+            Self::Metadata => Validators { etag: metadata, other_etag: bytes, last_modified },
+        })
+    }
+
+    fn tag(self, file: &FileRow) -> String {
+        match self {
+            Self::Bytes => file.entity_tag(),
+            Self::Metadata => file.metadata_tag(),
+        }
+    }
+}
+
+/// Evaluates the conditions of a request that would succeed without them.
+///
+/// # Errors
+/// `precondition_failed`.
+pub fn evaluate(
+    app: &App,
+    file: &FileRow,
+    representation: Representation,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<PreconditionOutcome> {
+    let validators = representation.validators(file)?;
+    match conditional::evaluate(method, headers, &validators, app.clock.now()) {
+        PreconditionOutcome::PreconditionFailed => {
+            let detail = "A condition of your request is not true for this file. Read the metadata of the file again, \
+                then retry with the new ETag.";
+            Err(Problem::new(Code::PreconditionFailed, detail).with("revision", file.revision))
+        }
+        outcome => Ok(outcome),
+    }
+}
+
+/// Evaluates the conditions of a request that reads or cuts the bytes of a file, and would succeed without the
+/// conditions. Returns the response 304 if the file has not changed.
+///
+/// # Errors
+/// `precondition_failed`.
+pub fn evaluate_for_result(
+    app: &App,
+    file: &FileRow,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Option<Response>> {
+    match evaluate(app, file, Representation::Bytes, method, headers)? {
+        PreconditionOutcome::NotModified => {
+            // The result has no ETag: the ETag of the file is not an ETag of the result.
+            let cache = (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+            let vary = (VARY, HeaderValue::from_static("Authorization"));
+            Ok(Some((StatusCode::NOT_MODIFIED, [cache, vary]).into_response()))
+        }
+        PreconditionOutcome::Proceed { .. } | PreconditionOutcome::PreconditionFailed => Ok(None),
+    }
+}
+
+/// Returns `ETag` and `Last-Modified`.
+pub fn validator_headers(file: &FileRow, representation: Representation) -> Result<HeaderMap> {
+    let header = |text: &str| HeaderValue::from_str(text).map_err(Problem::internal);
+    let mut headers = HeaderMap::new();
+    headers.insert(ETAG, header(&representation.tag(file))?);
+    headers.insert(LAST_MODIFIED, header(&format_http_date(file.updated_at.instant()))?);
+    Ok(headers)
+}
+
+/// A request that changes a file.
+pub struct ChangeRequest<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The scope that the change needs.
+    pub scope: Scope,
+    /// Whether the change is possible for this file.
+    pub is_possible: fn(&FileRow) -> bool,
+}
+
+/// Evaluates the conditions of a request that changes a file. Returns the revision that the file must still have when
+/// it is changed, so that the change fails if another request changes the file first; `None` if the request has no
+/// condition.
+///
+/// # Errors
+/// `precondition_failed`, `not_found`, `forbidden`.
+pub async fn guarding_revision(
+    app: &App,
+    service: &R2StorageService,
+    id: FileId,
+    request: &ChangeRequest<'_>,
+) -> Result<Option<u64>> {
+    if !conditional::guards_a_change(request.headers) {
+        return Ok(None);
+    }
+    service.check_scope(request.scope, id)?;
+    let file = service.find(id).await?;
+    if (request.is_possible)(&file) {
+        evaluate(app, &file, Representation::Bytes, request.method, request.headers)?;
+    }
+    Ok(Some(file.revision))
+}

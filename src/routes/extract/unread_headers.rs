@@ -1,0 +1,124 @@
+//! Headers that a route does not read.
+//!
+//! A client that sends a condition, a digest, or the name of a file wants the header to have an effect. So a route
+//! refuses such a header if the description of its operation does not name the header ([`refuse_unread`]). There is no
+//! other list of the headers that a route reads.
+//!
+//! There is one exception. RFC 9110 §13 defines the effect of conditions on every GET and HEAD, also if the response has
+//! no ETag and no `Last-Modified`: conditions with dates are ignored, `If-Match` is true only for `*`, and
+//! `If-None-Match` is false only for `*`.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use utoipa::openapi::path::{Operation, ParameterIn, Paths};
+use utoipa::openapi::{PathItem, RefOr, Response as Described};
+
+use crate::error::{Code, Problem};
+use crate::http::conditional::{self, PreconditionOutcome, Validators};
+
+static CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, IF_MODIFIED_SINCE];
+
+/// Headers that describe the file or the bytes of a request, and what to send instead.
+static DESCRIPTIONS: [(HeaderName, &str); 9] = [
+    (HeaderName::from_static("x-file-name"), ELSEWHERE),
+    (HeaderName::from_static("x-file-tags"), ELSEWHERE),
+    (HeaderName::from_static("x-file-metadata"), ELSEWHERE),
+    (HeaderName::from_static("x-file-expires"), ELSEWHERE),
+    (
+        HeaderName::from_static("content-md5"),
+        "Cutty checks SHA-256 only: send Repr-Digest: sha-256=:base64:.",
+    ),
+    (HeaderName::from_static("upload-checksum"), "Only requests to /api/uploads have an Upload-Checksum."),
+    (HeaderName::from_static("digest"), NO_DIGEST),
+    (HeaderName::from_static("repr-digest"), NO_DIGEST),
+    (HeaderName::from_static("content-digest"), NO_DIGEST),
+];
+
+const ELSEWHERE: &str = "Only POST /api/files reads it. Send the value in Upload-Metadata of a tus upload, or in the \
+    JSON body of other requests.";
+const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
+
+/// Middleware: refuses a request with a header of [`DESCRIPTIONS`] or [`CONDITIONS`] that the description does not
+/// name.
+pub async fn refuse_unread(description: fn() -> Operation, request: Request, next: Next) -> Response {
+    let (method, headers) = (request.method(), request.headers());
+    if *method == Method::OPTIONS || !has_any(headers) {
+        return next.run(request).await;
+    }
+    let read = names_in(&description());
+    let is_unread = |name: &HeaderName| headers.contains_key(name) && !read.contains(&name.to_string());
+    if let Some((name, advice)) = DESCRIPTIONS.iter().find(|(name, _)| is_unread(name)) {
+        return refusal(name, advice).into_response();
+    }
+    let Some(condition) = CONDITIONS.iter().find(|name| is_unread(name)) else {
+        return next.run(request).await;
+    };
+    if !method.is_safe() {
+        return refusal(condition, "This request cannot have a condition.").into_response();
+    }
+    let (method, headers) = (method.clone(), headers.clone());
+    let response = next.run(request).await;
+    if !response.status().is_success() {
+        return response;
+    }
+    // No date has an effect, because there is no `Last-Modified`.
+    let now = DateTime::<Utc>::UNIX_EPOCH;
+    match conditional::evaluate(&method, &headers, &Validators::default(), now) {
+        PreconditionOutcome::Proceed { .. } => response,
+        PreconditionOutcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        PreconditionOutcome::PreconditionFailed => {
+            let detail = "The response has no ETag, so If-Match is true only for *. Leave If-Match out.";
+            Problem::new(Code::PreconditionFailed, detail).into_response()
+        }
+    }
+}
+
+fn refusal(name: &HeaderName, advice: &str) -> Problem {
+    let detail = format!("This route does not read the header {name}. {advice} Leave the header out.");
+    Problem::new(Code::BadRequest, detail).with("header", name.as_str())
+}
+
+fn has_any(headers: &HeaderMap) -> bool {
+    let descriptions = DESCRIPTIONS.iter().map(|(name, _)| name);
+    CONDITIONS.iter().chain(descriptions).any(|name| headers.contains_key(name))
+}
+
+/// Returns the names of the headers in a description, in lower case.
+fn names_in(operation: &Operation) -> Vec<String> {
+    let parameters = operation.parameters.iter().flatten();
+    let names = parameters.filter_map(|parameter| match parameter {
+        RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Header => {
+            Some(parameter.name.to_ascii_lowercase())
+        }
+        RefOr::T(_) | RefOr::Ref(_) => None,
+    });
+    names.collect()
+}
+
+/// Adds the responses of conditions to the description of every operation that can have them: 304 for GET and HEAD,
+/// and 412 for these and for operations with `If-Match`.
+pub fn describe_conditions(paths: &mut Paths) {
+    for item in paths.paths.values_mut() {
+        let PathItem { get, head, put, post, patch, delete, .. } = item;
+        for operation in [get, head].into_iter().flatten() {
+            let not_modified =
+                || RefOr::T(Described::new("Not modified: If-None-Match or If-Modified-Since is false"));
+            operation.responses.responses.entry("304".to_owned()).or_insert_with(not_modified);
+            describe_failure(operation);
+        }
+        for operation in [put, post, patch, delete].into_iter().flatten() {
+            if names_in(operation).contains(&IF_MATCH.to_string()) {
+                describe_failure(operation);
+            }
+        }
+    }
+}
+
+fn describe_failure(operation: &mut Operation) {
+    let failed = || RefOr::T(Described::new("precondition_failed: a condition is not true"));
+    operation.responses.responses.entry("412".to_owned()).or_insert_with(failed);
+}

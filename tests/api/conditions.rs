@@ -1,0 +1,322 @@
+//! Conditions (RFC 9110 §13) of every route for a file.
+
+use chrono::TimeDelta;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::client::{Call, TestResponse, delete, get, head, patch_json, post, post_json};
+
+const CSV: &str = "a,b\n1,2\n3,4\n";
+
+/// The time of the last change of the file in a [`Scene`], as an HTTP-date, and the seconds before and after it. The
+/// file was created a day earlier.
+const CHANGED: &str = "Sat, 03 Jan 2026 03:04:05 GMT";
+const BEFORE: &str = "Sat, 03 Jan 2026 03:04:04 GMT";
+const AFTER: &str = "Sat, 03 Jan 2026 03:04:06 GMT";
+
+/// Ada's file, which was renamed a day after its creation.
+struct Scene {
+    app: TestApp,
+    token: String,
+    path: String,
+    bytes_tag: String,
+    metadata_tag: String,
+}
+
+impl Scene {
+    async fn new(kind: Kind) -> Self {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let file = app.upload(&token, "a.csv", CSV).await;
+        let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+        app.advance(TimeDelta::days(1));
+        let change = match kind {
+            Kind::Restore => delete(&path),
+            _ => patch_json(&path, &json!({"filename": "b.csv"})),
+        };
+        let changed = app.send(change.bearer(&token)).await.expect(200);
+        let bytes_tag = format!("\"{}\"", file["etag"].as_str().unwrap());
+        let metadata_tag = changed.header("etag").to_owned();
+        app.advance(TimeDelta::days(1));
+        Self { app, token, path, bytes_tag, metadata_tag }
+    }
+
+    async fn send(&self, call: Call) -> TestResponse {
+        self.app.send(call.bearer(&self.token)).await
+    }
+
+    async fn state(&self) -> (Value, std::collections::BTreeMap<String, u64>) {
+        let metadata = self.send(get(&format!("{}/metadata", self.path))).await;
+        let counts = self.app.database.row_counts().into_iter();
+        (metadata.json(), counts.map(|(name, rows)| (name.to_string(), rows as u64)).collect())
+    }
+}
+
+/// How a route uses conditions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// It reads the bytes, or makes a result from them.
+    Bytes,
+    /// It reads the metadata.
+    Metadata,
+    /// It changes something.
+    Change,
+    /// It changes a file in the trash.
+    Restore,
+}
+
+type Route = (&'static str, Kind, fn(&str) -> Call, u16);
+
+/// Every route with conditions: its name, its kind, a request, and the status without a condition.
+const ROUTES: [Route; 15] = [
+    ("GET bytes", Kind::Bytes, |path| get(path), 200),
+    ("HEAD bytes", Kind::Bytes, |path| head(path), 200),
+    ("GET metadata", Kind::Metadata, |path| get(&format!("{path}/metadata")), 200),
+    ("HEAD metadata", Kind::Metadata, |path| head(&format!("{path}/metadata")), 200),
+    ("GET rows", Kind::Bytes, |path| get(&format!("{path}/rows")), 200),
+    ("GET cut", Kind::Bytes, |path| get(&format!("{path}/cut?a__eq=1")), 200),
+    ("HEAD cut", Kind::Bytes, |path| head(&format!("{path}/cut")), 200),
+    ("GET process", Kind::Bytes, |path| get(&format!("{path}/process")), 200),
+    ("POST cut", Kind::Change, |path| post_json(&format!("{path}/cut"), &json!({})), 200),
+    ("POST process", Kind::Change, |path| post_json(&format!("{path}/process"), &json!({})), 200),
+    ("POST save", Kind::Change, |path| post_json(&format!("{path}/save"), &json!({})), 201),
+    ("PATCH", Kind::Change, |path| patch_json(path, &json!({"tags": ["x"]})), 200),
+    ("DELETE", Kind::Change, |path| delete(path), 200),
+    ("DELETE permanently", Kind::Change, |path| delete(&format!("{path}?permanent=true")), 200),
+    ("POST restore", Kind::Restore, |path| post(&format!("{path}/restore")), 200),
+];
+
+/// A status that means that the request succeeds.
+const OK: u16 = 0;
+
+/// Combinations of conditions. `B` stands for the tag of the bytes and `M` for the tag of the metadata. The three
+/// statuses are those of routes that read bytes, read metadata, and change something.
+const PRECONDITIONS: [(&[(&str, &str)], [u16; 3]); 26] = [
+    (&[("if-match", "B")], [OK, OK, OK]),
+    (&[("if-match", "M")], [OK, OK, OK]),
+    (&[("if-match", "*")], [OK, OK, OK]),
+    (&[("if-match", "\"zz\", B")], [OK, OK, OK]),
+    (&[("if-match", "\"zz\"")], [412, 412, 412]),
+    (&[("if-match", "\"r1\"")], [412, 412, 412]),
+    (&[("if-match", "W/B")], [412, 412, 412]),
+    (&[("if-match", "W/M")], [412, 412, 412]),
+    (&[("if-none-match", "B")], [304, OK, 412]),
+    (&[("if-none-match", "M")], [OK, 304, 412]),
+    (&[("if-none-match", "W/B")], [304, OK, 412]),
+    (&[("if-none-match", "*")], [304, 304, 412]),
+    (&[("if-none-match", "\"zz\"")], [OK, OK, OK]),
+    (&[("if-unmodified-since", CHANGED)], [OK, OK, OK]),
+    (&[("if-unmodified-since", AFTER)], [OK, OK, OK]),
+    (&[("if-unmodified-since", BEFORE)], [412, 412, 412]),
+    (&[("if-unmodified-since", "Sat, 29 Oct 1994 19:43:31 GMT")], [412, 412, 412]),
+    (&[("if-modified-since", CHANGED)], [304, 304, OK]),
+    (&[("if-modified-since", BEFORE)], [OK, OK, OK]),
+    (&[("if-match", "B"), ("if-unmodified-since", BEFORE)], [OK, OK, OK]),
+    (&[("if-match", "\"zz\""), ("if-unmodified-since", AFTER)], [412, 412, 412]),
+    (&[("if-none-match", "\"zz\""), ("if-modified-since", CHANGED)], [OK, OK, OK]),
+    (&[("if-none-match", "*"), ("if-modified-since", BEFORE)], [304, 304, 412]),
+    (&[("if-match", "\"zz\""), ("if-none-match", "*")], [412, 412, 412]),
+    (&[("if-match", "B"), ("if-none-match", "*")], [304, 304, 412]),
+    (&[("if-unmodified-since", BEFORE), ("if-none-match", "*")], [412, 412, 412]),
+];
+
+#[tokio::test]
+async fn each_route_evaluates_each_condition_and_changes_nothing_if_it_is_false() {
+    for (route, kind, call, usual) in ROUTES {
+        for (fields, expected) in PRECONDITIONS {
+            let scene = Scene::new(kind).await;
+            let mut call = call(&scene.path);
+            for (name, value) in fields {
+                let value = value.replace('B', &scene.bytes_tag).replace('M', &scene.metadata_tag);
+                // A date contains no tag.
+                let value = if name.ends_with("since") { fields_date(fields, name) } else { value };
+                call = call.header(name, value);
+            }
+            let before = scene.state().await;
+            let response = scene.send(call).await;
+            let place = match kind {
+                Kind::Bytes => 0,
+                Kind::Metadata => 1,
+                Kind::Change | Kind::Restore => 2,
+            };
+            let expected = if expected[place] == OK { usual } else { expected[place] };
+            assert_eq!(response.status.as_u16(), expected, "{route} {fields:?}: {response}");
+            if expected >= 300 {
+                assert_eq!(scene.state().await, before, "{route} {fields:?}");
+            }
+            if expected == 412 && !route.starts_with("HEAD") {
+                response.expect_problem(412, "precondition_failed");
+            } else if expected == 304 {
+                assert!(response.body.is_empty(), "{route} {fields:?}");
+            }
+        }
+    }
+}
+
+fn fields_date(fields: &[(&str, &str)], name: &str) -> String {
+    fields.iter().find(|(known, _)| *known == name).unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn a_request_that_fails_without_a_condition_fails_in_the_same_way_with_a_false_condition() {
+    let scene = Scene::new(Kind::Change).await;
+    let missing = format!("/api/files/{}", uuid_of(&scene.path));
+    let trashed = scene.app.upload(&scene.token, "c.csv", CSV).await;
+    let trashed = format!("/api/files/{}", trashed["id"].as_str().unwrap());
+    scene.send(delete(&trashed)).await.expect(200);
+    let path = scene.path.clone();
+    let at = |path: &str, rest: &str| format!("{path}{rest}");
+    type Make = Box<dyn Fn() -> Call>;
+    let mut cases: Vec<(Make, u16)> = Vec::new();
+    for (route, kind, call, _) in ROUTES {
+        let missing = missing.clone();
+        cases.push((Box::new(move || call(&missing)), 404));
+        let keeps_working = kind == Kind::Metadata || kind == Kind::Restore || route.starts_with("DELETE");
+        if !keeps_working {
+            let trashed = trashed.clone();
+            cases.push((Box::new(move || call(&trashed)), 404));
+        }
+    }
+    let more: [(fn(&str) -> Call, u16); 8] = [
+        (|path| post(&format!("{path}/restore")), 409),
+        (|path| patch_json(path, &json!({"filename": "x/y"})), 422),
+        (|path| patch_json(path, &json!({"zzz": 1})), 400),
+        (|path| delete(&format!("{path}?permanent=perhaps")), 400),
+        (|path| get(&format!("{path}/cut?zzz__eq=1")), 422),
+        (|path| post_json(&format!("{path}/save"), &json!({"selectedColumns": ["zzz"]})), 422),
+        (|path| post_json(&format!("{path}/save"), &json!({"compress": "gzip"})), 400),
+        (|path| get(&format!("{path}/rows?columns=zzz")), 422),
+    ];
+    for (call, status) in more {
+        let path = at(&path, "");
+        cases.push((Box::new(move || call(&path)), status));
+    }
+    for (call, status) in &cases {
+        let plain = scene.send(call()).await;
+        let name = format!("{} {}", call().request.method(), call().request.uri());
+        assert_eq!(plain.status.as_u16(), *status, "{name}: {plain}");
+        for (field, value) in
+            [("if-match", "\"zz\""), ("if-none-match", "*"), ("if-unmodified-since", BEFORE)]
+        {
+            let conditional = scene.send(call().header(field, value)).await;
+            assert_eq!(conditional.status, plain.status, "{name} {field}: {conditional}");
+        }
+    }
+    for (route, _, call, _) in ROUTES {
+        let anonymous = scene.app.send(call(&scene.path).header("if-match", "\"zz\"")).await;
+        assert_eq!(anonymous.status.as_u16(), 401, "{route}");
+    }
+}
+
+/// Returns an id that is as long as the id in the path, but belongs to no file.
+fn uuid_of(path: &str) -> String {
+    let id = path.rsplit('/').next().unwrap();
+    let (start, last) = id.split_at(id.len() - 1);
+    format!("{start}{}", if last == "0" { "1" } else { "0" })
+}
+
+#[tokio::test]
+async fn the_validators_of_a_response_are_accepted_at_the_same_url() {
+    let scene = Scene::new(Kind::Change).await;
+    for change in [json!({"tags": ["x"]}), json!({"archived": true})] {
+        scene.app.advance(TimeDelta::days(1));
+        let changed = scene.send(patch_json(&scene.path, &change)).await.expect(200);
+        let (tag, time) = (changed.header("etag").to_owned(), changed.header("last-modified").to_owned());
+        for method in [Method::GET, Method::HEAD] {
+            let at_url = |name, value: &str| Call::new(method.clone(), &scene.path).header(name, value);
+            scene.send(at_url("if-match", &tag)).await.expect(200);
+            scene.send(at_url("if-unmodified-since", &time)).await.expect(200);
+        }
+    }
+    for path in [scene.path.clone(), format!("{}/metadata", scene.path)] {
+        let read = scene.send(get(&path)).await.expect(200);
+        for (name, validator) in [("if-none-match", "etag"), ("if-modified-since", "last-modified")] {
+            let again = scene.send(get(&path).header(name, read.header(validator))).await.expect(304);
+            assert_eq!(again.header("etag"), read.header("etag"));
+            assert_eq!(again.header("last-modified"), read.header("last-modified"));
+        }
+        let unmodified = patch_json(&scene.path, &json!({}));
+        let unmodified = unmodified.header("if-unmodified-since", read.header("last-modified"));
+        scene.send(unmodified).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_304_has_the_name_of_the_file_after_a_rename() {
+    let scene = Scene::new(Kind::Change).await;
+    let not_modified =
+        scene.send(get(&scene.path).header("if-none-match", &scene.bytes_tag)).await.expect(304);
+    assert_eq!(not_modified.header("content-disposition"), "attachment; filename=\"b.csv\"");
+}
+
+#[tokio::test]
+async fn a_concurrent_change_between_the_check_and_the_change_fails_the_request() {
+    let conditions: [fn(&Scene) -> (&'static str, String); 3] = [
+        |scene| ("if-match", scene.bytes_tag.clone()),
+        |_| ("if-none-match", "\"zz\"".to_owned()),
+        |_| ("if-unmodified-since", AFTER.to_owned()),
+    ];
+    for condition in conditions {
+        for (route, _, call, _) in
+            ROUTES.iter().filter(|route| ["PATCH", "DELETE", "DELETE permanently"].contains(&route.0))
+        {
+            let scene = Scene::new(Kind::Change).await;
+            let (name, value) = condition(&scene);
+            scene.app.faults.set_yield_before_calls(true);
+            let guarded = scene.send(call(&scene.path).header(name, value));
+            let other = scene.send(patch_json(&scene.path, &json!({"filename": "other.csv"})));
+            let (guarded, other) = tokio::join!(guarded, other);
+            scene.app.faults.set_yield_before_calls(false);
+            other.expect(200);
+            guarded.expect_problem(412, "precondition_failed");
+            let file = scene.state().await.0["file"].clone();
+            assert_eq!((&file["filename"], &file["userTags"]), (&json!("other.csv"), &json!([])), "{route}");
+            assert_eq!(file["lifecycleStatus"], "active", "{route}");
+        }
+        let scene = Scene::new(Kind::Restore).await;
+        let (name, value) = condition(&scene);
+        let restore = || post(&format!("{}/restore", scene.path));
+        scene.app.faults.set_yield_before_calls(true);
+        let (guarded, other) = tokio::join!(scene.send(restore().header(name, value)), scene.send(restore()));
+        scene.app.faults.set_yield_before_calls(false);
+        other.expect(200);
+        guarded.expect_problem(409, "conflict");
+    }
+}
+
+#[tokio::test]
+async fn a_route_without_conditions_refuses_them_or_has_no_etag() {
+    let scene = Scene::new(Kind::Change).await;
+    let changing = [
+        post("/api/files").bytes(CSV),
+        post_json("/api/files/multipart", &json!({"filename": "x.csv", "size": 10})),
+        post("/api/uploads").header("tus-resumable", "1.0.0").header("upload-length", 10),
+        post_json("/api/auth/logout", &json!({"refresh_token": "x"})),
+    ];
+    let before = scene.state().await;
+    for call in changing {
+        for (name, value) in [("if-match", "*"), ("if-none-match", "*"), ("if-unmodified-since", AFTER)] {
+            let request = call.request.clone();
+            let again = Call { request, body: None }.header(name, value);
+            let problem = scene.send(again).await.expect_problem(400, "bad_request");
+            assert!(problem["detail"].as_str().unwrap().contains(name), "{problem}");
+        }
+    }
+    assert_eq!(scene.state().await, before);
+    for path in ["/api/files".to_owned(), format!("{}/columns", scene.path), "/api/auth/user".to_owned()] {
+        for (name, value, status) in [
+            ("if-match", "*", 200),
+            ("if-match", "\"zz\"", 412),
+            ("if-none-match", "*", 304),
+            ("if-none-match", "\"zz\"", 200),
+            ("if-unmodified-since", BEFORE, 200),
+            ("if-modified-since", AFTER, 200),
+        ] {
+            let response = scene.send(get(&path).header(name, value)).await;
+            assert_eq!(response.status.as_u16(), status, "{path} {name}: {value}");
+        }
+    }
+    let options = Call::new(Method::OPTIONS, "/api/uploads").header("if-match", "\"zz\"");
+    scene.send(options).await.expect(204);
+}
