@@ -1,8 +1,8 @@
 //! The events of the Worker: requests, batches of queue messages, and cron events.
 
 use chrono::DateTime;
-use http::header::ACCEPT_ENCODING;
-use http::{HeaderMap, HeaderName, Method, Request};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
 use worker::{Context, Env, MessageBatch, MessageExt, RawMessage, ScheduleContext, ScheduledEvent};
@@ -98,10 +98,8 @@ fn misconfigured(problem: &str, headers: &HeaderMap) -> worker::Result<web_sys::
     let response = worker::Response::error(document, problem.code().status().as_u16())?;
     let mut defaults = HeaderMap::new();
     safe_headers::add_defaults(&mut defaults, 0);
-    let shown = [("content-type", "application/problem+json"), (REQUEST_ID.as_str(), &request_id)];
-    for (name, value) in shown {
-        response.headers().set(name, value)?;
-    }
+    defaults.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    defaults.insert(REQUEST_ID, text::header_value(&request_id));
     for (name, value) in &defaults {
         response.headers().set(name.as_str(), value.to_str().unwrap_or_default())?;
     }

@@ -32,10 +32,9 @@ pub fn add_defaults(response: &mut HeaderMap, hsts_max_age_s: u32) {
     for (name, value) in DEFAULTS {
         response.entry(name).or_insert(value);
     }
-    if hsts_max_age_s > 0 {
-        if let Ok(value) = HeaderValue::from_str(&format!("max-age={hsts_max_age_s}")) {
-            response.insert(STRICT_TRANSPORT_SECURITY, value);
-        }
+    let hsts = HeaderValue::from_str(&format!("max-age={hsts_max_age_s}")).ok();
+    if let Some(value) = hsts.filter(|_| hsts_max_age_s > 0) {
+        response.insert(STRICT_TRANSPORT_SECURITY, value);
     }
 }
 
