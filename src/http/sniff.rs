@@ -429,7 +429,7 @@ const RUNNABLE: &[(&str, &str)] = &[
     ("windows registry editor version", "a registry file"),
     ("regedit4", "a registry file"),
     ("mime-version:", "a saved web page"),
-    ("%!ps", "a PostScript document"),
+    ("%!", "a PostScript document"),
 ];
 
 /// Number of bytes that are examined for markup and scripts.

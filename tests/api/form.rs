@@ -94,7 +94,7 @@ async fn the_headers_of_a_form_are_used_or_refused() {
         let call = described(Form::default().file(name, CSV)).header("x-file-name", "wanted.csv");
         let file = app.send(call).await.expect(201).json()["file"].clone();
         assert_eq!(file["filename"], "wanted.csv", "{name}");
-        assert_eq!((&file["userTags"], &file["metadata"]), (&json!(["q3", "final"]), &json!({"k": 1})));
+        assert_eq!((&file["userTags"], &file["metadata"]), (&json!(["final", "q3"]), &json!({"k": 1})));
         assert_eq!(file["expiresAt"], "2031-01-01T00:00:00.000Z");
     }
     let before = app.database.row_counts();
