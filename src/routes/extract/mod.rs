@@ -3,5 +3,6 @@
 pub mod body;
 pub mod file_headers;
 pub mod identity;
+pub mod observed;
 pub mod params;
 pub mod storage;
