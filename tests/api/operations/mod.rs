@@ -7,6 +7,7 @@ mod description;
 mod principals;
 mod record;
 mod scene;
+mod schemas;
 
 use cutty::domain::principal::Scope::{self, Create, Delete, List, Read, Update};
 use http::Method;
