@@ -7,12 +7,14 @@ use crate::config::Config;
 use crate::domain::ids::FreshId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
+use crate::integrity::write_check::WriteCheck;
 use crate::memory::budget::IsolateMemory;
 use crate::ports::{
     Clock, Database, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore, Random, RateLimiter,
 };
 
-/// Configuration and ports that services use. Only the fields `cache` and `memory` hold state between requests.
+/// Configuration and ports that services use. Only the fields `cache`, `memory` and `write_check` hold state between
+/// requests.
 pub struct App {
     /// Parsed configuration.
     pub config: Config,
@@ -32,6 +34,8 @@ pub struct App {
     pub hashing: Arc<dyn Hashing>,
     /// Budgets of the isolate's memory.
     pub memory: Arc<IsolateMemory>,
+    /// The last check that the object store can be written.
+    pub write_check: Arc<WriteCheck>,
     /// Memory statistics of the isolate.
     pub isolate: Arc<dyn Isolate>,
     /// Clock.

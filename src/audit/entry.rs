@@ -32,14 +32,6 @@ pub enum Action {
     Delete,
     /// A file was restored from the trash.
     Restore,
-    /// An account was created.
-    Register,
-    /// A user signed in.
-    Login,
-    /// A user signed out.
-    Logout,
-    /// The service refused a request of a known principal.
-    Refuse,
     /// An operator ran the sweeps.
     RunSweeps,
     /// An operator resolved a finding.
@@ -60,10 +52,6 @@ impl Action {
             Self::Update => "update",
             Self::Delete => "delete",
             Self::Restore => "restore",
-            Self::Register => "register",
-            Self::Login => "login",
-            Self::Logout => "logout",
-            Self::Refuse => "refuse",
             Self::RunSweeps => "run_sweeps",
             Self::ResolveFinding => "resolve_finding",
             Self::RunFsck => "run_fsck",

@@ -2,17 +2,20 @@
 //! of `file_access_logs`.
 //!
 //! The row of a change is part of the batch that makes the change. The row of a read is written by the consumer of the
-//! queue, so that a read never waits for a write to the database. Sign-ins, refusals and operators' actions have log
-//! lines, but no rows.
+//! queue, so that a read never waits for a write to the database. Security events ([`security`]) and operators' actions
+//! have log lines, but no rows.
 
 pub mod entry;
+pub mod security;
 
 use crate::app::App;
+use crate::domain::caller::Caller;
 use crate::domain::log::LogLine;
 use crate::jobs::message::RecordRead;
 use crate::ports::{DatabaseError, Statement};
 use crate::sql;
 use entry::{Action, Entry};
+use security::SecurityEvent;
 
 /// The audit log.
 pub struct AuditLog<'a> {
@@ -30,6 +33,11 @@ impl AuditLog<'_> {
     /// Writes an entry to the log. Does not write the entry's row.
     pub fn log(&self, entry: &Entry) {
         self.app.metrics().log(entry);
+    }
+
+    /// Writes a security event to the log.
+    pub fn report(&self, event: &SecurityEvent, caller: &Caller) {
+        self.app.write_log(event.log_line(caller));
     }
 
     /// Logs a read and sends its row to the queue. If the queue fails, the read still succeeds, but its row is lost.

@@ -1,11 +1,14 @@
 //! Limits on sign-in attempts. The limits slow down password guessing. The service checks them before it reads a row or
 //! hashes a password.
 //!
-//! Successful attempts count too. One limit counts the attempts for an account, and another limit counts the attempts
-//! from an address; `wrangler.toml` sets both limits. Signed-in users are not affected, because the exchange of a
-//! refresh token is not counted. Attempts with the username of an account and attempts with its email address are
-//! counted separately, because only the database knows that both belong to one account. If a counter fails, the service
-//! admits the attempt, so that users can sign in without the counter.
+//! Successful attempts count too. One limit counts the attempts from an address for one account, and another limit
+//! counts all attempts from an address; `wrangler.toml` sets both limits. No limit counts the attempts for an account
+//! from all addresses: otherwise everybody could lock the owner of an account out. Signed-in users are not affected,
+//! because the exchange of a refresh token is not counted. Attempts with the username of an account and attempts with
+//! its email address are counted separately, because only the database knows that both belong to one account. If a
+//! counter fails, the service admits the attempt, so that users can sign in without the counter.
+//!
+//! All callers whose address cannot be read share one counter, as if they had one address.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -21,23 +24,21 @@ impl App {
     /// Counts a login attempt for its account and for its address. Refuses the attempt if a limit is exceeded.
     pub async fn admit_login(&self, login: &str, caller: &Caller) -> Result<()> {
         self.admit_address(caller).await?;
-        self.admit_account(login).await
+        self.admit_account(login, caller).await
     }
 
-    /// Counts a login attempt for an account. Call [`App::admit_address`] before this function.
-    pub async fn admit_account(&self, login: &str) -> Result<()> {
+    /// Counts a login attempt for an account from the caller's address. Call [`App::admit_address`] before this
+    /// function.
+    pub async fn admit_account(&self, login: &str, caller: &Caller) -> Result<()> {
         // The hash gives all keys of the counter the same length, and hides usernames and email addresses from the
-        // counter.
-        let account = hex::encode(Sha256::digest(login.trim().to_ascii_lowercase()));
-        self.admit(RateLimit::LoginsOfAccount, &account).await
+        // counter. No network contains a space.
+        let pair = format!("{} {}", network_of(caller), login.trim().to_ascii_lowercase());
+        self.admit(RateLimit::LoginsOfAccount, &hex::encode(Sha256::digest(pair))).await
     }
 
     /// Counts a login or registration attempt for the caller's address.
     pub async fn admit_address(&self, caller: &Caller) -> Result<()> {
-        match caller.ip_address.as_deref().and_then(network) {
-            Some(network) => self.admit(RateLimit::SignInsFromAddress, &network).await,
-            None => Ok(()),
-        }
+        self.admit(RateLimit::SignInsFromAddress, &network_of(caller)).await
     }
 
     async fn admit(&self, limit: RateLimit, key: &str) -> Result<()> {
@@ -53,6 +54,14 @@ impl App {
             }
         }
     }
+}
+
+/// Key of the counter for callers whose address cannot be read.
+const UNKNOWN_NETWORK: &str = "unknown";
+
+/// Returns the network of a caller, or [`UNKNOWN_NETWORK`].
+fn network_of(caller: &Caller) -> String {
+    caller.ip_address.as_deref().and_then(network).unwrap_or_else(|| UNKNOWN_NETWORK.to_owned())
 }
 
 /// Returns the network that one customer uses: an IPv4 address, or the /64 of an IPv6 address, because a customer has

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::audit::security::SecurityEvent;
 use crate::auth::names::{parse_email, parse_username};
 use crate::auth::password::{self, HashingWork, PasswordVerdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
 use crate::auth::usage::UsageView;
+use crate::domain::caller::Caller;
 use crate::domain::ids::{TokenId, UserId};
-use crate::domain::log::LogLine;
 use crate::domain::principal::{Principal, Role};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
@@ -177,7 +178,7 @@ impl AuthService<'_> {
     ///
     /// # Errors
     /// `token_expired`; `unauthenticated` for any other token that cannot be exchanged.
-    pub async fn refresh(&self, token: &str) -> Result<Session> {
+    pub async fn refresh(&self, token: &str, caller: &Caller) -> Result<Session> {
         let now = self.app.now();
         let claims = self.keyring().verify(token, TokenKind::Refresh, now).map_err(token_problem)?;
         let next = self.new_refresh_token();
@@ -194,7 +195,8 @@ impl AuthService<'_> {
         let successor = results.pop().and_then(|mut rows| rows.pop());
         let revoked = results.pop().is_some_and(|rows| !rows.is_empty());
         if revoked {
-            self.log_reuse(&claims);
+            let reuse = SecurityEvent::TokenReuse { user: claims.user.clone() };
+            self.app.write_log(reuse.log_line(caller));
         }
         let Some(successor) = successor else { return Err(session_ended()) };
         let row: SuccessorRow = from_row(successor)?;
@@ -341,14 +343,6 @@ impl AuthService<'_> {
             now: self.app.now(),
         };
         Ok(replace.statement())
-    }
-
-    fn log_reuse(&self, claims: &Claims) {
-        self.app.write_log(
-            LogLine::warn("a spent refresh token was used again; its session was ended")
-                .with("user_id", &claims.user)
-                .with("token_id", &claims.id),
-        );
     }
 }
 

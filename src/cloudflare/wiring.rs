@@ -17,9 +17,13 @@ use super::r2::R2Store;
 use crate::app::{App, SharedApp};
 use crate::cache::FileCache;
 use crate::config::Config;
+use crate::integrity::write_check::WriteCheck;
 
 /// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
+
+/// The last check of the object store. All requests of an isolate share it.
+static WRITE_CHECK: LazyLock<Arc<WriteCheck>> = LazyLock::new(Arc::default);
 
 /// Creates the application from the environment's bindings. This function is cheap enough to run for each event.
 ///
@@ -40,6 +44,7 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         limits: Arc::new(RateLimits::bound(env).map_err(missing)?),
         hashing: Arc::new(NativeHashing),
         memory: MEMORY.clone(),
+        write_check: WRITE_CHECK.clone(),
         isolate: Arc::new(WasmIsolate),
         clock: Arc::new(WorkerClock),
         random: Arc::new(WorkerRandom),

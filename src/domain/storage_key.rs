@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::ids::{AttemptId, CutId, FileId, UserId};
+use super::ids::{AttemptId, CutId, EventId, FileId, UserId};
 
 /// The key of an object in R2.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,6 +48,11 @@ pub enum StorageKey {
         /// Id of this checkpoint; each checkpoint has its own id.
         step: AttemptId,
     },
+    /// An object that is written and deleted to check that the store can be written.
+    Probe {
+        /// Id of the check.
+        id: EventId,
+    },
     /// A key read from a database row.
     Known(String),
 }
@@ -64,6 +69,7 @@ impl fmt::Display for StorageKey {
             }
             Self::Spool { cut } => write!(f, "temp/processing/{cut}"),
             Self::Learning { attempt, step } => write!(f, "temp/processing/learn-{attempt}-{step}"),
+            Self::Probe { id } => write!(f, "temp/processing/probe-{id}"),
             Self::Known(key) => f.write_str(key),
         }
     }
@@ -86,6 +92,7 @@ mod tests {
             StorageKey::Profile { user, file, attempt },
             StorageKey::Spool { cut },
             StorageKey::Learning { attempt, step: attempt },
+            StorageKey::Probe { id: EventId::parse("018f0000-0000-7000-8000-000000000004").unwrap() },
         ];
         insta::assert_snapshot!(keys.map(|key| key.to_string()).join("\n"), @r"
         uploads/user-42/018f0000-0000-7000-8000-000000000001-018f0000-0000-7000-8000-000000000002.csv
@@ -93,6 +100,7 @@ mod tests {
         uploads/user-42/metadata/018f0000-0000-7000-8000-000000000001-018f0000-0000-7000-8000-000000000002.profile
         temp/processing/018f0000-0000-7000-8000-000000000003
         temp/processing/learn-018f0000-0000-7000-8000-000000000002-018f0000-0000-7000-8000-000000000002
+        temp/processing/probe-018f0000-0000-7000-8000-000000000004
         ");
     }
 }

@@ -1,5 +1,7 @@
-//! Checks that the stored bytes agree with the rows: verifies objects, records findings and runs the self-check.
+//! Checks that the stored bytes agree with the rows: verifies objects, records findings, runs the self-check, and checks
+//! that the object store can be written.
 
 pub mod findings;
 pub mod fsck;
 pub mod verify;
+pub mod write_check;

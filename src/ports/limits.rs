@@ -5,7 +5,7 @@ use async_trait::async_trait;
 /// A rate limit. Each limit has its own counters, one counter for each key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateLimit {
-    /// Login attempts for one account.
+    /// Login attempts for one account from one address.
     LoginsOfAccount,
     /// Login and registration attempts from one address.
     SignInsFromAddress,

@@ -14,6 +14,7 @@ use super::extract::params::Params;
 use super::extract::storage::PathText;
 use crate::app::{App, SharedApp};
 use crate::audit::entry::{Action, Entry};
+use crate::audit::security::{AdminView, SecurityEvent};
 use crate::domain::budget::CallBudget;
 use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
@@ -68,15 +69,19 @@ struct SweepsResponse {
     responses((status = 200, body = SweepsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_sweeps(
     State(app): State<SharedApp>,
-    _: OperatorOnly,
+    operator: OperatorOnly,
+    Extension(caller): Extension<Caller>,
     Params(params): Params<SweepParams>,
 ) -> Result<Json<SweepsResponse>> {
-    let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
-    let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
-    let sweeps =
-        report::list(&app, sweep.map(|sweep| sweep.name()), page.before.as_deref(), page.limit + 1).await?;
-    let (sweeps, next_cursor) = page.split(sweeps, |run| run.id.to_string());
-    Ok(Json(SweepsResponse { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
+    let read = async {
+        let sweep = params.kind.as_deref().map(parse_kind).transpose()?;
+        let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
+        let kind = sweep.map(|sweep| sweep.name());
+        let sweeps = report::list(&app, kind, page.before.as_deref(), page.limit + 1).await?;
+        let (sweeps, next_cursor) = page.split(sweeps, |run| run.id.to_string());
+        Ok(Json(SweepsResponse { success: true, sweeps, has_more: next_cursor.is_some(), next_cursor }))
+    };
+    report_read(&app, operator, &caller, AdminView::Sweeps, read).await
 }
 
 /// Query of a request that runs sweeps.
@@ -147,18 +152,24 @@ struct FindingsResponse {
     responses((status = 200, body = FindingsResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_findings(
     State(app): State<SharedApp>,
-    _: OperatorOnly,
+    operator: OperatorOnly,
+    Extension(caller): Extension<Caller>,
     Params(params): Params<FindingParams>,
 ) -> Result<Json<FindingsResponse>> {
-    let open_only = match params.open.as_deref() {
-        None | Some("true" | "1") => true,
-        Some("false" | "0") => false,
-        Some(_) => return Err(Problem::new(Code::BadRequest, "The parameter open must be true or false.")),
+    let read = async {
+        let open_only = match params.open.as_deref() {
+            None | Some("true" | "1") => true,
+            Some("false" | "0") => false,
+            Some(_) => {
+                return Err(Problem::new(Code::BadRequest, "The parameter open must be true or false."));
+            }
+        };
+        let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
+        let found = findings::list(&app, open_only, page.before.as_deref(), page.limit + 1).await?;
+        let (findings, next_cursor) = page.split(found, |finding| finding.id.clone());
+        Ok(Json(FindingsResponse { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
     };
-    let page = AdminPage::read(params.limit.as_deref(), params.cursor.as_deref())?;
-    let found = findings::list(&app, open_only, page.before.as_deref(), page.limit + 1).await?;
-    let (findings, next_cursor) = page.split(found, |finding| finding.id.clone());
-    Ok(Json(FindingsResponse { success: true, findings, has_more: next_cursor.is_some(), next_cursor }))
+    report_read(&app, operator, &caller, AdminView::Findings, read).await
 }
 
 /// One finding.
@@ -225,6 +236,20 @@ async fn run_fsck(
     let act = OperatorAct { app: &app, operator: &operator.0, caller: &caller, action: Action::RunFsck };
     let page = act.log(None, app.fsck(request.deep, request.cursor.as_deref())).await?;
     Ok(Json(FsckResponse { success: true, page }))
+}
+
+/// Performs a read of an operator and then logs it.
+async fn report_read<T>(
+    app: &App,
+    operator: OperatorOnly,
+    caller: &Caller,
+    view: AdminView,
+    read: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let outcome = read.await;
+    let failure = outcome.as_ref().err().map(Problem::code);
+    app.audit().report(&SecurityEvent::AdminRead { operator: operator.0, view, failure }, caller);
+    outcome
 }
 
 /// An action of an operator.
@@ -343,8 +368,15 @@ impl From<MemoryUsage> for BudgetResponse {
 /// Another isolate may handle the next request. Costs 1 D1 read if the operator signed in with an account.
 #[utoipa::path(get, path = "/api/admin/isolate", tag = "admin",
     responses((status = 200, body = IsolateResponse), (status = 401), (status = 403)))]
-async fn get_isolate(State(app): State<SharedApp>, _: OperatorOnly) -> Json<IsolateResponse> {
-    let (bytes_into_wasm, memory_bytes) = (app.isolate.bytes_into_wasm(), app.isolate.memory_bytes());
-    let budgets = app.memory.budgets().map(|(name, budget)| (name, budget.usage().into()));
-    Json(IsolateResponse { success: true, bytes_into_wasm, memory_bytes, budgets: budgets.into() })
+async fn get_isolate(
+    State(app): State<SharedApp>,
+    operator: OperatorOnly,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<IsolateResponse>> {
+    let read = async {
+        let (bytes_into_wasm, memory_bytes) = (app.isolate.bytes_into_wasm(), app.isolate.memory_bytes());
+        let budgets = app.memory.budgets().map(|(name, budget)| (name, budget.usage().into()));
+        Ok(Json(IsolateResponse { success: true, bytes_into_wasm, memory_bytes, budgets: budgets.into() }))
+    };
+    report_read(&app, operator, &caller, AdminView::Isolate, read).await
 }

@@ -12,12 +12,11 @@ use super::extract::body::JsonBody;
 use super::extract::identity::Authenticated;
 use super::layers::idempotency::{describe_key, key_of, mark_replayed};
 use crate::app::{App, SharedApp};
-use crate::audit::entry::{Action, Entry};
+use crate::audit::security::{SecurityEvent, SignInOutcome};
 use crate::auth::names::parse_username;
 use crate::auth::service::{Registration, Session, Tokens, User};
 use crate::auth::usage::UsageView;
 use crate::domain::caller::Caller;
-use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::{Claim, ClaimOutcome, KeyScope, reused};
@@ -142,7 +141,7 @@ async fn register(
     }
     let Some(key) = key_of(&headers)? else {
         let registered = app.accounts().register(body.registration(None)).await;
-        log_session(&app, Action::Register, &caller, &registered);
+        report(&app, SecurityEvent::Register, &caller, &registered);
         return Ok(no_store_response(StatusCode::CREATED, session_response(registered?)));
     };
     // The fingerprint does not include the password, because a fast hash of a password must not be stored.
@@ -152,7 +151,7 @@ async fn register(
     match app.claim(scope, key, &fingerprint).await? {
         ClaimOutcome::Acquired(claim) => {
             let registered = app.accounts().register(body.registration(Some(&claim))).await;
-            log_session(&app, Action::Register, &caller, &registered);
+            report(&app, SecurityEvent::Register, &caller, &registered);
             if registered.is_err() {
                 app.release(&claim).await;
             }
@@ -167,9 +166,9 @@ async fn register(
 /// Responds to a repeated registration. The tokens of the first response are not stored. So this function logs the user
 /// in with the password of the repeated request, and the response has new tokens.
 async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
-    app.admit_account(&body.username).await?;
+    app.admit_account(&body.username, caller).await?;
     let session = app.accounts().login(body.username.trim(), &body.password).await;
-    log_session(app, Action::Login, caller, &session);
+    report(app, SecurityEvent::SignIn, caller, &session);
     match session {
         Ok(session) => Ok(no_store_response(StatusCode::CREATED, session_response(session))),
         Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),
@@ -186,7 +185,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
         (status = 401, description = "bad_credentials"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
-        (status = 429, description = "rate_limited: too many attempts for this account or from this address"),
+        (status = 429, description = "rate_limited: too many attempts from this address, for this account or in total"),
     )
 )]
 async fn login(
@@ -200,7 +199,7 @@ async fn login(
     })?;
     app.admit_login(&login, &caller).await?;
     let session = app.accounts().login(&login, &body.password).await;
-    log_session(&app, Action::Login, &caller, &session);
+    report(&app, SecurityEvent::SignIn, &caller, &session);
     Ok(no_store_response(StatusCode::OK, session_response(session?)))
 }
 
@@ -218,9 +217,10 @@ async fn login(
 )]
 async fn refresh(
     State(app): State<SharedApp>,
+    Extension(caller): Extension<Caller>,
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
-    let tokens = app.accounts().refresh(&body.refresh_token).await?.tokens;
+    let tokens = app.accounts().refresh(&body.refresh_token, &caller).await?.tokens;
     let body = RefreshResponse {
         success: true,
         access_token: tokens.access_token.clone(),
@@ -248,7 +248,7 @@ async fn logout(
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Json<LogoutResponse>> {
     let user = app.accounts().logout(&body.refresh_token).await?;
-    app.audit().log(&Entry::new(&app, Some(&Principal::user(user)), Action::Logout, &caller));
+    app.audit().report(&SecurityEvent::SignOut { user }, &caller);
     Ok(Json(LogoutResponse { success: true }))
 }
 
@@ -265,14 +265,11 @@ async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) ->
     Ok(no_store_response(StatusCode::OK, UserResponse { success: true, user, usage }))
 }
 
-/// Logs whether a session was opened. If no session was opened, the entry names no user. The entry never contains
-/// the username of the request, because users sometimes type their password in this field.
-fn log_session(app: &App, action: Action, caller: &Caller, outcome: &Result<Session>) {
-    let entry = match outcome {
-        Ok(session) => Entry::new(app, Some(&session.user.principal()), action, caller),
-        Err(problem) => Entry::new(app, None, action, caller).failed(problem),
-    };
-    app.audit().log(&entry);
+/// Logs whether a session was opened. The event never contains the username of the request, because users sometimes
+/// type their password in this field.
+fn report(app: &App, event: fn(SignInOutcome) -> SecurityEvent, caller: &Caller, opened: &Result<Session>) {
+    let outcome = opened.as_ref().map(|session| session.user.id.clone()).map_err(Problem::code);
+    app.audit().report(&event(outcome), caller);
 }
 
 fn session_response(session: Session) -> SessionResponse {

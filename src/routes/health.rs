@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::{App, SharedApp};
+use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::routes::table::{Routes, route};
 use crate::sql;
@@ -61,12 +62,16 @@ async fn get_health() -> Json<HealthResponse> {
     Json(HealthResponse { success: true, status: Health::Healthy, version: env!("CARGO_PKG_VERSION") })
 }
 
-/// Checks whether the database and the object store respond, with one D1 query and one R2 head.
+/// Checks whether the database responds, and whether the object store responds and can be written. Costs 1 D1 query and
+/// 1 R2 head, and at most every 30 seconds in each isolate 1 R2 put and 1 R2 delete of a small object.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyResponse), (status = 503, body = ReadyResponse)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
     let database = health_of(app.database.query(sql::accounts::Ping {}.statement()).await.is_ok());
-    let storage = storage_health(&app).await;
+    let storage = match storage_health(&app).await {
+        Health::Healthy => write_health(&app).await,
+        other => other,
+    };
     let (code, status) = match (database, storage) {
         (Health::Healthy, Health::Healthy) => (StatusCode::OK, Health::Healthy),
         (Health::Unhealthy, Health::Unhealthy) => (StatusCode::SERVICE_UNAVAILABLE, Health::Unhealthy),
@@ -89,6 +94,15 @@ async fn get_storage(State(app): State<SharedApp>) -> Response {
 /// Requests the head of an object that does not exist. The object store is healthy if it responds.
 async fn storage_health(app: &App) -> Health {
     health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok())
+}
+
+/// Checks that the object store can be written, unless another request of this isolate did so in the last 30 s.
+async fn write_health(app: &App) -> Health {
+    let outcome = app.write_check.run(app.objects.as_ref(), app.fresh_id(), app.now()).await;
+    if let Err(cause) = &outcome {
+        app.write_log(LogLine::error("the object store cannot be written").caused_by(cause));
+    }
+    health_of(outcome.is_ok())
 }
 
 fn health_of(responds: bool) -> Health {

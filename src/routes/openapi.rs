@@ -1,6 +1,11 @@
-//! The OpenAPI description, made from the handlers.
+//! The OpenAPI description, made from the handlers. [`completion`] adds what all handlers have in common.
+
+mod bodies;
+mod completion;
+mod parameters;
 
 use axum::Json;
+use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
@@ -26,7 +31,7 @@ fn base() -> utoipa::openapi::OpenApi {
 }
 
 /// Returns the whole description.
-pub fn description() -> utoipa::openapi::OpenApi {
+pub fn description() -> Value {
     let mut description = super::all().description(base());
     let codes: Vec<_> =
         Code::ALL.iter().map(|code| format!("{} {}", code.status().as_u16(), code.name())).collect();
@@ -36,7 +41,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
          pairs: {}.",
         codes.join(", ")
     ));
-    description
+    // A description is made of texts, numbers, lists and maps, which all have a JSON form.
+    completion::completed(serde_json::to_value(description).unwrap_or_default())
 }
 
 /// Returns the routes of this module.
@@ -46,6 +52,6 @@ pub fn routes() -> Routes {
 
 /// Returns this OpenAPI description.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "about", security(()), responses((status = 200, body = Object)))]
-async fn get_openapi() -> Json<utoipa::openapi::OpenApi> {
+async fn get_openapi() -> Json<Value> {
     Json(description())
 }

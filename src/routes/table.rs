@@ -15,7 +15,7 @@ use utoipa::openapi::path::Paths;
 use utoipa_axum::PathItemExt;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
-use super::extract::{identity, params, unread_headers};
+use super::extract::{identity, observed, params, unread_headers};
 use crate::app::SharedApp;
 
 /// A path with the handlers of its methods.
@@ -93,7 +93,9 @@ impl Routes {
 
     /// Makes a router with these routes.
     pub fn router(self) -> Router<SharedApp> {
-        self.0.into_iter().fold(Router::new(), |router, route| router.route(&route.path, route.handlers))
+        let routes = self.0.into_iter();
+        let router = routes.fold(Router::new(), |router, route| router.route(&route.path, route.handlers));
+        router.route_layer(from_fn(observed::observe_route))
     }
 
     /// Adds the description of these routes to `base`, and returns the result.

@@ -23,7 +23,7 @@ use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::principal::Scope;
-use crate::error::{Code, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::idempotency::Effect;
 use crate::sql;
 use actor::Actor;
@@ -42,16 +42,9 @@ impl R2StorageService {
         Self { app, actor }
     }
 
-    /// Calls [`Actor::allow`] and logs a refusal.
+    /// Calls [`Actor::allow`].
     pub(crate) fn allow(&self, scope: Scope, file: Option<FileId>) -> Result<&UserId> {
-        let allowed = self.actor.allow(scope, file);
-        if let Err(problem) = &allowed
-            && problem.code() == Code::Forbidden
-        {
-            let refusal = self.entry(Action::Refuse).failed(problem);
-            self.app.audit().log(&file.into_iter().fold(refusal, Entry::on));
-        }
-        allowed
+        self.actor.allow(scope, file)
     }
 
     /// Checks that the principal has a scope for a file. Does not check that the file exists.

@@ -628,3 +628,55 @@ async fn a_cut_with_a_malformed_accept_encoding_is_refused() {
     }
     assert_eq!(app.database.row_counts(), before);
 }
+
+/// Returns the number of objects that the service stored and the number that it deleted.
+fn writes(app: &TestApp) -> (usize, usize) {
+    use crate::support::On;
+    (app.faults.count(&On::objects().method("put_bytes")), app.faults.count(&On::objects().method("delete")))
+}
+
+#[tokio::test]
+async fn readiness_notices_a_store_that_cannot_be_written() {
+    use crate::support::{Fault, On};
+    for broken in ["put_bytes", "delete"] {
+        let app = TestApp::new();
+        app.faults.always(Fault::Failed, On::objects().method(broken));
+        for _ in 0..2 {
+            let down = app.send(get("/health/ready")).await.expect(503).json();
+            let wanted = json!({"success": false, "status": "degraded", "database": "healthy", "storage": "unhealthy"});
+            assert_eq!(down, wanted, "{broken}");
+        }
+        assert_eq!(app.log.with("message", "the object store cannot be written").len(), 2);
+        assert_eq!(writes(&app).0, 1, "a failed check must not be repeated within 30 s");
+        app.faults.clear();
+        app.advance(chrono::TimeDelta::seconds(30));
+        app.send(get("/health/ready")).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn readiness_writes_one_object_in_30_s_and_deletes_it() {
+    let app = TestApp::new();
+    for wanted in 1..=3 {
+        for seconds in [0, 29] {
+            app.advance(chrono::TimeDelta::seconds(seconds));
+            app.send(get("/health/ready")).await.expect(200);
+            app.send(get("/health/storage")).await.expect(200);
+        }
+        assert_eq!(writes(&app), (wanted, wanted));
+        app.advance(chrono::TimeDelta::seconds(1));
+    }
+    assert!(app.objects.keys().is_empty(), "{:?}", app.objects.keys());
+}
+
+#[tokio::test]
+async fn concurrent_readiness_checks_write_one_object() {
+    let app = TestApp::new();
+    app.faults.set_yield_before_calls(true);
+    let check = || app.send(get("/health/ready"));
+    let (one, two, three) = tokio::join!(check(), check(), check());
+    for response in [one, two, three] {
+        response.expect(200);
+    }
+    assert_eq!(writes(&app), (1, 1));
+}

@@ -40,6 +40,7 @@ mod refused_bodies;
 mod save;
 mod scrub;
 mod security;
+mod security_events;
 mod short_problems;
 mod sign_in_limits;
 mod sweep;

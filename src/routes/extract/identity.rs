@@ -14,10 +14,9 @@ use utoipa::openapi::path::Paths;
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{RefOr, Response as Described};
 
+use super::observed::Observed;
 use super::params::operations;
 use crate::app::SharedApp;
-use crate::audit::entry::{Action, Entry};
-use crate::domain::caller::Caller;
 use crate::domain::principal::Principal;
 use crate::error::{Code, Problem, Result};
 use crate::http::authorization::Authorization;
@@ -38,10 +37,12 @@ impl FromRequestParts<SharedApp> for Authenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
-        match parts.extensions.get::<Authenticated>() {
-            Some(known) => Ok(known.clone()),
-            None => app.accounts().identify(bearer_token(&parts.headers)?).await.map(Self),
-        }
+        let principal = match parts.extensions.get::<Authenticated>() {
+            Some(Authenticated(known)) => known.clone(),
+            None => app.accounts().identify(bearer_token(&parts.headers)?).await?,
+        };
+        Observed::principal_is(&parts.extensions, &principal);
+        Ok(Self(principal))
     }
 }
 
@@ -49,10 +50,12 @@ impl FromRequestParts<SharedApp> for TokenHolder {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
-        match parts.extensions.get::<Authenticated>() {
-            Some(Authenticated(known)) => Ok(Self(known.clone())),
-            None => app.accounts().holder(bearer_token(&parts.headers)?).map(Principal::user).map(Self),
-        }
+        let principal = match parts.extensions.get::<Authenticated>() {
+            Some(Authenticated(known)) => known.clone(),
+            None => Principal::user(app.accounts().holder(bearer_token(&parts.headers)?)?),
+        };
+        Observed::principal_is(&parts.extensions, &principal);
+        Ok(Self(principal))
     }
 }
 
@@ -65,16 +68,15 @@ impl FromRequestParts<SharedApp> for OperatorOnly {
         if secret.is_some_and(|secret| are_equal_secrets(secret.bytes(), token.as_bytes())) {
             return Ok(Self(Principal::Operator));
         }
+        Observed::operator_token_is_wrong(&parts.extensions);
         let principal = app.accounts().identify(token).await?;
+        Observed::principal_is(&parts.extensions, &principal);
         if principal.may_operate() {
             return Ok(Self(principal));
         }
         let detail =
             "This request needs the operator token, or the access token of a user with the role admin.";
-        let problem = Problem::new(Code::Forbidden, detail);
-        let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_default();
-        app.audit().log(&Entry::new(app, Some(&principal), Action::Refuse, &caller).failed(&problem));
-        Err(problem)
+        Err(Problem::new(Code::Forbidden, detail))
     }
 }
 

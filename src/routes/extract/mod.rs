@@ -3,6 +3,7 @@
 pub mod body;
 pub mod file_headers;
 pub mod identity;
+pub mod observed;
 pub mod params;
 pub mod storage;
 pub mod unread_headers;

@@ -15,6 +15,7 @@ use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::error::{Code, Problem};
 use crate::http::safe_headers;
+use crate::routes::extract::observed::Observed;
 
 /// Maximum length of a stored `User-Agent`, in characters. Longer values are truncated.
 const USER_AGENT_CHARACTERS: usize = 256;
@@ -36,20 +37,26 @@ impl IntoResponse for Problem {
 #[derive(Debug, Clone)]
 pub struct OriginalPath(pub String);
 
-/// Gives each request an id, renders problems as documents, and logs their causes.
+/// Gives each request an id, renders problems as documents, and logs refusals and the causes of problems.
 pub async fn render_problems(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let caller = caller_of(&app, request.headers());
     let path =
         request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0).to_owned();
-    let request_id = caller.request_id.clone();
     let puts_file = *request.method() == Method::PUT && request.uri().path().starts_with("/api/files");
-    request.extensions_mut().insert(caller);
+    let observed = Observed::default();
+    request.extensions_mut().insert(caller.clone());
+    request.extensions_mut().insert(observed.clone());
     let response = next.run(request).await;
     let mut response = match problem_of(&response, puts_file) {
-        Some(problem) => render(&app, &problem, &path, &request_id, response.headers()),
+        Some(problem) => {
+            if let Some(refusal) = observed.refusal(problem.code(), &path) {
+                app.audit().report(&refusal, &caller);
+            }
+            render(&app, &problem, &path, &caller.request_id, response.headers())
+        }
         None => response,
     };
-    set_request_id(response.headers_mut(), &request_id);
+    set_request_id(response.headers_mut(), &caller.request_id);
     response
 }
 

@@ -56,7 +56,7 @@ async fn each_route_makes_the_number_of_calls_in_the_table() {
     GET /api/files/{id}/rows                     2 D1, 2 R2, 0 DO, 0 queue
     GET /api/openapi.json                        0 D1, 0 R2, 0 DO, 0 queue
     GET /health                                  0 D1, 0 R2, 0 DO, 0 queue
-    GET /health/ready                            1 D1, 1 R2, 0 DO, 0 queue
+    GET /health/ready                            1 D1, 3 R2, 0 DO, 0 queue
     GET /health/storage                          0 D1, 1 R2, 0 DO, 0 queue
     HEAD /api/files/{id}                         2 D1, 0 R2, 0 DO, 0 queue
     HEAD /api/uploads/{id}                       0 D1, 0 R2, 1 DO, 0 queue

@@ -8,6 +8,7 @@ mod headers;
 mod principals;
 mod record;
 mod scene;
+mod schemas;
 
 use cutty::domain::principal::Scope::{self, Create, Delete, List, Read, Update};
 use http::Method;

@@ -88,9 +88,9 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     DELETE /api/files/{id}, keyed                row and line: delete by user:ada
     DELETE /api/files/{id}, keyed, again         nothing
     DELETE /api/uploads/{id}                     nothing
-    GET /api/admin/findings                      nothing
-    GET /api/admin/isolate                       nothing
-    GET /api/admin/sweeps                        nothing
+    GET /api/admin/findings                      row: none; line: read_findings by operator
+    GET /api/admin/isolate                       row: none; line: read_isolate by operator
+    GET /api/admin/sweeps                        row: none; line: read_sweeps by operator
     GET /api/auth/user                           nothing
     GET /api/cuts/{id}                           nothing
     GET /api/cuts/{id}/recipe                    nothing

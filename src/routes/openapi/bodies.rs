@@ -1,0 +1,190 @@
+//! Schemas of bodies: bytes, the form of an upload, and the JSON of a cut.
+
+use serde_json::{Map, Value, json};
+
+use super::completion::members;
+use super::parameters::DELIMITERS;
+
+/// Media types of the results of a cut. The range stands for `application/json`, `application/x-ndjson` and
+/// `application/gzip`. If the list had these types, generators would choose the alphabetically first type for their
+/// clients, although the default format is CSV.
+const OF_CUTS: [&str; 3] = ["application/*", "text/csv", "text/tab-separated-values"];
+
+/// Media types of the bytes of a file.
+const OF_FILES: [&str; 2] = ["text/csv", "text/tab-separated-values"];
+
+/// Completes the schemas of the bodies of an operation.
+pub(super) fn complete(operation: &mut Value, method: &str, path: &str) {
+    if let Some(body) = operation.get_mut("requestBody") {
+        for (media_type, content) in members(&mut body["content"]) {
+            match media_type.as_str() {
+                "multipart/form-data" => content["schema"] = reference("UploadForm"),
+                "application/json"
+                    if path.starts_with("/api/files/{id}/") && is_open_object(&content["schema"]) =>
+                {
+                    content["schema"] =
+                        reference(if path.ends_with("/save") { "SavedCutBody" } else { "CutBody" });
+                }
+                "application/json" => {}
+                _ => content["schema"] = bytes(media_type),
+            }
+        }
+    }
+    let responses = &mut operation["responses"];
+    match (method, path) {
+        ("get", "/api/files/{id}") => {
+            responses["200"]["content"] = contents(&OF_FILES);
+            responses["206"]["content"] = contents(&[OF_FILES[0], OF_FILES[1], "multipart/byteranges"]);
+        }
+        ("get" | "post", "/api/files/{id}/cut" | "/api/files/{id}/process") => {
+            responses["200"]["content"] = contents(&OF_CUTS);
+        }
+        ("delete", "/api/files/{id}") => {
+            let schema = &mut responses["200"]["content"]["application/json"]["schema"];
+            *schema = json!({"anyOf": [schema.take(), reference("DeletedResponse")]});
+        }
+        ("get", "/api/openapi.json") => {
+            responses["200"]["content"]["application/json"]["schema"] = json!({"type": "object"});
+        }
+        _ => {}
+    }
+}
+
+fn is_open_object(schema: &Value) -> bool {
+    *schema == json!({"type": "object"})
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// Returns the schema of bytes.
+fn bytes(media_type: &str) -> Value {
+    json!({"type": "string", "format": "binary", "contentMediaType": media_type})
+}
+
+/// Returns the bodies of a response with the bytes of a file or a result.
+fn contents(media_types: &[&str]) -> Value {
+    let content = |media_type: &&str| {
+        let mut schema = bytes(media_type);
+        if media_type.starts_with("text/") {
+            // Generated clients return a text for these types. They would fail to make bytes from this text.
+            schema = json!({"type": "string", "contentMediaType": media_type});
+        }
+        ((*media_type).to_owned(), json!({"schema": schema}))
+    };
+    Value::Object(media_types.iter().map(content).collect())
+}
+
+/// Returns the schemas that this module refers to.
+pub(super) fn schemas() -> [(&'static str, Value); 4] {
+    let text = |text: &str| json!({"type": "string", "description": text});
+    let form = json!({
+        "type": "object",
+        "description": "A form with one file.",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "string", "format": "binary", "contentMediaType": "text/csv",
+                "description": "The file. The `filename` of this part is the name of the file.",
+            },
+            "tags": text("At most 32 tags of at most 64 bytes, separated by commas"),
+            "metadata": text("A flat JSON object, at most 8 KiB"),
+            "expiresAt": {
+                "type": "string", "format": "date-time",
+                "description": "When the file goes to the trash (RFC 3339, in the future)",
+            },
+        },
+    });
+    let deleted = json!({
+        "type": "object",
+        "description": "Response to a permanent deletion.",
+        "required": ["success", "permanent"],
+        "properties": {"success": {"type": "boolean"}, "permanent": {"type": "boolean", "const": true}},
+    });
+    let cut = cut("A cut. All members are optional.", &OF_ANY_CUT);
+    let saved = self::cut("A cut, and a description of the file in which it is stored.", &OF_SAVED_CUT);
+    [("UploadForm", form), ("DeletedResponse", deleted), ("CutBody", cut), ("SavedCutBody", saved)]
+}
+
+/// The formats of a cut.
+const OF_ANY_CUT: [&str; 4] = ["csv", "tsv", "json", "ndjson"];
+
+/// The formats of a saved cut.
+const OF_SAVED_CUT: [&str; 2] = ["csv", "tsv"];
+
+/// Returns the schema of the JSON body of a cut. It has no other members than these.
+fn cut(text: &str, formats: &[&str]) -> Value {
+    let mut properties = Map::new();
+    for (name, text, mut schema) in options() {
+        schema["description"] = text.into();
+        properties.insert(name.to_owned(), schema);
+    }
+    let is_saved = formats == OF_SAVED_CUT;
+    properties["format"]["enum"] = json!(formats);
+    properties.insert(
+        "outputFormat".to_owned(),
+        json!({"type": "string", "enum": formats, "description": "The same as `format`"}),
+    );
+    let mut columns = properties["columns"].clone();
+    columns["description"] = "The same as `columns`".into();
+    properties.insert("selectedColumns".to_owned(), columns);
+    properties.insert(
+        "whereFilters".to_owned(),
+        json!({
+            "type": "object",
+            "description": "Column and expression, such as `>= 30`. A number, true or false means that the cell must equal it",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+        }),
+    );
+    properties.insert(
+        "filter".to_owned(),
+        json!({
+            "type": "object",
+            "description": "A tree of `and`, `or`, `not`, and conditions with `column`, `op` and `value`",
+        }),
+    );
+    properties
+        .insert("filename".to_owned(), json!({"type": "string", "description": "The name of the result"}));
+    if is_saved {
+        // A saved cut is not compressed.
+        properties.remove("compress");
+        let tags = json!({"type": "array", "items": {"type": "string"}, "maxItems": 32, "description": "Tags of at most 64 bytes"});
+        properties.insert("tags".to_owned(), tags);
+        let metadata = json!({"type": "object", "description": "A flat object, at most 8 KiB", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}});
+        properties.insert("metadata".to_owned(), metadata);
+    }
+    json!({"type": "object", "description": text, "properties": properties, "additionalProperties": false})
+}
+
+/// Returns the options of cuts: name, meaning, and schema.
+pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
+    let flag = |default: bool| json!({"type": "boolean", "default": default});
+    let count = || json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": (1_u64 << 53) - 1});
+    let one_of = |values: &[&str]| json!({"type": "string", "enum": values});
+    vec![
+        (
+            "columns",
+            "The columns to write, in this order; by default all. In a query: one CSV record",
+            json!({"type": "array", "items": {"type": "string"}, "minItems": 1}),
+        ),
+        ("format", "The form of the result; default `csv`", one_of(&OF_ANY_CUT)),
+        ("limit", "Maximum number of rows in the result", count()),
+        ("offset", "Number of kept rows to skip", count()),
+        ("header", "Whether a CSV or TSV result begins with the column names", flag(true)),
+        ("inputHeader", "Whether the first record of the file is its header", flag(true)),
+        ("delimiter", "The delimiter of the file; detected by default", one_of(&DELIMITERS)),
+        (
+            "encoding",
+            "Label of the WHATWG Encoding Standard, for a file without a byte order mark",
+            json!({"type": "string", "minLength": 1, "maxLength": 64}),
+        ),
+        ("bom", "Whether a CSV or TSV result begins with a byte order mark", flag(false)),
+        ("newline", "The record end of a CSV or TSV result; default `lf`", one_of(&["lf", "crlf"])),
+        ("strict", "Whether malformed records are refused", flag(false)),
+        ("spreadsheetSafe", "Puts an apostrophe before cells that a spreadsheet would run", flag(false)),
+        ("typed", "In JSON and NDJSON, writes numbers and booleans as such", flag(false)),
+        ("compress", "The result is a .gz file", one_of(&["gzip"])),
+        ("streaming", "With `false`, the response begins only when the whole result is complete", flag(true)),
+    ]
+}

@@ -1,0 +1,121 @@
+//! Completes the description: a text and a schema for each response, and schemas for bodies and parameters.
+//!
+//! The handlers describe what is special about them. This module adds what follows from the status of a response, from
+//! the media type of a body, and from the name of a parameter.
+
+use serde_json::{Map, Value, json};
+
+use super::{bodies, parameters};
+use crate::error::Code;
+
+/// Names of the members of a path that are operations.
+const METHODS: [&str; 7] = ["get", "head", "options", "post", "put", "patch", "delete"];
+
+/// Media type of problems.
+const PROBLEM: &str = "application/problem+json";
+
+/// Returns the completed description.
+pub(super) fn completed(mut description: Value) -> Value {
+    for (path, item) in members(&mut description["paths"]) {
+        for (method, operation) in members(item).filter(|(method, _)| METHODS.contains(&method.as_str())) {
+            complete(operation, method, path);
+        }
+    }
+    let schemas = &mut description["components"]["schemas"];
+    schemas["Problem"] = problem();
+    for (name, schema) in bodies::schemas() {
+        schemas[name] = schema;
+    }
+    description
+}
+
+/// Returns the members of an object; none if the value is no object.
+pub(super) fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.as_object_mut().into_iter().flat_map(|object| object.iter_mut())
+}
+
+fn complete(operation: &mut Value, method: &str, path: &str) {
+    parameters::complete(operation, path);
+    bodies::complete(operation, method, path);
+    let has_body = operation["requestBody"].is_object();
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    let late = has_body.then_some("408");
+    for status in ["500", "503"].into_iter().chain(late) {
+        responses.entry(status).or_insert_with(|| json!({}));
+    }
+    for (status, response) in responses.iter_mut() {
+        let is_described = response["description"].as_str().is_some_and(|text| !text.is_empty());
+        if !is_described {
+            response["description"] = text_of(status).into();
+        }
+        // A response to HEAD has no body.
+        if is_error(status) && response["content"].is_null() && method != "head" {
+            response["content"] = json!({PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}});
+        }
+        without_nulls(response);
+    }
+    without_nulls(operation);
+}
+
+/// Removes the members that only reading has added: indexing a missing member of an object adds it as null.
+fn without_nulls(value: &mut Value) {
+    if let Some(object) = value.as_object_mut() {
+        object.retain(|_, member| !member.is_null());
+    }
+}
+
+fn is_error(status: &str) -> bool {
+    status.starts_with(['4', '5'])
+}
+
+/// Returns the text for responses with this status: for an error, its codes and their meanings.
+fn text_of(status: &str) -> String {
+    let codes = Code::ALL.iter().filter(|code| code.status().as_str() == status);
+    let texts: Vec<_> = codes.map(|code| format!("{}: {}", code.name(), code.title())).collect();
+    match (status, texts.is_empty()) {
+        (_, false) => texts.join("; "),
+        ("201", true) => "Created".to_owned(),
+        ("204", true) => "Done; the response has no body".to_owned(),
+        ("206", true) => "The requested ranges".to_owned(),
+        ("304", true) => "Not modified".to_owned(),
+        _ => "Success".to_owned(),
+    }
+}
+
+/// Returns the schema of problems.
+fn problem() -> Value {
+    let codes: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+    let mut properties = Map::new();
+    for (name, text) in [
+        ("type", "`/problems/` and the code"),
+        ("title", "Summary of the problem; the same for each problem with this code"),
+        ("detail", "What is wrong, and what to do next. The text may change"),
+        ("instance", "Path of the request"),
+        ("error", "The code, for older clients"),
+        ("message", "The detail, for older clients"),
+        ("requestId", "Id of the request, which is also in the log"),
+    ] {
+        properties.insert(name.to_owned(), json!({"type": "string", "description": text}));
+    }
+    properties.insert("status".to_owned(), json!({"type": "integer", "minimum": 400, "maximum": 599}));
+    properties.insert("code".to_owned(), json!({"type": "string", "enum": codes}));
+    properties.insert("success".to_owned(), json!({"type": "boolean", "const": false}));
+    json!({
+        "type": "object",
+        "description": "An error (RFC 9457). Some problems have more members.",
+        "required": ["type", "title", "status", "detail", "code", "error", "message", "success"],
+        "properties": properties,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_without_a_text_gets_the_codes_of_this_status() {
+        assert_eq!(text_of("411"), "length_required: The Content-Length header is missing");
+        assert!(text_of("409").contains("user_exists") && text_of("409").contains("in_progress"));
+        assert_eq!(text_of("204"), "Done; the response has no body");
+    }
+}

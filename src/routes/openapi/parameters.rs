@@ -1,0 +1,100 @@
+//! Schemas of parameters: bounds, enums and formats.
+
+use serde_json::{Value, json};
+
+use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::storage::resumable::limits::MAX_PARTS;
+use crate::sweeps::SWEEPS;
+
+/// In the query of a cut, this parameter stands for all conditions.
+const FILTERS: &str = "column__op";
+
+/// Greatest number that JSON can represent exactly.
+const MAX_EXACT: u64 = (1 << 53) - 1;
+
+/// Completes the schemas of the parameters of an operation, and describes the options of cuts.
+pub(super) fn complete(operation: &mut Value, path: &str) {
+    let Some(parameters) = operation["parameters"].as_array_mut() else {
+        // Reading a missing member has added it as null.
+        if let Some(operation) = operation.as_object_mut() {
+            operation.remove("parameters");
+        }
+        return;
+    };
+    if parameters.iter().any(|parameter| parameter["name"] == FILTERS) {
+        parameters.extend(cut_options());
+    }
+    for parameter in parameters {
+        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+        let schema = &mut parameter["schema"];
+        if let Some(known) = schema_of(path, &name) {
+            *schema = known;
+        }
+        // A parameter is present or absent, but never null.
+        if let Some(first) = schema["type"].as_array().and_then(|types| types.first()).cloned() {
+            schema["type"] = first;
+        }
+    }
+}
+
+fn schema_of(path: &str, name: &str) -> Option<Value> {
+    Some(match (path, name) {
+        (_, "id") => json!({"type": "string", "format": "uuid"}),
+        (_, "number") => json!({"type": "integer", "minimum": 1, "maximum": MAX_PARTS}),
+        ("/api/files/{id}/rows", "limit") => {
+            json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100})
+        }
+        ("/api/files/{id}/cut" | "/api/files/{id}/process" | "/api/files/{id}/estimate", "limit") => {
+            return None;
+        }
+        (_, "limit") => {
+            json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})
+        }
+        (_, "offset") => {
+            json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_EXACT, "default": 0})
+        }
+        (_, "after") => json!({"type": "integer", "minimum": 0, "maximum": MAX_PARTS, "default": 0}),
+        (_, "status") => {
+            json!({"type": "string", "enum": ["active", "archived", "deleted"], "default": "active"})
+        }
+        (_, "sort") => {
+            let orders = ["createdAt", "-createdAt", "filename", "-filename", "size", "-size"];
+            json!({"type": "string", "enum": orders, "default": "-createdAt"})
+        }
+        (_, "permanent") => json!({"type": "boolean", "default": false}),
+        (_, "open") => json!({"type": "boolean", "default": true}),
+        (_, "inputHeader") => json!({"type": "boolean", "default": true}),
+        (_, "delimiter") => json!({"type": "string", "enum": DELIMITERS}),
+        (_, "encoding") => json!({"type": "string", "minLength": 1, "maxLength": 64}),
+        (_, "kind") => {
+            json!({"type": "string", "enum": SWEEPS.iter().map(|sweep| sweep.name()).collect::<Vec<_>>()})
+        }
+        (_, "Idempotency-Key") => {
+            json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"})
+        }
+        (_, "Tus-Resumable") => json!({"type": "string", "enum": ["1.0.0"]}),
+        (_, "Upload-Defer-Length") => json!({"type": "string", "enum": ["1"]}),
+        (_, "Upload-Offset") => {
+            json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": MAX_EXACT})
+        }
+        (_, "Upload-Length") => {
+            json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_EXACT})
+        }
+        (_, "Upload-Metadata") => json!({"type": "string", "maxLength": 16 << 10}),
+        (_, "X-File-Metadata") => json!({"type": "string", "maxLength": 8 << 10}),
+        _ => return None,
+    })
+}
+
+/// The delimiters of files.
+pub(super) const DELIMITERS: [&str; 8] = ["comma", "semicolon", "tab", "pipe", ",", ";", "\t", "|"];
+
+/// Returns the options of cuts, as parameters of a query.
+fn cut_options() -> impl Iterator<Item = Value> {
+    super::bodies::options().into_iter().map(|(name, text, mut schema)| {
+        if name == "columns" {
+            schema = json!({"type": "string", "minLength": 1});
+        }
+        json!({"name": name, "in": "query", "required": false, "description": text, "schema": schema})
+    })
+}
