@@ -2,6 +2,7 @@
 
 mod bodies;
 mod completion;
+mod options;
 mod parameters;
 
 use axum::Json;

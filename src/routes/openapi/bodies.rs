@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::completion::members;
-use super::parameters::DELIMITERS;
+use super::options::{OF_ANY_CUT, options};
 
 /// Media types of the results of a cut. The range stands for `application/json`, `application/x-ndjson` and
 /// `application/gzip`. If the list had these types, generators would choose the alphabetically first type for their
@@ -107,9 +106,6 @@ pub(super) fn schemas() -> [(&'static str, Value); 4] {
     [("UploadForm", form), ("DeletedResponse", deleted), ("CutBody", cut), ("SavedCutBody", saved)]
 }
 
-/// The formats of a cut.
-const OF_ANY_CUT: [&str; 4] = ["csv", "tsv", "json", "ndjson"];
-
 /// The formats of a saved cut.
 const OF_SAVED_CUT: [&str; 2] = ["csv", "tsv"];
 
@@ -157,34 +153,7 @@ fn cut(text: &str, formats: &[&str]) -> Value {
     json!({"type": "object", "description": text, "properties": properties, "additionalProperties": false})
 }
 
-/// Returns the options of cuts: name, meaning, and schema.
-pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
-    let flag = |default: bool| json!({"type": "boolean", "default": default});
-    let count = || json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": (1_u64 << 53) - 1});
-    let one_of = |values: &[&str]| json!({"type": "string", "enum": values});
-    vec![
-        (
-            "columns",
-            "The columns to write, in this order; by default all. In a query: one CSV record",
-            json!({"type": "array", "items": {"type": "string"}, "minItems": 1}),
-        ),
-        ("format", "The form of the result; default `csv`", one_of(&OF_ANY_CUT)),
-        ("limit", "Maximum number of rows in the result", count()),
-        ("offset", "Number of kept rows to skip", count()),
-        ("header", "Whether a CSV or TSV result begins with the column names", flag(true)),
-        ("inputHeader", "Whether the first record of the file is its header", flag(true)),
-        ("delimiter", "The delimiter of the file; detected by default", one_of(&DELIMITERS)),
-        (
-            "encoding",
-            "Label of the WHATWG Encoding Standard, for a file without a byte order mark",
-            json!({"type": "string", "minLength": 1, "maxLength": 64}),
-        ),
-        ("bom", "Whether a CSV or TSV result begins with a byte order mark", flag(false)),
-        ("newline", "The record end of a CSV or TSV result; default `lf`", one_of(&["lf", "crlf"])),
-        ("strict", "Whether malformed records are refused", flag(false)),
-        ("spreadsheetSafe", "Puts an apostrophe before cells that a spreadsheet would run", flag(false)),
-        ("typed", "In JSON and NDJSON, writes numbers and booleans as such", flag(false)),
-        ("compress", "The result is a .gz file", one_of(&["gzip"])),
-        ("streaming", "With `false`, the response begins only when the whole result is complete", flag(true)),
-    ]
+/// Returns the members of an object; none if the value is no object.
+pub(super) fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    value.as_object_mut().into_iter().flat_map(|object| object.iter_mut())
 }

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::bodies::members;
 use super::{bodies, parameters};
 use crate::error::Code;
 
@@ -27,11 +28,6 @@ pub(super) fn completed(mut description: Value) -> Value {
         schemas[name] = schema;
     }
     description
-}
-
-/// Returns the members of an object; none if the value is no object.
-pub(super) fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
-    value.as_object_mut().into_iter().flat_map(|object| object.iter_mut())
 }
 
 fn complete(operation: &mut Value, method: &str, path: &str) {

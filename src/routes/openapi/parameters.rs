@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::options::{DELIMITERS, options};
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
@@ -86,12 +87,9 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
     })
 }
 
-/// The delimiters of files.
-pub(super) const DELIMITERS: [&str; 8] = ["comma", "semicolon", "tab", "pipe", ",", ";", "\t", "|"];
-
 /// Returns the options of cuts, as parameters of a query.
 fn cut_options() -> impl Iterator<Item = Value> {
-    super::bodies::options().into_iter().map(|(name, text, mut schema)| {
+    options().into_iter().map(|(name, text, mut schema)| {
         if name == "columns" {
             schema = json!({"type": "string", "minLength": 1});
         }
