@@ -36,6 +36,30 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     }
 }
 
+/// Maximum number of objects and arrays in a body. The list of the 10,000 parts of an upload fits.
+pub const MAX_NESTED: usize = 11_000;
+
+/// Maximum number of values in a body. The list of the parts of an upload has 40,000.
+pub const MAX_VALUES: usize = 110_000;
+
+/// Whether a JSON text has at most [`MAX_NESTED`] objects and arrays and about [`MAX_VALUES`] values. A parsed value can
+/// need a hundred times the memory of its text, so this is checked before the text is parsed. The text may be malformed.
+pub fn has_few_values(text: &str) -> bool {
+    let (mut nested, mut commas, mut is_in_string) = (0, 0, false);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match (is_in_string, byte) {
+            (_, b'"') => is_in_string = !is_in_string,
+            // The next byte is escaped.
+            (true, b'\\') => drop(bytes.next()),
+            (false, b'{' | b'[') => nested += 1,
+            (false, b',') => commas += 1,
+            _ => {}
+        }
+    }
+    nested <= MAX_NESTED && nested + commas <= MAX_VALUES
+}
+
 /// Any JSON value in which no object, at any depth, has a member twice. The value itself is not kept.
 #[derive(Debug)]
 pub struct UniqueMembers;
@@ -110,6 +134,18 @@ mod tests {
 
     fn check(text: &str) -> Result<(), String> {
         serde_json::from_str::<UniqueMembers>(text).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_are_counted_outside_strings() {
+        let objects = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
+        assert!(has_few_values(&objects(MAX_NESTED - 1)) && !has_few_values(&objects(MAX_NESTED)));
+        let numbers = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert!(has_few_values(&numbers(MAX_VALUES)) && !has_few_values(&numbers(MAX_VALUES + 1)));
+        let text = serde_json::to_string(&"{[,\"\\".repeat(MAX_VALUES)).unwrap();
+        assert!(has_few_values(&text), "the text is one string");
+        assert!(!has_few_values(&format!("[{text},{}]", numbers(MAX_VALUES))));
+        assert!(has_few_values("\"\\") && has_few_values(""));
     }
 
     #[test]

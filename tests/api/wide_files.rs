@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use cutty::memory::budget::{Lease, Memory, WIDE_BUDGET};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::client::{Form, get, post_json};
+use crate::support::client::{Form, get, patch_json, post_json};
 use crate::support::tus;
 
 /// Returns a file with this many columns.
@@ -151,4 +151,18 @@ async fn a_keyed_request_with_a_body_that_is_not_json_is_refused_without_reading
             .header("idempotency-key", "k")
             .bytes(vec![b'x'; 4 << 20]);
     app.send(call.bearer(&token)).await.expect_problem(415, "unsupported_type");
+}
+
+#[tokio::test]
+async fn a_json_body_with_many_values_is_refused_before_it_is_parsed() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", "a,b\n1,2\n").await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    let values = |value: Value, count: usize| json!({"metadata": {"a": vec![value; count]}});
+    for body in [values(json!({"": 0}), 100_000), values(json!([]), 200_000), values(json!(0), 300_000)] {
+        let change = patch_json(&path, &body).bearer(&token);
+        let problem = app.send(change).await.expect_problem(400, "bad_request");
+        assert!(problem["detail"].as_str().unwrap().contains("objects and arrays"), "{problem}");
+    }
 }

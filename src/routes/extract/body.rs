@@ -16,6 +16,7 @@ use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 pub use crate::http::json::Object;
 use crate::http::json::UniqueMembers;
+use crate::http::json::{MAX_NESTED, MAX_VALUES, has_few_values};
 use crate::http::text;
 
 /// Maximum length of a JSON body in bytes. A filter with 64 conditions has a few KiB.
@@ -209,6 +210,12 @@ fn refuse_content_coding(headers: &HeaderMap) -> Result<()> {
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Problem::new(Code::BadRequest, "The body is not UTF-8. Encode the JSON as UTF-8."))?;
+    if !has_few_values(text) {
+        let detail = format!(
+            "The body has more than {MAX_NESTED} objects and arrays, or more than {MAX_VALUES} values. Send fewer."
+        );
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| bad_json(&error.path().to_string(), error.inner()))?;
