@@ -8,7 +8,7 @@ DEEP ?=
 SIZE ?= 5GiB
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev test check fuzz bench soak sweep fsck clean
+.PHONY: help setup build dev test check openapi fuzz bench soak sweep fsck clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: ## set up, build and run every test
 
 check: ## check format, lints for this machine and for wasm, documentation (LONG=1: fuzzing and long tests too)
 	@scripts/check
+
+openapi: ## check the API description with a validator, generated clients and random requests
+	@scripts/openapi
 
 fuzz: ## fuzz the engine and the parsers with random input (SECONDS=30 per target)
 	@scripts/fuzz '$(SECONDS)'

@@ -15,8 +15,7 @@ use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES};
 use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 pub use crate::http::json::Object;
-use crate::http::json::UniqueMembers;
-use crate::http::json::{MAX_NESTED, MAX_VALUES, has_few_values};
+use crate::http::json::{MAX_NESTED, MAX_VALUES, UniqueMembers, has_few_values};
 use crate::http::text;
 
 /// Maximum length of a JSON body in bytes. A filter with 64 conditions has a few KiB.

@@ -113,7 +113,12 @@ const OF_SAVED_CUT: [&str; 2] = ["csv", "tsv"];
 fn cut(text: &str, formats: &[&str]) -> Value {
     let mut properties = Map::new();
     for (name, text, mut schema) in options() {
-        schema["description"] = text.into();
+        let default = schema.as_object_mut().and_then(|schema| schema.remove("default"));
+        schema["description"] = match default {
+            // In a body, generators take a member with a default for a member that is always present.
+            Some(default) => format!("{text}; default `{default}`").into(),
+            None => text.into(),
+        };
         properties.insert(name.to_owned(), schema);
     }
     let is_saved = formats == OF_SAVED_CUT;
