@@ -18,7 +18,7 @@ pub const ALLOWED_METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "
 
 /// Request headers that a page may set: the headers that routes read, and headers that libraries for tracing and for
 /// requests add. `tests/api/headers.rs` compares the list with the descriptions of the routes.
-pub const ALLOWED_HEADERS: [&str; 35] = [
+pub const ALLOWED_HEADERS: [&str; 36] = [
     "Content-Type",
     "Content-Length",
     "Authorization",
@@ -46,6 +46,7 @@ pub const ALLOWED_HEADERS: [&str; 35] = [
     "X-HTTP-Method-Override",
     "Repr-Digest",
     "Content-Digest",
+    "Digest",
     "Want-Repr-Digest",
     "Want-Content-Digest",
     "traceparent",
