@@ -119,8 +119,7 @@ statements! {
     ResolveFinding { finding: EventId, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now WHERE id = :finding AND resolved_at IS NULL";
     /// Removes the damage mark of the file that a finding names, so that the file can be read again. Sets the time of
-    /// the file's last scrub to `:looked_at`. Changes nothing if any finding of this file is still open. Removes the damage mark of the file, so
-    /// that the file can be read again. Sets the time of the file's last scrub to `:looked_at`.
+    /// the file's last scrub to `:looked_at`. Changes nothing if any finding of this file is still open.
     TrustFileOfFinding { finding: EventId, looked_at: Timestamp } =
         "UPDATE files SET damaged_at = NULL, scrubbed_at = :looked_at
         WHERE id = (SELECT file_id FROM findings WHERE id = :finding)
