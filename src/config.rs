@@ -26,7 +26,7 @@ pub struct Config {
     pub max_upload_size_bytes: u64,
     /// `MAX_CHUNK_SIZE`: despite its name, the minimum size of a part, for files that are uploaded in several requests.
     /// The last part may be shorter. Default 5 MiB, the minimum of R2. Parts are larger if 10,000 parts of this size
-    /// could not hold the file. A resumable upload uses longer parts if their length divides the first chunk into equal
+    /// could not hold the file. A tus upload uses longer parts if the longer length divides the first chunk into equal
     /// parts. These longer parts are at most twice as long as the usual parts, and at most 32 MiB. For an upload part
     /// by part, the client may ask for shorter parts (at least 5 MiB).
     pub max_chunk_size_bytes: u64,
@@ -36,8 +36,8 @@ pub struct Config {
     pub allowed_file_types: Vec<String>,
     /// `ALLOWED_ORIGINS`: origins from which browsers may send requests, comma-separated, or `*`.
     pub cors: CorsPolicy,
-    /// `HSTS_MAX_AGE`: seconds for which browsers use only HTTPS for this host (`Strict-Transport-Security`). The header
-    /// is sent only in responses over HTTPS. Default 0: the header is never sent.
+    /// `HSTS_MAX_AGE`: seconds for which browsers use only HTTPS for this host (`Strict-Transport-Security`). This
+    /// header is sent only in responses over HTTPS. Default 0: the header is never sent.
     pub hsts_max_age_s: u32,
     /// `DEFAULT_QUOTA_BYTES`: quota of a user for whom the database has no other quota. Default 10 GiB.
     pub default_quota_bytes: u64,
@@ -67,8 +67,8 @@ pub struct Config {
     pub personal_data_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
-    /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB: in 288 runs a
-    /// day, the scrub can read 9 TB in 30 days. 0 turns the scrub off.
+    /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB. With
+    /// 288 runs a day, the scrub can then read 9 TB in 30 days. 0 turns the scrub off.
     pub scrub_bytes_per_run: u64,
     /// `CACHE_TTL`: seconds for which FileCache keeps an entry. Default 3,600; 0 turns the cache off.
     pub cache_ttl_s: u32,

@@ -142,7 +142,7 @@ impl Entry {
         self
     }
 
-    /// Turns the entry into a failure.
+    /// Turns the entry into the entry of a failed action.
     #[must_use]
     pub fn failed(mut self, problem: &Problem) -> Self {
         self.success = false;

@@ -1,7 +1,9 @@
-//! Security events: sign-ins, refusals, and reads of the administration. Each event is a log line without a row.
+//! Security events: sign-ins, refusals, and reads of the administration. Each event is a log line. The
+//! database has no row for it.
 //!
-//! The fields of an event are ids, error codes, and names from closed lists. So no caller can put a password, a token or
-//! another text of a client into an event.
+//! The fields of an event are ids, error codes, and names from closed lists. So the code that reports an event cannot
+//! put a password, a token or another text of a client into the event. The log line also has the user agent, the IP
+//! address and the id of the request.
 
 use crate::domain::caller::Caller;
 use crate::domain::ids::{EventId, UserId};
@@ -21,20 +23,20 @@ pub enum SecurityEvent {
         /// The user.
         user: UserId,
     },
-    /// A spent refresh token was used again, so it was copied. Its session was ended.
+    /// A spent refresh token was used again. So somebody had copied the token, and the service ended its session.
     TokenReuse {
         /// The user of the session.
         user: UserId,
     },
     /// The service refused a request: 401, 403 or 429.
     Refusal(RefusedRequest),
-    /// A request for operators had a token that is neither the operator token nor an access token.
+    /// A request to a route for operators had a token that is neither the operator token nor an access token.
     WrongOperatorToken(RefusedRequest),
-    /// An operator read the administration.
+    /// An operator read a part of the administration, or tried to.
     AdminRead {
         /// The operator.
         operator: Principal,
-        /// What the operator read.
+        /// The part.
         view: AdminView,
         /// The code of the problem if the read failed.
         failure: Option<Code>,
@@ -54,7 +56,7 @@ pub struct RefusedRequest {
     pub principal: Option<Principal>,
     /// Method and path of the route, with placeholders for ids; `None` if the router did not reach a route.
     pub route: Option<String>,
-    /// The id in the path, if it is an id.
+    /// The id in the path; `None` if the path has no id.
     pub subject: Option<EventId>,
 }
 
@@ -113,7 +115,8 @@ impl SecurityEvent {
         }
     }
 
-    /// Returns the event as a log line. The members that an audit entry has too have the same names.
+    /// Returns the event as a log line. If a member also occurs in the log lines of audit entries, its name
+    /// is the same there.
     pub fn log_line(&self, caller: &Caller) -> LogLine {
         let (failure, principal) = (self.failure(), self.principal());
         LogLine::event(if failure.is_some() { Level::Warn } else { Level::Info })

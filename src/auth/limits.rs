@@ -21,7 +21,8 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::RateLimit;
 
 impl App {
-    /// Counts a login attempt for its account and for its address. Refuses the attempt if a limit is exceeded.
+    /// Counts a login attempt under both limits: for the caller's address, and for the account from this address.
+    /// Refuses the attempt if a limit is exceeded.
     pub async fn admit_login(&self, login: &str, caller: &Caller) -> Result<()> {
         self.admit_address(caller).await?;
         self.admit_account(login, caller).await
@@ -31,7 +32,7 @@ impl App {
     /// function.
     pub async fn admit_account(&self, login: &str, caller: &Caller) -> Result<()> {
         // The hash gives all keys of the counter the same length, and hides usernames and email addresses from the
-        // counter. No network contains a space.
+        // counter. No network contains a space, so two different pairs never have the same text.
         let pair = format!("{} {}", network_of(caller), login.trim().to_ascii_lowercase());
         self.admit(RateLimit::LoginsOfAccount, &hex::encode(Sha256::digest(pair))).await
     }

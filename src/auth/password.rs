@@ -169,8 +169,9 @@ fn argon2id() -> Result<Argon2<'static>> {
 }
 
 thread_local! {
-    /// The memory in which argon2 works. It is kept, because the memory of wasm never shrinks: if it were allocated for
-    /// each hash, other requests would use a part of it meanwhile, and the next hash would need a new place.
+    /// The memory in which argon2 works. It is not freed after a hash. If it were freed, other requests would use a part
+    /// of the free memory. Then the next hash would need a new place, and the memory of wasm would grow. The memory of
+    /// wasm never shrinks.
     static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -25,9 +25,9 @@ use crate::ports::{Row, Statement, from_row};
 use crate::sql::accounts as sql;
 use crate::sql::quotas::Get as Quota;
 
-/// Seconds during which a spent refresh token can be exchanged for its successor again. They are counted from the first
-/// use of the token. So two tabs that refresh at the same time keep their session, and a client that lost the response
-/// keeps its session too. A later use of the token means that the token was copied.
+/// Number of seconds after the first exchange of a refresh token during which the token can be exchanged again. Each of
+/// these exchanges returns the same successor. So two tabs that refresh at the same time keep their session, and a
+/// client that lost the response keeps its session too. A later exchange of the token means that the token was copied.
 const GRACE_S: i64 = 30;
 
 /// Greatest number of expired tokens that one call of [`AuthService::forget_expired_tokens`] deletes.

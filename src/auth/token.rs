@@ -95,7 +95,7 @@ struct HeaderIn {
     crit: Option<serde_json::Value>,
 }
 
-/// Reads a member that may be null, so that null differs from an absent member (`None`).
+/// Reads a member that may be null. A member that is null becomes `Some(Value::Null)`. Only an absent member is `None`.
 fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Option<serde_json::Value>, D::Error> {

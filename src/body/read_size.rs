@@ -15,8 +15,8 @@ pub const OBJECT_READ_BYTES: usize = 2 * PIECE_BYTES;
 /// Length of a long read of a request body, in bytes.
 pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 
-/// Length of a step of a short read of a request body, in bytes. While other requests wait for memory, a client must
-/// send this much in two seconds, which is 8 KiB in a second.
+/// Length of each step of a short read, in bytes. A short read is a read of a request body of one piece. While other
+/// requests wait for memory, a client must send the bytes of one step in two seconds, which is 8 KiB in a second.
 const STEP_BYTES: usize = PIECE_BYTES / 16;
 
 /// Minimum speed of a fast read: 4 MB/s. At this speed a long read takes half a second.
@@ -36,7 +36,7 @@ pub fn was_fast(bytes: u64, took_ms: f64) -> bool {
     bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
 }
 
-/// Returns the length of a step of a read of `read_bytes`, in bytes. A transfer stalls if a step takes longer than
+/// Returns the length in bytes of each step of a read. `read_bytes` is the length of the read. A transfer stalls if a step takes longer than
 /// [`crate::memory::MAX_STALL`]. A long read is one step.
 pub fn step_bytes(read_bytes: usize) -> usize {
     if read_bytes > PIECE_BYTES { read_bytes } else { STEP_BYTES }

@@ -22,7 +22,7 @@ use crate::integrity::write_check::WriteCheck;
 /// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
 
-/// The last check of the object store. All requests of an isolate share it.
+/// The last check that the object store can be written. All requests of an isolate share this check.
 static WRITE_CHECK: LazyLock<Arc<WriteCheck>> = LazyLock::new(Arc::default);
 
 /// Creates the application from the environment's bindings. This function is cheap enough to run for each event.

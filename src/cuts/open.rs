@@ -38,10 +38,10 @@ pub struct OpenFile {
     pub lease: Option<Lease>,
 }
 
-/// Memory of a compiled filter and of the other parts of a plan, for each byte of the recipe.
+/// Bytes of memory that the plan of a cut (with the compiled filter) needs for each byte of the recipe.
 const BYTES_PER_RECIPE_BYTE: usize = 4;
 
-/// What a reader keeps in memory in addition to the header.
+/// The data that a reader keeps in memory in addition to the header.
 struct Kept {
     digests: Option<Arc<BlockDigests>>,
     /// Memory of the plan of a cut, in bytes.

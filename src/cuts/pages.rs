@@ -39,7 +39,7 @@ pub struct RowsPage {
 }
 
 impl RowsPage {
-    /// Adds the lease of a long header: the page has its names.
+    /// Adds the lease of a long header's memory to the page, because the page holds names from this header.
     fn holding(mut self, header: Option<Lease>) -> Self {
         match &mut self.lease {
             Some(lease) => lease.join(header),
@@ -209,8 +209,9 @@ async fn lease_large_page(app: &App, pager: &RowPager, large: &mut Option<Lease>
     Ok(())
 }
 
-/// Makes a page by reading the file from its start. If the failure of the file is `known`, reading ends when the page
-/// is full. Otherwise reading goes on to the first failure or to the end of the file, because all rows must be counted.
+/// Makes a page by reading the file from its start. `known` is the failure of the file, if the profile has it. In this
+/// case, reading ends when the page is full. Otherwise reading goes on to the first failure or to the end of the file,
+/// because all rows must be counted.
 async fn rows_by_reading(
     app: &App,
     opened: OpenedCsv,

@@ -12,9 +12,10 @@ use super::etag::{EntityTag, EntityTags};
 pub struct Validators {
     /// Entity tag that responses to GET have.
     pub etag: Option<EntityTag>,
-    /// Entity tag that responses to other methods, or to requests for a related resource, have. It counts in
-    /// `If-Match`. In `If-None-Match`, it counts for every method except GET and HEAD: a client that has this tag need
-    /// not have the representation, so the response must not be 304.
+    /// Entity tag that a client may have from the response to another method, or from a related resource. For example,
+    /// a file has one tag for its bytes and one tag for its metadata. This tag counts in `If-Match`. In
+    /// `If-None-Match`, it counts for every method except GET and HEAD. A client that has this tag may not have the
+    /// representation, so the response to GET or HEAD must not be 304.
     pub other_etag: Option<EntityTag>,
     /// Time of the last change; compared in whole seconds.
     pub last_modified: Option<DateTime<Utc>>,
@@ -26,11 +27,11 @@ impl Validators {
     }
 }
 
-/// The conditions that can make a request with any method fail.
+/// The conditions that count for every method. If one of them is false, a request that changes something fails.
 const GUARDS: [HeaderName; 3] = [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_UNMODIFIED_SINCE];
 
-/// Whether a request that changes something has a condition. `If-Modified-Since` is a condition of GET and HEAD only
-/// (RFC 9110 §13.1.3).
+/// Whether a request that changes something has a condition. `If-Modified-Since` does not count here, because it is a
+/// condition of GET and HEAD only (RFC 9110 §13.1.3).
 pub fn guards_a_change(headers: &HeaderMap) -> bool {
     GUARDS.iter().any(|name| headers.contains_key(name))
 }

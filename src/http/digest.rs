@@ -1,5 +1,6 @@
-//! `Repr-Digest` and `Content-Digest` (RFC 9530). The value of each header is a dictionary as RFC 9651 defines it. Also
-//! their predecessor `Digest` (RFC 3230).
+//! The headers `Repr-Digest` and `Content-Digest` (RFC 9530), and the older header `Digest` (RFC 3230). The values of
+//! `Repr-Digest` and `Content-Digest` are dictionaries as RFC 9651 defines them. The value of `Digest` is a list with
+//! another syntax.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +23,8 @@ pub enum DigestError {
         "the sha-256 of the digest header must be 32 bytes in base64 between colons: send sha-256=:base64:"
     )]
     InvalidSha256,
-    /// A `Digest` has no SHA-256, or a value that is not 32 bytes in base64.
+    /// The header `Digest` is malformed, has no SHA-256, has a SHA-256 that is not 32 bytes in base64, or has two
+    /// different values of SHA-256.
     #[error(
         "the header Digest must have a SHA-256 of 32 bytes: send SHA-256=base64, or Repr-Digest: sha-256=:base64:"
     )]
@@ -34,8 +36,9 @@ pub fn render(digest: &Sha256) -> String {
     format!("sha-256=:{}:", STANDARD.encode(digest))
 }
 
-/// Parses a digest header and returns its SHA-256. Returns `None` for an empty value. Digests of other algorithms in
-/// the same header are ignored. If a key is repeated, its last value is used (RFC 9651 §4.2.2).
+/// Parses the value of `Repr-Digest` or `Content-Digest` and returns its SHA-256. Returns `None` for an empty value.
+/// Digests of other algorithms in the same header are ignored. If a key is repeated, its last value is used (RFC 9651
+/// §4.2.2).
 ///
 /// # Errors
 /// [`DigestError`] if the header is malformed or has no SHA-256. RFC 9530 §2 allows a recipient to ignore the header in
@@ -54,8 +57,9 @@ pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     }
 }
 
-/// Parses a `Digest` header (RFC 3230 §4.3.2): `SHA-256=` and base64, among digests of other algorithms, which are
-/// ignored. Names of algorithms may be in upper or lower case. Returns `None` for an empty value.
+/// Parses the value of a `Digest` header (RFC 3230 §4.3.2) and returns its SHA-256. In the header, the SHA-256 is
+/// written as `SHA-256=` and base64. The name `SHA-256` may be in upper or lower case. Digests of other algorithms are
+/// ignored. Returns `None` for an empty value.
 ///
 /// # Errors
 /// [`DigestError::InvalidInstanceDigest`].

@@ -79,9 +79,10 @@ pub enum InvalidFormDataDisposition {
 
 impl FormDataDisposition {
     /// Parses the header of a form part. Names are UTF-8. Browsers escape quotes and line breaks in a name as `%22`,
-    /// `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both kinds of escapes are decoded.
-    /// A filename in ASCII whose percent-encoding decodes to UTF-8 text outside ASCII is decoded too (RFC 7578 §2). RFC
-    /// 7578 does not allow `filename*` in forms, but this function reads it and prefers it to `filename`.
+    /// `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both kinds of escapes are
+    /// decoded. A percent-encoded `filename` is decoded too (RFC 7578 §2), if it is ASCII and the decoded text is UTF-8
+    /// with characters outside ASCII. RFC 7578 does not allow `filename*` in forms, but this function reads it and
+    /// prefers it to `filename`.
     ///
     /// # Errors
     /// [`InvalidFormDataDisposition`]. The header is malformed too if its type is not `form-data`, or if it has no
@@ -113,8 +114,8 @@ impl FormDataDisposition {
     }
 }
 
-/// Decodes a percent-encoded filename. Returns `None` if the text is not ASCII, has a percent sign that is no escape, or
-/// decodes to ASCII or to bytes that are not UTF-8: such percent signs can be a part of the name.
+/// Decodes a percent-encoded filename. Returns `None` if the text is not ASCII, if one of its percent signs begins no
+/// escape, or if the decoded bytes are ASCII or not UTF-8. In these cases, the percent signs may belong to the name.
 fn decode_percent(text: &str) -> Option<String> {
     let is_escape = |at: usize| {
         let digits = text.as_bytes().get(at + 1..at + 3);

@@ -93,12 +93,12 @@ impl EntityTags {
         (!tags.is_empty()).then_some(Self::List(tags))
     }
 
-    /// Whether the value is `*` or contains one of the tags `current` by strong comparison. For `If-Match`.
+    /// Whether the value is `*`, or has a tag that strongly equals one of the tags in `current`. For `If-Match`.
     pub fn contain_strongly<'a>(&self, current: impl IntoIterator<Item = &'a EntityTag>) -> bool {
         self.contain(current, EntityTag::strongly_equals)
     }
 
-    /// Whether the value is `*` or contains one of the tags `current` by weak comparison. For `If-None-Match`.
+    /// Whether the value is `*`, or has a tag that weakly equals one of the tags in `current`. For `If-None-Match`.
     pub fn contain_weakly<'a>(&self, current: impl IntoIterator<Item = &'a EntityTag>) -> bool {
         self.contain(current, EntityTag::weakly_equals)
     }

@@ -1,5 +1,5 @@
-//! Strict JSON: objects are objects, and no member is repeated. RFC 8259 §4 leaves the meaning of a repeated member open,
-//! so two readers of one text could see different values.
+//! Strict JSON: an array cannot stand for an object, and no object may repeat a member. RFC 8259 §4 does not define the
+//! meaning of a repeated member, so two readers of one text could see different values.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -42,8 +42,9 @@ pub const MAX_NESTED: usize = 11_000;
 /// Maximum number of values in a body. The list of the parts of an upload has 40,000.
 pub const MAX_VALUES: usize = 110_000;
 
-/// Whether a JSON text has at most [`MAX_NESTED`] objects and arrays and about [`MAX_VALUES`] values. A parsed value can
-/// need a hundred times the memory of its text, so this is checked before the text is parsed. The text may be malformed.
+/// Whether a JSON text has at most [`MAX_NESTED`] objects and arrays, and at most about [`MAX_VALUES`] values. Call
+/// this function before the text is parsed, because a parsed value can need a hundred times the memory of its text. The
+/// text may be malformed.
 pub fn has_few_values(text: &str) -> bool {
     let (mut nested, mut commas, mut is_in_string) = (0, 0, false);
     let mut bytes = text.bytes();

@@ -15,7 +15,8 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The default headers. A route that needs another value sets the header itself.
 const DEFAULTS: [(HeaderName, HeaderValue); 6] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    // If a browser shows a response as a page, the page loads nothing, runs no script and has an origin of its own.
+    // If a browser shows a response as a page, the page loads nothing and runs no script. The browser gives the page a
+    // new origin, so the page has no access to other pages of this host.
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
     (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
@@ -23,11 +24,11 @@ const DEFAULTS: [(HeaderName, HeaderValue); 6] = [
     (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
 ];
 
-/// Adds the default headers to a response, unless it has them already.
+/// Adds each default header that the response does not have yet.
 ///
 /// `hsts_max_age_s` is the number of seconds for which browsers use only HTTPS for this host
 /// (`Strict-Transport-Security`, RFC 6797); 0 for no such header. RFC 6797 §7.2 forbids this header in a response over
-/// plain HTTP, so the caller passes 0 then.
+/// plain HTTP, so the caller passes 0 for such a response.
 pub fn add_defaults(response: &mut HeaderMap, hsts_max_age_s: u32) {
     for (name, value) in DEFAULTS {
         response.entry(name).or_insert(value);

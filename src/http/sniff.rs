@@ -1,9 +1,9 @@
 //! Decides whether an upload is delimited text, from its first bytes, its declared type and its name.
 //!
 //! The declared type is often wrong: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
-//! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, scripts, NUL bytes, and
-//! many control characters are refused. Text in any legacy character set is accepted, because no such character set uses
-//! control characters for text.
+//! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, scripts, NUL bytes,
+//! and many control characters are refused. Text in any legacy character set is accepted, because no such character set
+//! uses control characters for text.
 //!
 //! A declared `charset` must be a label of the WHATWG Encoding Standard, because Cutty reads the file in this encoding
 //! later. No file is stored as `text/plain`: some servers compress responses of this type, and the compression breaks
@@ -52,7 +52,7 @@ const SHOWN_CHARACTERS: usize = 100;
 /// an operating system or a web server may run a file with another extension.
 const EXTENSIONS: [&str; 6] = ["csv", "tsv", "tab", "txt", "psv", "dat"];
 
-/// Extensions that the result of a cut may have in addition, if the result is not stored.
+/// Extensions that the result of a cut may have in addition to [`EXTENSIONS`], if the result is not stored.
 const RESULT_EXTENSIONS: [&str; 4] = ["json", "ndjson", "jsonl", "gz"];
 
 /// Properties of an upload that are known before its bytes are stored.
@@ -316,9 +316,9 @@ const HTML: &str = "an HTML page";
 const XML: &str = "an XML document";
 const SCRIPT: &str = "a script";
 
-/// Tags with which an HTML page may begin: those by which browsers recognize a page without a media type (WHATWG MIME
-/// Sniffing §7.1), and those that can load or run something. Headers of CSV files can look like tags, for example
-/// `<TICKER>,<DATE>`, so other tags are accepted.
+/// Tags with which an HTML page may begin. By some of these tags, browsers recognize a page without a media type
+/// (WHATWG MIME Sniffing §7.1). The other tags can load or run something. Headers of CSV files can look like tags, for
+/// example `<TICKER>,<DATE>`, so other tags are accepted.
 const TAGS: &[&str] = &[
     "a",
     "abbr",
@@ -411,8 +411,8 @@ const TAGS: &[&str] = &[
     "xmp",
 ];
 
-/// Starts of markup and scripts. Case is ignored. If a start ends with a letter or digit, a blank, `/`, `>`, `;` or `&`, or
-/// the end of the content must follow.
+/// Starts of markup and scripts, each with the name of its format. Case is ignored. If the last character of a start is
+/// a letter or a digit, the content must end after the start or continue with a blank, `/`, `>`, `;` or `&`.
 const RUNNABLE: &[(&str, &str)] = &[
     ("<!--", HTML),
     ("<!doctype", HTML),
@@ -475,7 +475,7 @@ fn match_signature(table: &[(&[u8], &'static str, &'static str)], sample: &[u8])
     Some(Refusal::ForeignContent { format, advice })
 }
 
-/// Recognizes markup and scripts by their first characters, in any encoding that contains ASCII, and in UTF-16.
+/// Recognizes markup and scripts by their first characters, in UTF-16 and in any encoding that extends ASCII.
 fn markup_format(sample: &[u8]) -> Option<&'static str> {
     let text = text_start(sample);
     let starts_with = |start: &str| {
@@ -506,8 +506,8 @@ fn markup_format(sample: &[u8]) -> Option<&'static str> {
     (is_known || runs).then_some(format)
 }
 
-/// Returns the first characters of a text in lower case, without byte order marks and blanks before the text. Leaves out
-/// NUL bytes, so that UTF-16 becomes ASCII.
+/// Returns the first characters of a text in lower case, without byte order marks and blanks before the text. Leaves
+/// out NUL bytes, so that UTF-16 becomes ASCII.
 fn text_start(sample: &[u8]) -> Vec<u8> {
     let sample = &sample[..sample.len().min(START_BYTES)];
     let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];

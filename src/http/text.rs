@@ -9,10 +9,11 @@ use percent_encoding::percent_decode_str;
 
 use crate::csv::shortened;
 
-/// Headers that browsers and proxies add and that change no response. Old clients send them in other encodings.
+/// Headers that browsers and proxies add and that change no response. Old clients send these headers in other encodings
+/// than UTF-8.
 const ABOUT_THE_SENDER: [&str; 5] = ["user-agent", "referer", "cookie", "via", "forwarded"];
 
-/// Beginnings of the names of other such headers.
+/// Proxies add more headers that change no response. The name of each of these headers starts with one of these texts.
 const ADDED_BY_PROXIES: [&str; 2] = ["cf-", "x-forwarded-"];
 
 /// Errors of reading a header as text.
@@ -40,7 +41,8 @@ impl HeaderTextError {
 /// Returns the value of a header; `None` if the header is absent.
 ///
 /// # Errors
-/// [`HeaderTextError`]. Such a header is not ignored, because the client wants it to have an effect.
+/// [`HeaderTextError`]. A header that causes this error must not be ignored, because the client wants the header to have
+/// an effect.
 pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, HeaderTextError> {
     let mut lines = headers.get_all(&name).iter();
     match (lines.next(), lines.next()) {
@@ -51,7 +53,8 @@ pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>
 }
 
 /// Makes a header value from the text that the runtime passes. U+FFFD replaces characters that no header value may
-/// contain. So [`check_readable`] finds them, and the header is not dropped.
+/// contain. So the header is not dropped, and
+/// [`check_readable`] refuses it.
 pub fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| {
         let is_allowed = |character: &char| *character == '\t' || !character.is_ascii_control();
@@ -68,8 +71,8 @@ pub fn header_value(text: &str) -> HeaderValue {
 /// Checks that every header that can change a response is readable text.
 ///
 /// # Errors
-/// [`HeaderTextError::Unreadable`] for the first header that is not. Headers that only describe the sender are not
-/// checked.
+/// [`HeaderTextError::Unreadable`] for the first header that is not readable text. Headers that only describe the sender
+/// are not checked.
 pub fn check_readable(headers: &HeaderMap) -> Result<(), HeaderTextError> {
     let is_exempt = |name: &HeaderName| {
         ABOUT_THE_SENDER.contains(&name.as_str())
@@ -99,8 +102,8 @@ impl QueryNotUtf8 {
     }
 }
 
-/// Checks that the names and values of a query are UTF-8 after percent-decoding. A parser of queries would replace
-/// other bytes with U+FFFD, and the request would mean something else.
+/// Checks that the names and values of a query are UTF-8 after percent-decoding. Without this check, a parser of queries
+/// would replace bytes that are not UTF-8 with U+FFFD, and the request would mean something else.
 ///
 /// # Errors
 /// [`QueryNotUtf8`]. A U+FFFD that is not percent-encoded is an error too, because the runtime puts it in the place of

@@ -173,7 +173,8 @@ pub struct StoredResponse {
 pub enum ClaimOutcome {
     /// The request holds the key. The caller continues with the request.
     Acquired(Claim),
-    /// The stored response of an earlier request with this key. If the earlier request had an effect, also this effect.
+    /// An earlier request with this key has a stored response. The items are: (1) this response; (2) the effect of the
+    /// earlier request, `None` if it had no effect.
     Replayed(StoredResponse, Option<Effect>),
     /// An earlier request with this key had an effect, but its response is not stored.
     EffectRecorded(Done),

@@ -1,5 +1,5 @@
-//! Checks that the stored bytes agree with the rows: verifies objects, records findings, runs the self-check, and checks
-//! that the object store can be written.
+//! Checks that the stored bytes agree with the rows: verifies objects, records findings, runs the self-check, and
+//! checks that the object store can be written.
 
 pub mod findings;
 pub mod fsck;

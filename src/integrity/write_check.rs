@@ -12,19 +12,20 @@ use crate::ports::{NewObject, ObjectStore};
 /// Time for which the outcome of a check is used, so that health checks cost few writes.
 const VALID_FOR: TimeDelta = TimeDelta::seconds(30);
 
-/// Why the object store cannot be written.
+/// The outcome of a check: `Ok` if the object store can be written, otherwise the reason why not, as a text for the log.
 type WriteOutcome = Result<(), String>;
 
-/// The last check of an isolate.
+/// The time and the outcome of the last check in this isolate; `None` before the first check.
 #[derive(Default)]
 pub struct WriteCheck(Mutex<Option<(Timestamp, WriteOutcome)>>);
 
 impl WriteCheck {
-    /// Returns the outcome of the last check. If the last check is at least 30 s old, checks again first. The object of
-    /// a check has a key with this id. If the check cannot delete the object, the rule of the bucket for `temp/` does.
+    /// Returns the outcome of the last check. If the last check is at least 30 s old, makes a new check first. The
+    /// key of the object that the check stores contains `id`. If the check cannot delete the object, the lifecycle rule
+    /// of the bucket for `temp/` deletes the object later.
     ///
     /// # Errors
-    /// The failure of the store, as a text for the log.
+    /// The reason why the object store cannot be written, as a text for the log.
     pub async fn run(&self, objects: &dyn ObjectStore, id: EventId, now: Timestamp) -> WriteOutcome {
         if let Some(outcome) = self.begin(now) {
             return outcome;

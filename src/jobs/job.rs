@@ -14,9 +14,8 @@ pub trait Job: Sync {
     /// Returns the job's name. Each message for the job contains this name in its member `job`.
     fn name(&self) -> &'static str;
 
-    /// Handles the messages in `deliveries` and acknowledges each message that is done. The queue delivers the other
-    /// messages again.
-    /// The job must take every call from the budget `calls` before it makes the call.
+    /// Handles the messages in `deliveries` and acknowledges each message whose work is done. The queue delivers the
+    /// other messages again. The job must take every call from the budget `calls` before it makes the call.
     async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget);
 }
 

@@ -25,14 +25,16 @@ pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(60);
 /// request ends with 408.
 pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 
-/// Like [`MAX_STALL`], but while other requests wait for memory.
+/// Like [`MAX_STALL`], but counts only the seconds in which other requests wait for memory. If a step exceeds one of
+/// the two limits, the request ends.
 pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 
 /// Greatest time for which a response waits until its client reads the next piece. After this time, the response
 /// breaks. Applies only to a response whose bytes come from wasm.
 pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
 
-/// Like [`MAX_UNREAD`], but while other requests wait for memory.
+/// Like [`MAX_UNREAD`], but counts only the seconds in which other requests wait for memory. If the response exceeds
+/// one of the two limits, it breaks.
 pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(20);
 
 /// Time after which a waiting request asks for memory again. Each request has its own timer: one request must not wake
@@ -43,13 +45,14 @@ const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 /// request asks, but it asks at least every 200 ms.
 const MAX_DELAY_FACTOR: i32 = 10;
 
-/// Number of requests that may wait for one budget. Each holds its head, and the values of its query or body.
+/// Maximum number of requests that may wait for one budget. While a request waits, its head and the values of its query
+/// or body stay in memory.
 const MAX_WAITING: usize = 256;
 
 /// `Retry-After` of the response to a request that got no memory, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 
-/// A profile or a header of at most this many bytes needs no lease.
+/// Maximum number of bytes for which [`App::lease_wide_memory`] takes no lease.
 pub const SMALL_BYTES: usize = 64 << 10;
 
 impl App {

@@ -1,7 +1,8 @@
 //! Pauses in long work, so that the isolate can serve other requests meanwhile.
 //!
-//! An isolate has one thread. Reading from R2 need not give other requests a turn: the runtime may have the bytes
-//! already. So work that reads or makes many bytes pauses now and then.
+//! An isolate has one thread. While a request waits for bytes from R2, other requests can run. But a read does not
+//! always wait, because the runtime may already have the bytes. So an operation that reads or makes many bytes must
+//! pause from time to time.
 
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use chrono::TimeDelta;
 
 use crate::ports::Clock;
 
-/// Work of this many bytes is done without a pause. It takes some tens of milliseconds.
+/// Number of bytes between two pauses. An operation needs some tens of milliseconds for this number of bytes.
 const BYTES_PER_TURN: usize = 4 << 20;
 
-/// Counts the bytes of one piece of work, and pauses after each 4 MiB.
+/// Counts the bytes that one operation reads or makes, and pauses after each 4 MiB.
 pub struct Pauses {
     clock: Arc<dyn Clock>,
     bytes: usize,
@@ -24,7 +25,8 @@ impl Pauses {
         Self { clock, bytes: 0 }
     }
 
-    /// Counts `bytes`, and lets other requests run if a turn is over.
+    /// Adds `bytes` to the count. If the count has reached 4 MiB, sets it to zero and pauses once, so that other
+    /// requests can run.
     pub async fn after(&mut self, bytes: usize) {
         self.bytes += bytes;
         if self.bytes >= BYTES_PER_TURN {

@@ -238,7 +238,7 @@ async fn run_fsck(
     Ok(Json(FsckResponse { success: true, page }))
 }
 
-/// Performs a read of an operator and then logs it.
+/// Performs `read` for an operator, and then logs that the operator read `view`.
 async fn report_read<T>(
     app: &App,
     operator: OperatorOnly,
@@ -322,7 +322,8 @@ struct IsolateResponse {
     bytes_into_wasm: u64,
     /// Size of the wasm memory in bytes; it never shrinks.
     memory_bytes: u64,
-    /// The memory budgets: `bodies` (JSON bodies), `common` (buffers), `large` (long records and pages).
+    /// The memory budgets: `bodies` (JSON bodies), `common` (buffers), `wide` (headers and profiles of wide files),
+    /// `large` (long records and pages).
     budgets: BTreeMap<&'static str, BudgetResponse>,
 }
 

@@ -3,8 +3,8 @@
 //!
 //! A file has two entity tags: the tag of its bytes and the tag of its metadata. `If-Match` may contain either of them
 //! at every route, because responses at one URL have both: the response to `GET` has the tag of the bytes, and the
-//! response to `PATCH` has the tag of the metadata. A route that reads or cuts the bytes uses the conditions of the
-//! bytes.
+//! response to `PATCH` has the tag of the metadata. `If-None-Match` in a
+//! `GET` is compared with only one tag ([`Representation`]).
 //!
 //! A condition is evaluated only if the request would succeed without it (RFC 9110 §13.2.1). So a missing file is
 //! `not_found` under every condition.
@@ -24,7 +24,7 @@ use crate::http::etag::EntityTag;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// The headers with conditions. An operation whose description has them evaluates them.
+/// The headers that contain conditions. Every operation whose description has these headers evaluates the conditions.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[allow(dead_code)]
@@ -34,7 +34,8 @@ pub struct Conditions {
     #[param(rename = "If-Match")]
     if_match: Option<String>,
     /// Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
-    /// methods.
+    /// methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
+    /// routes the tag of the bytes.
     #[param(rename = "If-None-Match")]
     if_none_match: Option<String>,
     /// HTTP-date. The request fails with 412 if the file was changed after this time. Ignored if the request has
@@ -47,7 +48,9 @@ pub struct Conditions {
     if_modified_since: Option<String>,
 }
 
-/// The representation whose ETag a response to `GET` has.
+/// A representation of a file. Each representation has its own entity tag. A route compares `If-None-Match` in `GET` and
+/// `HEAD` only with the tag of its own representation. A route that makes a result from the bytes uses
+/// [`Representation::Bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Representation {
     /// The bytes of the file.
@@ -122,7 +125,7 @@ pub fn evaluate_for_result(
     }
 }
 
-/// Returns `ETag` and `Last-Modified`.
+/// Returns the headers `ETag` and `Last-Modified` for a response with this representation.
 pub fn validator_headers(file: &FileRow, representation: Representation) -> Result<HeaderMap> {
     let header = |text: &str| HeaderValue::from_str(text).map_err(Problem::internal);
     let mut headers = HeaderMap::new();
@@ -143,9 +146,9 @@ pub struct ChangeRequest<'a> {
     pub is_possible: fn(&FileRow) -> bool,
 }
 
-/// Evaluates the conditions of a request that changes a file. Returns the revision that the file must still have when
-/// it is changed, so that the change fails if another request changes the file first; `None` if the request has no
-/// condition.
+/// Evaluates the conditions of a request that changes a file. Returns the current revision of the file, or `None` if the
+/// request has no condition. The caller must make the change only if the file still has this revision. So the change
+/// fails if another request changes the file first.
 ///
 /// # Errors
 /// `precondition_failed`, `not_found`, `forbidden`.

@@ -15,13 +15,15 @@ use crate::error::{Code, Problem, Result};
 use crate::memory::budget::Lease;
 use crate::ports::Clock;
 
-/// Maximum length of a JSON document, in bytes. A page of rows of 8 MiB and a record of 4 MiB fit.
+/// Maximum length of a JSON document, in bytes. It is greater than 12 MiB, because a page of rows ends only after the
+/// row that reaches 8 MiB, and this row may be a record of 4 MiB.
 const MAX_DOCUMENT_BYTES: usize = 13 << 20;
 
-/// A document of at most this many bytes is sent at once.
+/// A document of at most this many bytes is sent as one piece.
 const SHORT_BYTES: usize = 64 << 10;
 
-/// Returns a response with `value` as JSON. A long document is sent in pieces, and `lease` ends when it is sent.
+/// Returns a response with `value` as JSON. A long document is sent in pieces, and `lease` ends when the whole
+/// document is sent.
 ///
 /// # Errors
 /// `too_large` if the document would have more than 13 MiB: the names of the columns or the cells of a row are too

@@ -49,7 +49,8 @@ pub fn routes() -> Routes {
 /// Send the bytes as the body, and the filename in `X-File-Name` (percent-encoded UTF-8). You can also send a
 /// `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store the file)
 /// and 2 R2 puts (the file and its profile). A form, and a body without `Content-Length`, cost 1 D1 call more, because
-/// the length of the file is known only after the last byte. Then a file over 5 MiB is stored in parts of 5 MiB.
+/// the length of the file is known only after the last byte. In these two cases, a file over 5 MiB is stored in parts
+/// of 5 MiB.
 #[utoipa::path(post, path = "/api/files", tag = "files",
     params(FileHeaders, DigestHeaders),
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),

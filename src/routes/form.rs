@@ -36,8 +36,8 @@ const MAX_FIELD_BYTES: usize = 16 << 10;
 /// Maximum number of bytes in a form in addition to the file: the bytes of the other form parts and of the framing.
 const FRAMING_BYTES: u64 = 64 << 10;
 
-/// Memory for the upload of a form, or of a body without a length: pieces and the profile in wasm, the reader's buffer in JavaScript. The buffer for
-/// the file is not included.
+/// Memory for the upload of a form, or for the upload of a body without a length. In wasm: the pieces and the profile.
+/// In JavaScript: the buffer of the reader. The buffer for the file is not included.
 pub const FORM: Memory = Memory { wasm: 1536 << 10, js: 1 << 20 };
 
 /// Returns the size of the buffer for the file of a form, in bytes. `body_bytes` is the length of the request body;
@@ -94,18 +94,19 @@ pub async fn store(
     }
 }
 
-/// Text fields that a form may have, each at most once, and the headers that may have their values instead.
+/// Each item is a text field that a form may have at most once, and the header that may have its value instead.
 const FIELDS: [(&str, &str); 3] =
     [("tags", "x-file-tags"), ("metadata", "x-file-metadata"), ("expiresAt", "x-file-expires")];
 
-/// Fields that browsers and common upload libraries add on their own. They repeat what the form part `file` says, so
-/// they have no effect.
+/// Fields that browsers and common upload libraries add without being asked. The first three repeat facts about the
+/// form part `file`, so Cutty ignores their values.
 const ADDED_FIELDS: [&str; 4] = ["name", "type", "relativePath", CHARSET];
 
 /// The field in which a browser puts the encoding of the form (HTML §4.10.21.5).
 const CHARSET: &str = "_charset_";
 
-/// Filenames that clients send if a file has no name: browsers for a `Blob`, curl for the standard input.
+/// Filenames that clients send if a file has no name. Browsers send such a filename for a `Blob`, and curl sends one
+/// for the standard input.
 const PLACEHOLDERS: [&str; 3] = ["", "blob", "-"];
 
 #[derive(Default)]

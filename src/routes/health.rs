@@ -63,7 +63,8 @@ async fn get_health() -> Json<HealthResponse> {
 }
 
 /// Checks whether the database responds, and whether the object store responds and can be written. Costs 1 D1 query and
-/// 1 R2 head, and at most every 30 seconds in each isolate 1 R2 put and 1 R2 delete of a small object.
+/// 1 R2 head. The check of writing costs 1 R2 put and 1 R2 delete of a small object. Each isolate makes this check at
+/// most once in 30 seconds; other requests use its last outcome.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyResponse), (status = 503, body = ReadyResponse)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
@@ -96,7 +97,8 @@ async fn storage_health(app: &App) -> Health {
     health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok())
 }
 
-/// Checks that the object store can be written, unless another request of this isolate did so in the last 30 s.
+/// Returns whether the object store can be written. If this isolate made the check in the last 30 s, uses the outcome
+/// of that check.
 async fn write_health(app: &App) -> Health {
     let outcome = app.write_check.run(app.objects.as_ref(), app.fresh_id(), app.now()).await;
     if let Err(cause) = &outcome {

@@ -67,8 +67,8 @@ pub fn override_method(mut head: Request<()>) -> Request<()> {
     head
 }
 
-/// Refuses an `X-HTTP-Method-Override` that [`override_method`] could not read: a creation must not take the place of
-/// the method that the client means.
+/// Refuses an `X-HTTP-Method-Override` that [`override_method`] could not read. Otherwise Cutty would create an upload,
+/// although the client means another method.
 fn refuse_override(headers: &HeaderMap) -> Result<()> {
     match header_text(headers, OVERRIDE)? {
         Some(method) if method != Method::POST.as_str() => {
@@ -96,8 +96,9 @@ pub fn origin_of(uri: &Uri) -> Option<String> {
     Some(format!("{scheme}://{host}"))
 }
 
-/// Makes the `Location` of a new upload absolute: some tus clients do not resolve a path against the URL of their
-/// request. A stored response has the path, because a repeated request may come by another origin.
+/// Makes the `Location` of a new upload absolute, because some tus clients do not resolve a path against the URL of
+/// their request. A response that is stored for replays has only the path, because a repeated request may use another
+/// origin.
 pub fn complete_location(response: &mut Response, origin: Option<&str>) {
     let path = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
     let Some((origin, path)) = origin.zip(path.filter(|path| path.starts_with('/'))) else { return };

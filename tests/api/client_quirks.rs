@@ -1,4 +1,5 @@
-//! Requests as stock clients send them: without a length, with headers and media types of their own, by `PUT`.
+//! Requests in the forms that common clients use: without a `Content-Length`, with the older header `Digest`, with
+//! other media types for CSV, or with the method `PUT`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -11,13 +11,13 @@ use crate::support::client::{Call, TestResponse, delete, get, head, patch_json, 
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// The time of the last change of the file in a [`Scene`], as an HTTP-date, and the seconds before and after it. The
-/// file was created a day earlier.
+/// The time at which the file in a [`Scene`] was last changed, as an HTTP-date. [`BEFORE`] is one second earlier, and
+/// [`AFTER`] is one second later. The file was created a day before `CHANGED`.
 const CHANGED: &str = "Sat, 03 Jan 2026 03:04:05 GMT";
 const BEFORE: &str = "Sat, 03 Jan 2026 03:04:04 GMT";
 const AFTER: &str = "Sat, 03 Jan 2026 03:04:06 GMT";
 
-/// Ada's file, which was renamed a day after its creation.
+/// Ada's file. A day after its creation, it was renamed. For [`Kind::Restore`], it was moved to the trash instead.
 struct Scene {
     app: TestApp,
     token: String,
@@ -96,11 +96,12 @@ const ROUTES: [Route; 15] = [
     ("POST restore", Kind::Restore, |path| post(&format!("{path}/restore")), 200),
 ];
 
-/// A status that means that the request succeeds.
+/// In [`PRECONDITIONS`]: the status that the route returns without a condition.
 const OK: u16 = 0;
 
-/// Conditions, as [`Scene::value`] reads them, and the statuses of routes that read bytes, read metadata, and change
-/// something.
+/// Conditions and the expected statuses. The items are: (1) the names and values of the conditions, in the form that
+/// [`Scene::value`] reads; (2) three statuses: of a route that reads the bytes, of a route that reads the metadata, and
+/// of a route that changes something.
 type Precondition = (&'static [(&'static str, &'static str)], [u16; 3]);
 
 /// Combinations of conditions.

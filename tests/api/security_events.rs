@@ -1,5 +1,5 @@
-//! Security events: each refusal, sign-in and read of the administration writes one log line with the id of the request.
-//! No event contains a secret.
+//! Security events. Each refused request, each sign-in, and each request that reads a part of the administration writes
+//! one log line with the id of the request. No event contains a secret.
 
 use cutty::domain::ids::{ApiKeyId, UserId};
 use cutty::domain::principal::{Principal, Scopes};

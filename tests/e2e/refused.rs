@@ -1,5 +1,5 @@
 //! Long bodies that are refused after their first bytes were read. The client always gets the problem that names the
-//! reason, and never a 500 or a broken connection.
+//! reason, and never a 500 or a broken connection. The last test sends headers and queries that cannot be read.
 
 use std::io::Write;
 

@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn write_file(name: &str, bytes: u64, path: &str) -> Result<(), Box<dyn Error>> {
-    let kind = KINDS.iter().find(|kind| kind.name == name).ok_or("no kind of benchmark file has this name")?;
+    let kind =
+        KINDS.iter().find(|kind| kind.name == name).ok_or("no kind of benchmark file has this name")?;
     let mut out = BufWriter::new(File::create(path)?);
     let facts = generate(kind, bytes, &mut out)?;
     out.flush()?;

@@ -24,9 +24,10 @@ use std::cmp::Ordering;
 /// writes a short row completely before it pauses, so the output can have more bytes.
 pub const OUTPUT_TARGET_BYTES: usize = 128 * 1024;
 
-/// The length, in bytes, up to which a row is written at once. If the record of a row and the bytes that the format
-/// adds are together longer, the row is written in parts. The limit is low because the output of a row can be much
-/// longer than the record: a column may be picked several times, and JSON may escape one byte as six.
+/// The length, in bytes, up to which a row is written at once. A row is written in parts if the sum of two lengths is
+/// greater: the length of its record, and the minimum length of a row in the output. The limit is low because the
+/// output of a row can be much longer than the record: a column may be picked several times, and JSON may escape one
+/// byte as six.
 const LONG_RECORD_BYTES: usize = 32 * 1024;
 
 /// The next thing that the caller must do.

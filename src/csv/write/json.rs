@@ -138,8 +138,8 @@ impl JsonWriter {
         out.extend_from_slice(self.framing.end);
     }
 
-    /// Returns the minimum number of bytes of a row: the member names with their punctuation, and the shortest values. A
-    /// typed value may be a single digit. Every other value has two quotes.
+    /// Returns the minimum number of bytes of a row: the member names with their punctuation, and the shortest values.
+    /// With `typed`, the shortest value is a single digit. Without `typed`, it is the two quotes of an empty string.
     pub(in crate::csv) fn row_overhead_bytes(&self) -> usize {
         let shortest_value = if self.typed { 1 } else { 2 };
         self.columns.iter().map(|column| column.lead.len() + shortest_value).sum()

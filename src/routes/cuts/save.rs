@@ -69,7 +69,8 @@ async fn save_cut(
     let file = storage.find_undamaged(id).await?;
     let new = new_file(&file, &request)?;
     let cuts = CutService::new(storage);
-    // The outcome has an effect only if the cut could begin without the conditions.
+    // A false condition counts only if the request would not fail without the condition (RFC 9110 §13.2.1). So an error
+    // of `prepare` wins over the outcome of the conditions.
     let outcome = evaluate_for_result(&app, &file, &Method::POST, &headers);
     let prepared = cuts.prepare(file, request, CUT_AND_PART).await?;
     if let Err(problem) = outcome {

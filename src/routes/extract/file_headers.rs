@@ -41,10 +41,11 @@ pub struct DigestHeaders {
     /// sha-256 of the bytes (RFC 9530). Bytes with another digest are refused.
     #[param(rename = "Repr-Digest")]
     repr_digest: Option<String>,
-    /// The same: no body has a content coding.
+    /// sha-256 of the bytes, in the same form as `Repr-Digest`. The two headers have the same meaning here, because no
+    /// body has a content coding.
     #[param(rename = "Content-Digest")]
     content_digest: Option<String>,
-    /// The same in the older form: `SHA-256=base64` (RFC 3230).
+    /// sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230).
     #[param(rename = "Digest")]
     digest: Option<String>,
 }

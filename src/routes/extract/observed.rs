@@ -1,5 +1,5 @@
-//! Facts about a request that become known while it is handled. If the request is refused, the outermost layer logs
-//! them as a security event.
+//! Facts about a request that become known while it is handled. If the service refuses the request, the outermost
+//! layer logs these facts as a security event.
 
 use std::sync::{Arc, OnceLock};
 
@@ -25,7 +25,7 @@ struct Facts {
 }
 
 impl Observed {
-    /// Notes the principal of the request with these extensions.
+    /// Notes the principal of a request. `extensions` are the extensions of this request.
     pub fn principal_is(extensions: &Extensions, principal: &Principal) {
         if let Some(Self(facts)) = extensions.get() {
             let _ = facts.principal.set(principal.clone());
@@ -39,8 +39,9 @@ impl Observed {
         }
     }
 
-    /// Returns the security event of a request that got a problem with this code. Returns `None` if the problem is no
-    /// refusal, and for a failed sign-in, because a failed sign-in is an event itself. `path` is the path of the request.
+    /// Returns the security event of a request whose response is a problem with this code. Returns `None` if the
+    /// problem is no refusal. Also returns `None` for a failed sign-in, which is logged as [`SecurityEvent::SignIn`].
+    /// `path` is the path of the request.
     pub fn refusal(&self, code: Code, path: &str) -> Option<SecurityEvent> {
         let refuses = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS]
             .contains(&code.status());

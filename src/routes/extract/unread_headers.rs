@@ -4,9 +4,9 @@
 //! refuses such a header if the description of its operation does not name the header ([`refuse_unread`]). There is no
 //! other list of the headers that a route reads.
 //!
-//! There is one exception. RFC 9110 §13 defines the effect of conditions on every GET and HEAD, also if the response has
-//! no ETag and no `Last-Modified`: conditions with dates are ignored, `If-Match` is true only for `*`, and
-//! `If-None-Match` is false only for `*`.
+//! There is one exception: a GET or HEAD with a condition is not refused. RFC 9110 §13 defines the effect of the
+//! condition even if the response has neither an `ETag` nor a `Last-Modified`. In this case, a condition with a date is
+//! ignored, `If-Match` is true only for `*`, and `If-None-Match` is false only for `*`.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -22,7 +22,8 @@ use crate::http::conditional::{self, PreconditionOutcome, Validators};
 
 static CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, IF_MODIFIED_SINCE];
 
-/// Headers that describe the file or the bytes of a request, and what to send instead.
+/// Headers that describe the file or the bytes of a request. The items are: (1) the name of the header; (2) the advice
+/// in the `detail` of the refusal.
 static DESCRIPTIONS: [(HeaderName, &str); 9] = [
     (HeaderName::from_static("x-file-name"), ELSEWHERE),
     (HeaderName::from_static("x-file-tags"), ELSEWHERE),
@@ -42,8 +43,9 @@ const ELSEWHERE: &str = "Only POST /api/files reads it. Send the value in Upload
     JSON body of other requests.";
 const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
 
-/// Middleware: refuses a request with a header of [`DESCRIPTIONS`] or [`CONDITIONS`] that the description does not
-/// name.
+/// Middleware: refuses a request if it has a header of [`DESCRIPTIONS`] or [`CONDITIONS`] that the description does not
+/// name. A GET or HEAD with an unnamed condition is not refused. If its response is successful, this function evaluates
+/// the condition as for a response without validators.
 pub async fn refuse_unread(description: fn() -> Operation, request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     if *method == Method::OPTIONS || !has_any(headers) {
@@ -99,8 +101,8 @@ fn names_in(operation: &Operation) -> Vec<String> {
     names.collect()
 }
 
-/// Adds the responses of conditions to the description of every operation that can have them: 304 for GET and HEAD,
-/// and 412 for these and for operations with `If-Match`.
+/// Adds the responses that conditions can cause to the descriptions of operations: 304 and 412 to every GET and HEAD,
+/// and 412 to each other operation that reads `If-Match`.
 pub fn describe_conditions(paths: &mut Paths) {
     for item in paths.paths.values_mut() {
         let PathItem { get, head, put, post, patch, delete, .. } = item;

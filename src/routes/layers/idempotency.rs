@@ -163,7 +163,7 @@ async fn fingerprint(source: FingerprintOf, parts: &mut Parts) -> Result<Request
         FingerprintOf::Body => MAX_JSON_BYTES,
         FingerprintOf::BodyOf(limit_bytes) => limit_bytes,
     };
-    // A body that is not JSON stays unread, because no memory is leased for it. The route refuses it.
+    // A body that is not JSON stays unread, because no memory is leased for this body. The route refuses the request.
     let body =
         parts.extensions.get::<Incoming>().filter(|_| is_json(&parts.headers)).and_then(Incoming::take);
     let Some(body) = body else {
@@ -182,8 +182,8 @@ pub fn mark_replayed(mut response: Response) -> Response {
     response
 }
 
-/// Returns the response and a copy to store. There is no copy if an extension carries the body, if the body is not
-/// UTF-8, or if the response is `no-store` and has a body.
+/// Returns the response and a copy to store. There is no copy in three cases: the body is in an extension of the
+/// response; the body is not UTF-8; the response is `no-store` and has a body.
 async fn capture(response: Response) -> (Response, Option<StoredResponse>) {
     if is_carried(&response) {
         return (response, None);

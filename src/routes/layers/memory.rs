@@ -10,13 +10,14 @@ use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
 /// Minimum length of a body that needs a lease, in bytes.
 const MIN_LEASED_BYTES: u64 = 2 << 10;
 
-/// Maximum length of a JSON body that a route reads, in bytes. Longer bodies need no lease: routes refuse them unread.
+/// Maximum length of a JSON body that a route reads, in bytes. Longer bodies need no lease, because
+/// routes refuse them without reading them.
 const MAX_LEASED_BYTES: u64 = 4 << 20;
 
 /// Bytes of memory for each byte of a JSON body, while the body is parsed into the values of a cut.
 const BYTES_PER_BODY_BYTE: u64 = 40;
 
-/// Middleware: if a request has a JSON body of 2 KiB or more, leases memory before the handler runs, and holds the lease until the
+/// Middleware: leases memory for a JSON body of 2 KiB to 4 MiB before the handler runs. Holds the lease until the
 /// handler has responded.
 pub async fn lease_body_memory(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let headers = request.headers();

@@ -1,5 +1,5 @@
-//! Layers around the handlers. Every request passes through `problems`, `readable` and `memory`. `idempotency` runs only
-//! on the routes that add it.
+//! Layers around the handlers. Every request passes through `problems`, `readable` and `memory`. `idempotency` runs
+//! only on the routes that add it.
 
 pub mod idempotency;
 pub mod memory;

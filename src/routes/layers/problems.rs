@@ -83,7 +83,7 @@ fn request_id_of(app: &App, headers: &HeaderMap) -> String {
     sent.unwrap_or_else(|| app.fresh_id::<EventId>().to_string())
 }
 
-/// Returns the response to a request whose URL or method cannot be read, so that it has no route.
+/// Returns the response to a request whose URL or method cannot be read. No route handles such a request.
 pub fn respond_unrouted(app: &App, headers: &HeaderMap, problem: &Problem) -> Response {
     let request_id = request_id_of(app, headers);
     let mut response = render(app, problem, "/", &request_id, &HeaderMap::new());

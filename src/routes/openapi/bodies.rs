@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::{OF_ANY_CUT, options};
 
-/// Media types of the results of a cut. The range stands for `application/json`, `application/x-ndjson` and
+/// Media types of the results of a cut. The media range `application/*` stands for `application/json`, `application/x-ndjson` and
 /// `application/gzip`. If the list had these types, generators would choose the alphabetically first type for their
 /// clients, although the default format is CSV.
 const OF_CUTS: [&str; 3] = ["application/*", "text/csv", "text/tab-separated-values"];
@@ -62,12 +62,13 @@ fn bytes(media_type: &str) -> Value {
     json!({"type": "string", "format": "binary", "contentMediaType": media_type})
 }
 
-/// Returns the bodies of a response with the bytes of a file or a result.
+/// Returns the `content` of a response with the bytes of a file or of a result: one schema for each media type.
 fn contents(media_types: &[&str]) -> Value {
     let content = |media_type: &&str| {
         let mut schema = bytes(media_type);
         if media_type.starts_with("text/") {
-            // Generated clients return a text for these types. They would fail to make bytes from this text.
+            // For these types, generated clients read the body as a text. With the schema of bytes, the clients would
+            // try to make bytes from this text, and fail.
             schema = json!({"type": "string", "contentMediaType": media_type});
         }
         ((*media_type).to_owned(), json!({"schema": schema}))
@@ -109,13 +110,14 @@ pub(super) fn schemas() -> [(&'static str, Value); 4] {
 /// The formats of a saved cut.
 const OF_SAVED_CUT: [&str; 2] = ["csv", "tsv"];
 
-/// Returns the schema of the JSON body of a cut. It has no other members than these.
+/// Returns the schema of the JSON body of a cut. A body may have only the members that the schema lists.
 fn cut(text: &str, formats: &[&str]) -> Value {
     let mut properties = Map::new();
     for (name, text, mut schema) in options() {
         let default = schema.as_object_mut().and_then(|schema| schema.remove("default"));
         schema["description"] = match default {
-            // In a body, generators take a member with a default for a member that is always present.
+            // If a member of a body has a default in the schema, generators assume that the member is always present.
+            // So only the description has the default.
             Some(default) => format!("{text}; default `{default}`").into(),
             None => text.into(),
         };

@@ -1,7 +1,7 @@
 //! Completes the description: a text and a schema for each response, and schemas for bodies and parameters.
 //!
-//! The handlers describe what is special about them. This module adds what follows from the status of a response, from
-//! the media type of a body, and from the name of a parameter.
+//! A handler describes only facts that are special to its route. This module adds the facts that follow from the status
+//! of a response, from the media type of a body, and from the name of a parameter.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::bodies::members;
 use super::{bodies, parameters};
 use crate::error::Code;
 
-/// Names of the members of a path that are operations.
+/// If a member of a path in the description has one of these names, the member is an operation.
 const METHODS: [&str; 7] = ["get", "head", "options", "post", "put", "patch", "delete"];
 
 /// Media type of problems.
@@ -53,7 +53,8 @@ fn complete(operation: &mut Value, method: &str, path: &str) {
     without_nulls(operation);
 }
 
-/// Removes the members that only reading has added: indexing a missing member of an object adds it as null.
+/// Removes the members that are null. This module adds them as a side effect: if code borrows a missing member mutably
+/// (`&mut value["name"]`), [`Value`] adds the member as null.
 fn without_nulls(value: &mut Value) {
     if let Some(object) = value.as_object_mut() {
         object.retain(|_, member| !member.is_null());

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-/// The delimiters of files.
+/// Values of the option `delimiter`: the name or the character of a delimiter.
 pub(super) const DELIMITERS: [&str; 8] = ["comma", "semicolon", "tab", "pipe", ",", ";", "\t", "|"];
 
-/// The formats of a cut.
+/// Values of the option `format`.
 pub(super) const OF_ANY_CUT: [&str; 4] = ["csv", "tsv", "json", "ndjson"];
 
-/// Returns the options of cuts: name, meaning, and schema.
+/// Returns the options of cuts. Each item is the name, the description and the schema of an option.
 pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
     let flag = |default: bool| json!({"type": "boolean", "default": default});
     let count = || json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": (1_u64 << 53) - 1});

@@ -7,16 +7,17 @@ use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
 
-/// In the query of a cut, this parameter stands for all conditions.
+/// Name of the one parameter that stands for all conditions in the query of a cut.
 const FILTERS: &str = "column__op";
 
 /// Greatest number that JSON can represent exactly.
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
-/// Completes the schemas of the parameters of an operation, and describes the options of cuts.
+/// Completes the schemas of an operation's parameters. If the operation accepts conditions of a cut in its query, also
+/// adds the options of cuts as parameters.
 pub(super) fn complete(operation: &mut Value, path: &str) {
     let Some(parameters) = operation["parameters"].as_array_mut() else {
-        // Reading a missing member has added it as null.
+        // If the member `parameters` was missing, the index expression above has added it as null.
         if let Some(operation) = operation.as_object_mut() {
             operation.remove("parameters");
         }

@@ -3,7 +3,7 @@
 //!
 //! A long file is read in steps. Each step is a job. At the end of a step, the pass puts the key of a checkpoint on
 //! `gc_queue`, stores the checkpoint under `temp/`, and then writes the key into a row of `jobs`. If a step is
-//! repeated, or runs twice at the same time, the result is the same as for one run.
+//! repeated, or runs twice at the same time, the result is the same as if the step ran once.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};

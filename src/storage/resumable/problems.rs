@@ -35,7 +35,8 @@ pub(super) fn file_gone() -> Problem {
     gone(FILE_GONE)
 }
 
-/// Whether a problem is [`file_gone`]. The session passes problems to the Worker as JSON.
+/// Whether a problem has the code and the detail of [`file_gone`]. The Worker gets the problem from the session as
+/// JSON, so it can only compare these two.
 pub(super) fn is_file_gone(problem: &Problem) -> bool {
     problem.code() == Code::Gone && problem.detail() == FILE_GONE
 }

@@ -48,7 +48,8 @@ pub(super) const OUTCOME_KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 /// Time after which the alarm repeats a step that failed.
 pub(super) const RETRY_AFTER: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a check of the owner's account stays valid. So not every request for an upload reads the database.
+/// How long a check of the owner's account stays valid. Within this time, requests for the upload do not read the
+/// account from the database.
 const ACCOUNT_CHECK_VALID_FOR: TimeDelta = TimeDelta::minutes(1);
 
 /// The session of one upload.
@@ -343,8 +344,8 @@ impl ResumableUpload {
         }
     }
 
-    /// Returns `gone` if the upload is complete, but its file is in the trash, has expired or does not exist any more. A
-    /// client must not read from the upload that its file is stored.
+    /// Returns `gone` if the upload is complete, but its file is in the trash, has expired or does not exist any more.
+    /// Otherwise the response would tell the client that the file is stored.
     async fn refuse_if_file_gone(&self, state: &UploadState) -> Result<()> {
         let UploadStage::Kept { file } = state.record.stage else { return Ok(()) };
         let get = sql::files::Get { file, user: &state.record.plan.open.user };

@@ -54,7 +54,7 @@ async fn only_the_log_says_why_a_token_is_refused() {
         app.log.take();
         let problem = whoami(&app, token).await.expect_problem(401, "unauthenticated");
         assert!(!problem.to_string().contains(reason), "{problem}");
-        // The security event has no cause.
+        // Ignores the log line of the security event, because that line has no cause.
         let mut lines = app.log.with("error_code", "unauthenticated");
         lines.retain(|line| line["action"].is_null());
         assert_eq!((lines.len(), &lines[0]["cause"]), (1, &json!(reason)));

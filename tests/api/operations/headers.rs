@@ -21,8 +21,8 @@ const DEFAULTS: [(&str, &str); 6] = [
     ("x-frame-options", "DENY"),
 ];
 
-/// The operations whose successful responses may be kept by the client's own cache, because the client then asks
-/// whether they are still current.
+/// The client's own cache may keep the successful responses of these operations. Before the client uses a kept
+/// response, it must ask the service whether this response is still current.
 const REVALIDATED: [&str; 6] = [
     "GET /api/files/{id}",
     "HEAD /api/files/{id}",
@@ -160,7 +160,7 @@ fn the_default_headers_are_the_headers_of_this_test() {
     assert_eq!(names, DEFAULTS.iter().map(|(name, _)| *name).collect());
 }
 
-/// Headers that a page may send to any route: no description of an operation names them.
+/// Headers that a page may send to any route. The API description does not name them for single operations.
 const FOR_ALL_ROUTES: [&str; 13] = [
     "authorization",
     "content-length",
@@ -178,7 +178,7 @@ const FOR_ALL_ROUTES: [&str; 13] = [
     "x-requested-with",
 ];
 
-/// Headers that routes read, but that no description of an operation names yet.
+/// Headers that routes read, but that the description of an operation need not name.
 const NOT_DESCRIBED: [&str; 8] = [
     "cache-control",
     "if-modified-since",

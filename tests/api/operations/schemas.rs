@@ -74,7 +74,7 @@ fn a_json_body_of_a_request_is_closed_and_a_form_names_its_file() {
         if !content["application/json"].is_null() {
             let schema = resolved(&content["application/json"]["schema"]);
             assert_eq!(schema["additionalProperties"], false, "{}", name_of(&operation));
-            // Generators take a member with a default for a member that is always present.
+            // Code generators assume that a member with a default is always present.
             let members = schema["properties"].as_object().unwrap();
             let with_default: Vec<_> =
                 members.iter().filter(|(_, member)| !member["default"].is_null()).collect();
@@ -161,7 +161,7 @@ async fn bounds_and_enums_of_parameters_are_those_that_the_service_checks() {
                     let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
                     let path = format!("{}?{name}={encoded}", operation.path(id));
                     let response = app.send(get(&path).bearer(&token)).await;
-                    // A file that is not delimited by this character has no second column; a cut may still be made.
+                    // With another delimiter than that of the file, each row has one column. The cut still succeeds.
                     assert_eq!(response.status.as_u16(), wanted, "{path}: {response}");
                     checked += 1;
                 }
