@@ -67,8 +67,8 @@ pub struct Config {
     pub personal_data_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,
-    /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB. With
-    /// 288 runs a day, the scrub can then read 9 TB in 30 days. 0 turns the scrub off.
+    /// `SCRUB_BYTES_PER_RUN`: maximum number of bytes that the scrub reads in one run. Default 1 GiB. With 288 runs a
+    /// day, the scrub can then read 9 TB in 30 days. 0 turns the scrub off.
     pub scrub_bytes_per_run: u64,
     /// `CACHE_TTL`: seconds for which FileCache keeps an entry. Default 3,600; 0 turns the cache off.
     pub cache_ttl_s: u32,

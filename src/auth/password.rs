@@ -169,9 +169,9 @@ fn argon2id() -> Result<Argon2<'static>> {
 }
 
 thread_local! {
-    /// The memory in which argon2 works. It is not freed after a hash. If it were freed, other requests would use a part
-    /// of the free memory. Then the next hash would need a new place, and the memory of wasm would grow. The memory of
-    /// wasm never shrinks.
+    /// The memory in which argon2 works. It is not freed after a hash. If it were freed, other requests would use a
+    /// part of the free memory. Then the next hash would need a new place, and the memory of wasm would grow. The
+    /// memory of wasm never shrinks.
     static BLOCKS: RefCell<Vec<Block>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -36,8 +36,8 @@ pub fn was_fast(bytes: u64, took_ms: f64) -> bool {
     bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
 }
 
-/// Returns the length in bytes of each step of a read. `read_bytes` is the length of the read. A transfer stalls if a step takes longer than
-/// [`crate::memory::MAX_STALL`]. A long read is one step.
+/// Returns the length in bytes of each step of a read. `read_bytes` is the length of the read. A transfer stalls if a
+/// step takes longer than [`crate::memory::MAX_STALL`]. A long read is one step.
 pub fn step_bytes(read_bytes: usize) -> usize {
     if read_bytes > PIECE_BYTES { read_bytes } else { STEP_BYTES }
 }

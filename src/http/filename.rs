@@ -123,9 +123,9 @@ impl Filename {
         (!stem.is_empty() && starts_with_letter && alphanumeric && extension.len() <= 8).then_some(extension)
     }
 
-    /// Returns the extension as operating systems see it: the text after the last dot. Dots and blanks at the end of the
-    /// name do not count, because Windows ignores them. In contrast to [`Self::extension`], this function returns an
-    /// extension for `.htaccess`.
+    /// Returns the extension as operating systems see it: the text after the last dot. Dots and blanks at the end of
+    /// the name do not count, because Windows ignores them. In contrast to [`Self::extension`], this function returns
+    /// an extension for `.htaccess`.
     ///
     /// Returns `None` if the name has no dot, or if the text after the last dot cannot be the extension of a known
     /// format. Such a text has no ASCII letter (`v1.2`), or has a blank (`Dr. Who`) or another character that is not

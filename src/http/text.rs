@@ -41,8 +41,8 @@ impl HeaderTextError {
 /// Returns the value of a header; `None` if the header is absent.
 ///
 /// # Errors
-/// [`HeaderTextError`]. A header that causes this error must not be ignored, because the client wants the header to have
-/// an effect.
+/// [`HeaderTextError`]. A header that causes this error must not be ignored, because the client wants the header to
+/// have an effect.
 pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, HeaderTextError> {
     let mut lines = headers.get_all(&name).iter();
     match (lines.next(), lines.next()) {
@@ -53,8 +53,7 @@ pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>
 }
 
 /// Makes a header value from the text that the runtime passes. U+FFFD replaces characters that no header value may
-/// contain. So the header is not dropped, and
-/// [`check_readable`] refuses it.
+/// contain. So the header is not dropped, and [`check_readable`] refuses it.
 pub fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| {
         let is_allowed = |character: &char| *character == '\t' || !character.is_ascii_control();
@@ -71,8 +70,8 @@ pub fn header_value(text: &str) -> HeaderValue {
 /// Checks that every header that can change a response is readable text.
 ///
 /// # Errors
-/// [`HeaderTextError::Unreadable`] for the first header that is not readable text. Headers that only describe the sender
-/// are not checked.
+/// [`HeaderTextError::Unreadable`] for the first header that is not readable text. Headers that only describe the
+/// sender are not checked.
 pub fn check_readable(headers: &HeaderMap) -> Result<(), HeaderTextError> {
     let is_exempt = |name: &HeaderName| {
         ABOUT_THE_SENDER.contains(&name.as_str())
@@ -102,8 +101,8 @@ impl QueryNotUtf8 {
     }
 }
 
-/// Checks that the names and values of a query are UTF-8 after percent-decoding. Without this check, a parser of queries
-/// would replace bytes that are not UTF-8 with U+FFFD, and the request would mean something else.
+/// Checks that the names and values of a query are UTF-8 after percent-decoding. Without this check, a parser of
+/// queries would replace bytes that are not UTF-8 with U+FFFD, and the request would mean something else.
 ///
 /// # Errors
 /// [`QueryNotUtf8`]. A U+FFFD that is not percent-encoded is an error too, because the runtime puts it in the place of

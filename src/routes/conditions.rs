@@ -3,8 +3,8 @@
 //!
 //! A file has two entity tags: the tag of its bytes and the tag of its metadata. `If-Match` may contain either of them
 //! at every route, because responses at one URL have both: the response to `GET` has the tag of the bytes, and the
-//! response to `PATCH` has the tag of the metadata. `If-None-Match` in a
-//! `GET` is compared with only one tag ([`Representation`]).
+//! response to `PATCH` has the tag of the metadata. `If-None-Match` in a `GET` is compared with only one tag
+//! ([`Representation`]).
 //!
 //! A condition is evaluated only if the request would succeed without it (RFC 9110 §13.2.1). So a missing file is
 //! `not_found` under every condition.
@@ -48,8 +48,8 @@ pub struct Conditions {
     if_modified_since: Option<String>,
 }
 
-/// A representation of a file. Each representation has its own entity tag. A route compares `If-None-Match` in `GET` and
-/// `HEAD` only with the tag of its own representation. A route that makes a result from the bytes uses
+/// A representation of a file. Each representation has its own entity tag. A route compares `If-None-Match` in `GET`
+/// and `HEAD` only with the tag of its own representation. A route that makes a result from the bytes uses
 /// [`Representation::Bytes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Representation {
@@ -146,9 +146,9 @@ pub struct ChangeRequest<'a> {
     pub is_possible: fn(&FileRow) -> bool,
 }
 
-/// Evaluates the conditions of a request that changes a file. Returns the current revision of the file, or `None` if the
-/// request has no condition. The caller must make the change only if the file still has this revision. So the change
-/// fails if another request changes the file first.
+/// Evaluates the conditions of a request that changes a file. Returns the current revision of the file, or `None` if
+/// the request has no condition. The caller must make the change only if the file still has this revision. So the
+/// change fails if another request changes the file first.
 ///
 /// # Errors
 /// `precondition_failed`, `not_found`, `forbidden`.

@@ -165,8 +165,8 @@ fn unsatisfiable(file: &FileRow) -> Response {
     response
 }
 
-/// Returns the headers that the responses 200, 206 and 304 to a request for the bytes of a file have in common. A 304 has
-/// `Content-Disposition` too, because the client then saves its copy of the bytes under the current name.
+/// Returns the headers that the responses 200, 206 and 304 to a request for the bytes of a file have in common. A 304
+/// has `Content-Disposition` too, because the client then saves its copy of the bytes under the current name.
 fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
     let mut headers = validator_headers(file, Representation::Bytes)?;
     headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(&file.filename));

@@ -1,5 +1,5 @@
-//! Tests the profiles of whole files. Many tests save and restore the state of the profiler in the middle of a file, and
-//! check that this does not change the profile.
+//! Tests the profiles of whole files. Many tests save and restore the state of the profiler in the middle of a file,
+//! and check that this does not change the profile.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::options::{OF_ANY_CUT, options};
 
-/// Media types of the results of a cut. The media range `application/*` stands for `application/json`, `application/x-ndjson` and
-/// `application/gzip`. If the list had these types, generators would choose the alphabetically first type for their
-/// clients, although the default format is CSV.
+/// Media types of the results of a cut. The media range `application/*` stands for `application/json`,
+/// `application/x-ndjson` and `application/gzip`. If the list had these types, generators would choose the
+/// alphabetically first type for their clients, although the default format is CSV.
 const OF_CUTS: [&str; 3] = ["application/*", "text/csv", "text/tab-separated-values"];
 
 /// Media types of the bytes of a file.
