@@ -137,7 +137,7 @@ impl Problem {
             .caused_by(cause)
     }
 
-    /// Creates the problem for a call to another service that failed or whose outcome is unknown. `cause` is only
+    /// Creates the problem for a failed call to another service, or for a call whose outcome is unknown. `cause` is only
     /// logged.
     pub fn unavailable(cause: impl fmt::Display) -> Self {
         Self::new(Code::Unavailable, "Try again in a moment.").caused_by(cause)

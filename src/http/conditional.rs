@@ -14,7 +14,7 @@ pub struct Validators {
     pub etag: Option<EntityTag>,
     /// Entity tag that a client may have from the response to another method, or from a related resource. For example,
     /// a file has one tag for its bytes and one tag for its metadata. This tag counts in `If-Match`. In
-    /// `If-None-Match`, it counts for every method except GET and HEAD. A client that has this tag may not have the
+    /// `If-None-Match`, it counts for every method except GET and HEAD. A client can have this tag without having the
     /// representation, so the response to GET or HEAD must not be 304.
     pub other_etag: Option<EntityTag>,
     /// Time of the last change; compared in whole seconds.
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_etag_only_the_conditions_that_name_any_or_some_tag_have_an_effect() {
+    fn without_validators_a_star_matches_no_tag_matches_and_dates_are_ignored() {
         use PreconditionOutcome::{NotModified, PreconditionFailed};
         for ((name, value), expected) in [
             (("if-match", "*"), PART),

@@ -1,4 +1,4 @@
-//! The OpenAPI description, made from the handlers. [`completion`] adds what all handlers have in common.
+//! The OpenAPI description, made from the handlers. `completion` adds what all handlers have in common.
 
 mod bodies;
 mod completion;

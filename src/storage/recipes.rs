@@ -38,7 +38,7 @@ pub fn keep_recipe(recipe: &Recipe, user: &UserId, now: Timestamp) -> [Statement
 /// A recipe as clients see it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct RecipeView {
-    /// SHA-256 of the recipe, 64 hex digits; null if an older version stored it.
+    /// SHA-256 of the recipe, 64 hex digits. Null if an older version of Cutty stored the recipe.
     pub sha256: Option<String>,
     /// The recipe. `parent` is the id of the file that was cut, and `parentSha256` is the SHA-256 of this file. `cut`
     /// is a body for `POST /api/files/{id}/cut`. `engine` is the version that made the bytes.

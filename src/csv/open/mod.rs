@@ -361,9 +361,9 @@ impl FirstRecord {
         Ok(fed.paused)
     }
 
-    /// Drops the text, except its last byte. The text has only blank lines. Blank lines must not be kept, because a
-    /// file may have any number of them before its first record. The last byte is kept, because it may be the CR of a
-    /// CRLF.
+    /// Drops the text, except its last byte. Must be called only if the text has nothing but blank lines. Blank lines must
+    /// not be kept, because a file may have any number of them before its first record. The last byte is kept, because it
+    /// may be the CR of a CRLF.
     fn drop_blank_lines(&mut self) {
         let Some(last) = self.text.len().checked_sub(1) else { return };
         self.text.drain(..last);

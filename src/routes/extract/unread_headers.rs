@@ -43,7 +43,7 @@ const ELSEWHERE: &str = "Only POST /api/files reads it. Send the value in Upload
     JSON body of other requests.";
 const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
 
-/// Middleware: refuses a request if it has a header of [`DESCRIPTIONS`] or [`CONDITIONS`] that the description does not
+/// Middleware: refuses a request if it has a header of `DESCRIPTIONS` or `CONDITIONS` that the description does not
 /// name. A GET or HEAD with an unnamed condition is not refused. If its response is successful, this function evaluates
 /// the condition as for a response without validators.
 pub async fn refuse_unread(description: fn() -> Operation, request: Request, next: Next) -> Response {
