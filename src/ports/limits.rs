@@ -47,7 +47,7 @@ pub struct Admission {
     pub limit: u32,
     /// Number of requests that the limit would still admit now; `None` if the counter does not report this number.
     pub remaining: Option<u32>,
-    /// Greatest number of seconds until the full limit is available again.
+    /// The full limit is available again after at most this many seconds.
     pub reset_s: u32,
 }
 

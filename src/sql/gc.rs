@@ -5,7 +5,7 @@ use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 
-/// A subquery with one row: the bytes in the quota of `:user` that files, reservations and spools leave free.
+/// A subquery with one row: the free bytes in the quota of `:user`. Files, reservations and spools use the other bytes.
 macro_rules! unused_bytes {
     () => {
         "(SELECT coalesce(max(quota_bytes), :default_quota_bytes)
@@ -15,9 +15,9 @@ macro_rules! unused_bytes {
     };
 }
 
-/// Expression: the reservation of a spool, at most `:wished_bytes`. `$held` is SQL that adds the bytes that the spool
-/// has already reserved. If `:needed_bytes` do not fit into the quota, the expression is NULL, and the NOT NULL
-/// constraint of `gc_queue.spool_bytes` fails the batch.
+/// Expression: the reservation of a spool, at most `:wished_bytes`. `$held` is appended to `unused`: it adds the bytes
+/// that the spool has already reserved. If `:needed_bytes` do not fit into the quota, the expression is NULL, and the
+/// NOT NULL constraint of `gc_queue.spool_bytes` fails the batch.
 macro_rules! reserve_spool {
     () => {
         reserve_spool!("")
@@ -59,10 +59,10 @@ statements! {
     } = concat!("INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at, spool_bytes)
         SELECT :key, :attempt, :user, 'temporary', :not_before, :now, ", reserve_spool!(), " FROM ", unused_bytes!(), "
         RETURNING spool_bytes");
-    /// Raises the reservation of a spool to `:wished_bytes`. If `:wished_bytes` do not fit into the quota, raises it to
-    /// the largest number that fits and is at least `:needed_bytes`. Returns the reservation. If not even
-    /// `:needed_bytes` fit, the statement sets `gc_queue.spool_bytes` to NULL, and the NOT NULL constraint fails the
-    /// batch.
+    /// Raises the reservation of a spool to `:wished_bytes`. If `:wished_bytes` do not fit into the quota, raises the
+    /// reservation to the largest number that fits. This number is at least `:needed_bytes`. Returns the reservation.
+    /// If not even `:needed_bytes` fit, the statement sets `gc_queue.spool_bytes` to NULL, and the NOT NULL constraint
+    /// fails the batch.
     GrowSpool<'a> {
         key: &'a StorageKey,
         user: &'a UserId,
@@ -71,8 +71,8 @@ statements! {
         default_quota_bytes: u64,
     } = concat!("UPDATE gc_queue SET spool_bytes = ", reserve_spool!("+ gc_queue.spool_bytes"), " FROM ", unused_bytes!(), "
         WHERE r2_key = :key AND user_id = :user RETURNING spool_bytes");
-    /// Queues the object of a file of `:user` for collection if the file is dead. An earlier statement of the batch
-    /// makes the file dead.
+    /// Queues the object of a file of `:user` for collection if the file is permanently deleted (status `dead`). An
+    /// earlier statement of the batch sets this status.
     EnqueueKilled<'a> { file: FileId, user: &'a UserId, not_before: Timestamp, now: Timestamp } =
         "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         SELECT r2_key, id, attempt, user_id, 'deleted', :not_before, :now FROM files

@@ -114,7 +114,7 @@ impl App {
         for (sweep, cursor) in sweeps.iter().zip(cursors) {
             reserved_calls -= least_calls(*sweep);
             if !sweep.is_due(&self.config) {
-                // A sweep that is switched off leaves no report. When it is switched on again, it starts at the first
+                // A sweep that is switched off leaves no row in `sweep_runs`. When it is switched on again, it starts at the first
                 // item.
                 let reset = sql::sweeps::SetCursor { kind: sweep.name(), cursor: None, now: self.now() };
                 pending.extend(cursor.map(|_| reset.statement()));

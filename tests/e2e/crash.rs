@@ -22,8 +22,8 @@ struct Storing<'a> {
     body: Vec<u8>,
     /// The expected bytes of the file.
     wanted: Vec<u8>,
-    /// The first call that only this request makes. Another test covers the steps before this call. `None`: this test
-    /// covers all steps.
+    /// The first call that the requests of the other tests do not make. Another test covers the steps before this call.
+    /// `None`: this test covers all steps.
     own_from: Option<&'static str>,
 }
 

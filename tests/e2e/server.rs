@@ -286,7 +286,7 @@ impl Drop for Shared {
     }
 }
 
-/// Returns the server that the tests share if they do not change the server itself. Each test uses its own accounts.
+/// Returns the shared server, for tests that do not change the server itself. Each test uses its own accounts.
 pub fn shared() -> Shared {
     static SERVER: OnceLock<Server> = OnceLock::new();
     Shared(SERVER.get_or_init(|| Server::start(Entry::Product, &[])))

@@ -123,7 +123,7 @@ impl R2StorageService {
         // The rows change first, so that a completion that runs at the same time can no longer commit.
         let results = attempt.try_abandon(Leftover::Perhaps, ended).await?;
         if results.first().is_none_or(Vec::is_empty) {
-            // After this request read the row of the upload, another request has aborted or completed the upload.
+            // Another request aborted or completed the upload after this request had read its row.
             self.find_multipart(upload.upload).await?.expect_open(self.app.now())?;
         }
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {

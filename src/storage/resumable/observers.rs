@@ -48,8 +48,8 @@ impl UploadObservers {
         self.profiler.take_if(|profiler| !memory.admits(profiler.memory_bytes()));
     }
 
-    /// Returns the state of the hash, followed by the state of the profiler if this state can be saved. Leaves out the
-    /// entries of the append-only state that `saved` counts, because they were saved before.
+    /// Returns the state of the hash, followed by the state of the profiler if this state can be saved. `saved` is the
+    /// number of entries of the append-only state that were saved before. These entries are left out.
     pub fn save(&self, saved: AppendOnlyCounts) -> SavedState {
         let profiler = self.profiler.as_ref().and_then(|profiler| profiler.save_since(saved));
         let profiler = profiler.unwrap_or(SavedState { head: Vec::new(), growth: Vec::new(), grown: saved });

@@ -128,8 +128,9 @@ impl MemoryObjects {
 
     /// Returns the id and the key of each multipart upload that has at least one part.
     ///
-    /// An upload without parts is no violation. If the response with the id of a new upload is lost, the service cannot
-    /// abort this upload. Then the store drops the upload after seven days.
+    /// Tests assert that no upload with parts is left open. An upload without parts may be left open. If the response
+    /// with the id of a new upload is lost, the service cannot abort this upload. Then the store drops the upload after
+    /// seven days.
     pub fn open_uploads(&self) -> Vec<(String, String)> {
         let state = self.state();
         let with_parts = state.multiparts.iter().filter(|(_, upload)| !upload.parts.is_empty());
