@@ -75,7 +75,7 @@ def fsck(url, token, deep):
 
 
 def sweep(url, token):
-    response = post(f"{url}/api/admin/sweeps", token, None)
+    response = post(f"{url}/api/admin/sweeps", token, {})
     for run in response["sweeps"]:
         more = " (continues in the next run)" if run["cursor"] else ""
         details = " ".join(f"{name}={count}" for name, count in run["details"].items())
