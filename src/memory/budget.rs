@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// Limit of all leases of [`IsolateMemory::common`] together. The rest of the isolate's 128 MiB is for the other
 /// budgets, the module, the hashing of a password (19 MiB), FileCache, small buffers, the runtime, and garbage that has
 /// not been collected yet.
-pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 32 << 20 };
+pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 36 << 20 };
 
 /// Additional limit for long JSON bodies and the values that they are parsed into.
 pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
