@@ -14,8 +14,5 @@ pub const CUT_AND_PART: Memory = Memory { wasm: 2 << 20, js: (1 << 20) + STREAM_
 /// Memory for a page of rows and for the piece of the file from which the page is read.
 pub const PAGE: Memory = Memory { wasm: 1 << 20, js: 1 << 20 };
 
-/// Additional memory for the compression of a result: the state of the compressor, a piece, and compressed bytes.
-pub const GZIP: Memory = Memory::wasm(896 << 10);
-
 /// Length of a record, in bytes, above which a cut or page needs an additional lease (`App::lease_large_memory`).
 pub const LONG_RECORD_BYTES: usize = 512 << 10;

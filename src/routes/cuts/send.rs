@@ -16,7 +16,7 @@ use crate::body::stream::ByteSource;
 use crate::csv::OutputFormat;
 use crate::csv::request::{Compress, CutRequest};
 use crate::cuts::gzip::GzipSource;
-use crate::cuts::memory::{CUT, CUT_AND_PART, GZIP};
+use crate::cuts::memory::{CUT, CUT_AND_PART};
 use crate::cuts::spool::spool;
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::FileId;
@@ -141,7 +141,6 @@ async fn send_cut(
     let mut headers = cut_headers(&file, &request, coding)?;
     let streaming = request.streaming;
     let memory = if streaming { CUT } else { CUT_AND_PART };
-    let memory = if coding == Coding::Identity { memory } else { memory + GZIP };
     // The outcome has an effect only if the cut could begin without the conditions.
     let outcome = evaluate_for_result(app, &file, method, sent);
     let prepared = cuts.prepare(file, request, memory).await?;
