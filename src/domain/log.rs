@@ -74,14 +74,14 @@ impl LogLine {
         self.with_text("cause", cause)
     }
 
-    /// Sets the time of the event. If it is not set, the line gets the time of writing.
+    /// Sets the time of the event. A line without this time gets the time at which it is written.
     pub fn at(mut self, time: Timestamp) -> Self {
         self.at = Some(time);
         self
     }
 
-    /// Returns the line as JSON. Its member `@timestamp` is the time that [`Self::at`] set. If no time was set, it is
-    /// `now`.
+    /// Returns the line as JSON. The member `@timestamp` is the time that [`Self::at`] set, or `now` if no time was
+    /// set.
     pub fn into_json(self, now: Timestamp) -> Value {
         let mut fields = self.fields;
         fields.insert("@timestamp".to_owned(), json!(self.at.unwrap_or(now)));

@@ -2,9 +2,9 @@
 //!
 //! The sample is read as a table once for each candidate. This gives the candidate's share: the share of the records
 //! that have as many fields as the first record. The candidate with the largest share wins. A candidate must split the
-//! first record. If a character does not separate the names in the header, the character is text in the other records
-//! too. If two candidates have equal shares, the candidate with more columns wins. If the numbers of columns are equal
-//! too, the more common candidate wins. A file with one column is read as comma-separated.
+//! first record: a character that does not separate the names in the header is text in the other records too. If two
+//! candidates have equal shares, the candidate with more columns wins. If the numbers of columns are equal too, the
+//! more common candidate wins. A file with one column is read as comma-separated.
 
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, Marks, Scanner};
@@ -15,7 +15,7 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 /// Maximum number of records that are read. More records would rarely change the result.
 const SAMPLE_RECORDS: usize = 1000;
 
-/// Returns the delimiter of a file that starts with `sample`. `whole` says whether the sample is the whole file.
+/// Returns the delimiter of a file that starts with `sample`. `whole` is `true` if the sample is the whole file.
 pub(in crate::csv) fn detect_delimiter(sample: &[u8], whole: bool) -> u8 {
     let mut best = (Agreement { matching: 0, total: 1, columns: 1 }, b',');
     for delimiter in DELIMITERS {
@@ -66,8 +66,8 @@ fn agreement(sample: &[u8], whole: bool, delimiter: u8) -> Agreement {
     agreement
 }
 
-/// Counts the last record of the sample, which has no line break. It is the last record of the file, or it is the
-/// first record and longer than the sample.
+/// Counts the last record of the sample if no line break ends this record. Either the file ends here, or the first
+/// record is longer than the sample.
 fn count_last_record(agreement: &mut Agreement, fields: usize) {
     if agreement.total == 0 {
         agreement.columns = fields;
