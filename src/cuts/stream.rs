@@ -172,7 +172,7 @@ impl CutStream {
         self.app.audit().log(&entry);
         if let Err(error) = self.app.database.batch(statements).await {
             self.app.write_log(
-                LogLine::warn("the receipt of a failed cut is left to the sweep")
+                LogLine::warn("the receipt of a failed cut was not written; the sweep will write it")
                     .with("cut", self.id)
                     .caused_by(error),
             );

@@ -99,9 +99,9 @@ mod tests {
     #[test]
     fn a_line_has_a_time_a_level_a_service_and_its_fields() {
         let now = Timestamp::parse("2026-01-02T03:04:05.678Z").unwrap();
-        let line = LogLine::warn("parts are left to the sweep").with("rows", 3).caused_by("a reason");
+        let line = LogLine::warn("the sweep will delete the parts").with("rows", 3).caused_by("a reason");
         let wanted = json!({
-            "@timestamp": now, "level": "warn", "service": "cutty-files", "message": "parts are left to the sweep",
+            "@timestamp": now, "level": "warn", "service": "cutty-files", "message": "the sweep will delete the parts",
             "rows": 3, "cause": "a reason",
         });
         assert_eq!(line.clone().into_json(now), wanted);

@@ -185,7 +185,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
         (status = 401, description = "bad_credentials"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
-        (status = 429, description = "rate_limited: too many attempts from this address, for this account or in total"),
+        (status = 429, description = "rate_limited: too many attempts from this address, or for this account"),
     )
 )]
 async fn login(

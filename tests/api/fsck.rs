@@ -162,7 +162,7 @@ async fn the_repairs_that_the_self_check_names_remove_the_violations() {
     assert!(found.len() >= 4, "{found:?}");
     for violation in found {
         let repair = violation["whatToDo"].as_str().unwrap();
-        app.database.execute(repair.strip_prefix("Before the next sweep: ").unwrap_or(repair));
+        app.database.execute(repair.strip_prefix("Before the next sweep, run: ").unwrap_or(repair));
     }
     assert_eq!(violations(&app, true).await, Vec::<Value>::new());
     app.assert_consistent();

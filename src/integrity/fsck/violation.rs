@@ -105,7 +105,7 @@ impl ViolationCode {
                  them into the row."
                     .to_owned()
             }
-            Self::CondemnedFile => format!("Before the next sweep: {}", repair(DequeueFile::SQL)),
+            Self::CondemnedFile => format!("Before the next sweep, run: {}", repair(DequeueFile::SQL)),
             Self::UnnamedAttempt => repair(EnqueueFile::SQL),
             Self::UnreferencedObject => {
                 format!(
