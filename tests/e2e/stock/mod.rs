@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::http::{Call, Client, sha256_hex};
+use super::http::{Client, sha256_hex};
 use super::oracle;
 use super::samples::Orders;
 use super::server::{Server, require, root, shared};
