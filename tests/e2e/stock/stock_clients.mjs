@@ -21,7 +21,11 @@ const named = { ...headers, "X-File-Name": encodeURIComponent(name) };
 const filesUrl = `${base}/api/files`;
 const fileUrl = `${filesUrl}/${options.file}`;
 const cutUrl = `${fileUrl}/cut?${options.cut}`;
-const save = { selectedColumns: ["id", "customer"], whereFilters: { amount: "> 990" }, filename: "größer.csv" };
+const save = {
+  selectedColumns: ["id", "customer"],
+  whereFilters: { amount: "> 990" },
+  filename: "größer.csv",
+};
 
 assert.equal(named["X-File-Name"], encodedName);
 
@@ -46,7 +50,10 @@ function expectFile(data) {
 function expectCut(csv) {
   const [header, ...rows] = csv.trimEnd().split("\n");
   assert.equal(header, "id,customer");
-  assert.deepEqual(rows.map((row) => row.split(",")[0]), kept);
+  assert.deepEqual(
+    rows.map((row) => row.split(",")[0]),
+    kept,
+  );
 }
 
 async function collect(stream) {
@@ -86,7 +93,10 @@ const clients = {
     answer = await http.get(`${fileUrl}/cut`, {
       params: { columns: "id,customer", amount__gt: 990, format: "json" },
     });
-    assert.deepEqual(answer.data.map((row) => row.id), kept);
+    assert.deepEqual(
+      answer.data.map((row) => row.id),
+      kept,
+    );
     answer = await http.post(`${fileUrl}/save`, save);
     expectSaved(answer.status, answer.data);
   },
@@ -103,7 +113,11 @@ const clients = {
       body: fs.createReadStream(path),
     });
     expectUploaded(statusCode, await body.json());
-    ({ statusCode, body } = await undici.request(filesUrl, { method: "POST", headers, body: form(undici.FormData) }));
+    ({ statusCode, body } = await undici.request(filesUrl, {
+      method: "POST",
+      headers,
+      body: form(undici.FormData),
+    }));
     expectUploaded(statusCode, await body.json());
 
     answer = await undici.fetch(fileUrl, { headers });
@@ -132,8 +146,14 @@ const clients = {
     };
     const all = await rows(fileUrl, { dynamicTyping: true });
     assert.equal(all.length, options.rows);
-    assert.deepEqual(all.filter((row) => row.amount > 990).map((row) => String(row.id)), kept);
-    assert.deepEqual((await rows(cutUrl)).map((row) => row.id), kept);
+    assert.deepEqual(
+      all.filter((row) => row.amount > 990).map((row) => String(row.id)),
+      kept,
+    );
+    assert.deepEqual(
+      (await rows(cutUrl)).map((row) => row.id),
+      kept,
+    );
 
     // Row by row, with a pause after each chunk of the response.
     const answer = await fetch(cutUrl, { headers });
