@@ -165,7 +165,7 @@ const clients = {
         step({ data, errors }, parser) {
           assert.deepEqual(errors, []);
           seen.push(data.id);
-          if (seen.length % 500 === 0) {
+          if (seen.length % 200 === 0) {
             parser.pause();
             setTimeout(() => parser.resume(), 5);
           }
