@@ -51,6 +51,10 @@ fn a_file_with_very_many_columns_takes_little_memory() {
     let (held, file) = peak_held_by(|| run(app.upload(&token, "wide.csv", csv)));
     println!("upload: {held} bytes");
     assert!(held <= UPLOAD_BYTES, "an upload held {held} bytes");
+    // The profile of so many columns may need more memory than an upload may lease. Then the background pass computes it.
+    let (held, _) = peak_held_by(|| run(app.deliver()));
+    println!("background pass: {held} bytes");
+    assert!(held <= UPLOAD_BYTES, "the background pass held {held} bytes");
     let id = file["id"].as_str().unwrap();
     for route in ["profile", "columns", "fields"] {
         let ask = || get(&format!("/api/files/{id}/{route}")).bearer(&token);
@@ -116,7 +120,7 @@ fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
         let (held, response) = peak_held_by(|| run(app.send(call())));
         println!("{route}: {held} bytes");
         let problem = response.expect_problem(400, "bad_request");
-        assert!(problem["detail"].as_str().unwrap().contains("at most 10000 objects"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("more than 11000 objects"), "{problem}");
         assert!(held <= 12 << 20, "{route} held {held} bytes");
     }
 }
