@@ -52,6 +52,7 @@ pub use checkpoint::StateError;
 pub use cut::pager::{PageRequest, RowPage, RowPager};
 pub use cut::plan::CutPlan;
 pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};
+pub(crate) use encoding::utf16_without_mark;
 pub use encoding::{EncodingSource, encoding_for_label};
 pub use error::{CsvError, Defect, MalformedCsv};
 pub use excerpt::shortened;
