@@ -8,12 +8,15 @@ mod detection;
 mod guess;
 mod labels;
 mod pending;
+mod undecodable;
 mod utf16;
 mod utf8;
 
 pub(super) use self::detection::{Detected, detect};
 pub use self::labels::encoding_for_label;
 use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
+pub(super) use self::undecodable::{BadSequences, Utf8Check};
+pub use self::undecodable::{MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace};
 pub(crate) use self::utf16::utf16_without_mark;
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
@@ -65,7 +68,9 @@ const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
 /// Converts pieces of a file to UTF-8. Byte sequences that cannot be decoded become U+FFFD and are counted.
 pub(super) struct Transcoder {
     decoder: Decoder,
-    undecodable: u64,
+    /// Number of bytes of text that were made so far.
+    text_bytes: u64,
+    pub(super) bad: BadSequences,
     pending: Pending,
 }
 
@@ -76,7 +81,8 @@ impl Transcoder {
         debug_assert_ne!(encoding, REPLACEMENT, "the opener refuses this encoding");
         (encoding != UTF_8).then(|| Self {
             decoder: encoding.new_decoder_without_bom_handling(),
-            undecodable: 0,
+            text_bytes: 0,
+            bad: BadSequences::default(),
             pending: Pending::default(),
         })
     }
@@ -88,14 +94,16 @@ impl Transcoder {
         let Some(pending) = self.pending.bytes(&self.decoder) else {
             return false;
         };
-        state.number(self.undecodable);
+        state.number(self.text_bytes);
+        self.bad.save(state);
         state.bytes(pending);
         true
     }
 
     /// Restores the state that [`Transcoder::save`] saved. `self` must be a new transcoder.
     pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let undecodable = state.total()?;
+        let text_bytes = state.total()?;
+        let bad = BadSequences::restore(state)?;
         let mut pending = state.bytes()?;
         if pending.len() > MAX_PENDING_BYTES {
             return Err(StateError::Damaged);
@@ -104,13 +112,7 @@ impl Transcoder {
         while !pending.is_empty() {
             pending = &pending[self.step(pending, &mut text)..];
         }
-        self.undecodable = undecodable;
-        Ok(self)
-    }
-
-    /// Returns the number of byte sequences that could not be decoded.
-    pub(super) fn undecodable(&self) -> u64 {
-        self.undecodable
+        Ok(Self { text_bytes, bad, ..self })
     }
 
     /// Appends at most 64 KiB of decoded text to `text`. Returns the number of bytes of `input` that were
@@ -144,15 +146,16 @@ impl Transcoder {
             written += bytes_written;
             match result {
                 DecoderResult::Malformed(..) => {
+                    self.bad.note(self.text_bytes + (written - before) as u64);
                     text[written..written + REPLACEMENT_CHARACTER.len()]
                         .copy_from_slice(REPLACEMENT_CHARACTER);
                     written += REPLACEMENT_CHARACTER.len();
-                    self.undecodable += 1;
                 }
                 DecoderResult::InputEmpty | DecoderResult::OutputFull => break,
             }
         }
         text.truncate(written);
+        self.text_bytes += (written - before) as u64;
         if !last {
             self.pending.record(&input[..read], &self.decoder);
         }

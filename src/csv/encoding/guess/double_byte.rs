@@ -73,7 +73,7 @@ fn shift_jis(bytes: &[u8]) -> Option<(usize, f32)> {
     if matches!(bytes.first()?, 0xA1..=0xDF) {
         // Half-width katakana: one byte each. They stand in groups.
         let is_alone = !matches!(bytes.get(1), Some(0xA1..=0xDF));
-        return Some((1, if is_alone { 8.0 } else { 6.5 }));
+        return Some((1, if is_alone { 10.0 } else { 8.0 }));
     }
     let (first, second) = pair(bytes)?;
     let is_trail = matches!(second, 0x40..=0x7E | 0x80..=0xFC);

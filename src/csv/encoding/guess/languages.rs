@@ -3,12 +3,14 @@
 //! Only letters that are not ASCII are listed, in lower case. Frequencies are those in lists of names, places and
 //! column headers. The guess needs only a rough order. (Turkish lists `i` because `İ` in lower case begins with `i`.)
 
+use super::single_byte::Kind;
 use encoding_rs::{
     Encoding, IBM866, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
     ISO_8859_10, ISO_8859_13, ISO_8859_14, ISO_8859_15, ISO_8859_16, KOI8_R, KOI8_U, MACINTOSH, WINDOWS_874,
     WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256,
     WINDOWS_1257, WINDOWS_1258, X_MAC_CYRILLIC,
 };
+use std::sync::OnceLock;
 
 /// The script of a language. A word has letters of one script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub(super) struct SingleByte {
     pub(super) script: Script,
     /// The letters of each language.
     pub(super) languages: &'static [&'static str],
+    /// The character of each byte, computed when it is first needed.
+    pub(super) characters: OnceLock<Vec<(char, Kind)>>,
 }
 
 // Western Europe.
@@ -78,11 +82,11 @@ const CYRILLIC: &[&str] = &[RUSSIAN, BULGARIAN, UKRAINIAN, SERBIAN, MACEDONIAN];
 const BALTIC: &[&str] = &[LITHUANIAN, LATVIAN, ESTONIAN];
 
 const fn latin(encoding: &'static Encoding, prior: f32, languages: &'static [&'static str]) -> SingleByte {
-    SingleByte { encoding, prior, script: Script::Latin, languages }
+    SingleByte { encoding, prior, script: Script::Latin, languages, characters: OnceLock::new() }
 }
 
 const fn other(encoding: &'static Encoding, prior: f32, languages: &'static [&'static str]) -> SingleByte {
-    SingleByte { encoding, prior, script: Script::Other, languages }
+    SingleByte { encoding, prior, script: Script::Other, languages, characters: OnceLock::new() }
 }
 
 /// The single-byte encodings that the guess considers. If two encodings cost the same, the guess is the first of them.

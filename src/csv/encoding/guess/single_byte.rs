@@ -7,7 +7,7 @@ use super::languages::{Script, SingleByte};
 
 /// The kind of a character, as the guess distinguishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Lower,
     Upper,
     /// A letter without case.
@@ -52,9 +52,8 @@ const UPPER_CASE: f32 = 2.0;
 
 /// Returns the least cost of the text, over the languages of the encoding.
 pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
-    let characters = characters(candidate);
-    let kinds: Vec<Kind> = characters.iter().map(|&character| Kind::of(character)).collect();
-    let kind_of = |byte: Option<&u8>| byte.map_or(Kind::Edge, |&byte| kinds[usize::from(byte)]);
+    let characters = candidate.characters.get_or_init(|| characters(candidate));
+    let kind_of = |byte: Option<&u8>| byte.map_or(Kind::Edge, |&byte| characters[usize::from(byte)].1);
     let mut places = 0.0;
     let mut counts = [0_u32; 256];
     for cell in cells {
@@ -84,28 +83,31 @@ pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
     let least = candidate
         .languages
         .iter()
-        .map(|letters| frequency_cost(letters, &characters, &kinds, &counts))
+        .map(|letters| frequency_cost(letters, characters, &counts))
         .fold(f32::INFINITY, f32::min);
     candidate.prior + places + least
 }
 
-/// Returns the character of each byte.
-fn characters(candidate: &SingleByte) -> Vec<char> {
+/// Returns the character of each byte, and its kind.
+fn characters(candidate: &SingleByte) -> Vec<(char, Kind)> {
     let decode = |byte: u8| {
-        candidate.encoding.decode_without_bom_handling(&[byte]).0.chars().next().unwrap_or('\u{FFFD}')
+        let bytes = [byte];
+        let (text, _) = candidate.encoding.decode_without_bom_handling(&bytes);
+        let character = text.chars().next().unwrap_or('\u{FFFD}');
+        (character, Kind::of(character))
     };
     (0..=u8::MAX).map(decode).collect()
 }
 
 /// Returns the cost of the characters in one language, without their places.
-fn frequency_cost(letters: &str, characters: &[char], kinds: &[Kind], counts: &[u32; 256]) -> f32 {
+fn frequency_cost(letters: &str, characters: &[(char, Kind)], counts: &[u32; 256]) -> f32 {
     let weight = |rank: usize| 1.0 / (rank as f32 + 3.0);
     let total: f32 = (0..letters.chars().count()).map(weight).sum();
     let mut cost = 0.0;
     for byte in (0x80..=0xFF).filter(|&byte| counts[byte] > 0) {
-        let character = characters[byte];
+        let (character, kind) = characters[byte];
         cost += counts[byte] as f32
-            * match kinds[byte] {
+            * match kind {
                 Kind::Symbol(symbol) => symbol_cost(symbol),
                 Kind::Invalid | Kind::Edge | Kind::Digit => INVALID,
                 kind => {
