@@ -468,7 +468,7 @@ fn undecodable_sequences_are_counted_with_their_places() {
     }
     // In UTF-16, the bytes are positions in the UTF-8 form of the file.
     let mut utf16: Vec<u8> = "a,b\n1,é".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    utf16.extend_from_slice(b"\x00\xDC\n\0002\0");
+    utf16.extend_from_slice(b"\x00\xDC\n\x002\x00");
     for piece_bytes in 1..=utf16.len() {
         let profile = profile_declared(utf16.chunks(piece_bytes), Some(encoding_rs::UTF_16LE));
         assert_eq!((profile.row_count, profile.undecodable), (2, 1), "{piece_bytes}");
