@@ -10,11 +10,12 @@ pub mod options;
 
 use super::cell::Cells;
 use super::checkpoint::{StateError, StateReader, StateWriter};
-use super::encoding::{Detected, EncodingSource, Transcoder, detect};
-use super::error::CsvError;
+use super::encoding::{Detected, EncodingSource, Transcoder, Undecodable, detect};
+use super::error::{CsvError, MalformedCsv};
 use super::limits::is_delimiter;
 use super::record::reader::{RecordPosition, RecordReader, RecordSink};
 use super::record::stream::RecordStream;
+use super::record::validity::RecordForm;
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
 use super::scanner::walk::Wanted;
@@ -53,6 +54,8 @@ pub struct OpenedCsv {
     pub delimiter: u8,
     /// The columns.
     pub header: Header,
+    /// A stray or an unclosed quote in the header; `None` if the header has neither, or if the file has no header.
+    pub(super) header_defect: Option<MalformedCsv>,
     /// The record that is written as the header of the output.
     pub(super) header_record: OwnedRecord,
     pub(super) stream: RecordStream,
@@ -218,6 +221,7 @@ impl CsvOpener {
             read_to,
             capture,
         } = first;
+        let header_defect = capture.defect.filter(|_| self.options.header);
         let record = capture.record.unwrap_or_default();
         let fields = record.as_record().fields;
         let (header, header_record, reader, read_to) = if self.options.header {
@@ -231,13 +235,16 @@ impl CsvOpener {
             let again = RecordReader::at(delimiter, Wanted::first(0), self.max_record_bytes, 1, place);
             (header, record, again, 0)
         };
+        let mut stream = RecordStream::new(transcoder, reader, text, read_to);
+        stream.count_undecodable(capture.line);
         OpenedCsv {
             encoding: detected.encoding,
             encoding_source: detected.source,
             delimiter,
             header,
+            header_defect,
             header_record,
-            stream: RecordStream::new(transcoder, reader, text, read_to),
+            stream,
             bytes_in: self.bytes_in,
         }
     }
@@ -313,7 +320,7 @@ impl FirstRecord {
             text_line,
             reader: RecordReader::at(delimiter, Wanted::first(0), max_record_bytes, record, place),
             read_to: 0,
-            capture: Capture { delimiter, record: None },
+            capture: Capture { delimiter, record: None, line: text_line, defect: None },
         }
     }
 
@@ -394,10 +401,17 @@ fn decode_all(transcoder: &mut Transcoder, mut bytes: &[u8], text: &mut Vec<u8>)
 struct Capture {
     delimiter: u8,
     record: Option<OwnedRecord>,
+    /// The line on which the record starts.
+    line: u64,
+    /// A stray or an unclosed quote in the record.
+    defect: Option<MalformedCsv>,
 }
 
 impl RecordSink for Capture {
-    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+        self.line = place.line();
+        let form = RecordForm::new(record.fields, record.marks, record.fields);
+        self.defect = form.defect().map(|defect| place.malformed(defect));
         self.record = Some(OwnedRecord::copy_locating_all(record, self.delimiter));
         Ok(Flow::Pause)
     }
@@ -415,6 +429,12 @@ impl OpenedCsv {
     /// Returns the maximum number of bytes that a record of the file may have.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.stream.max_record_bytes()
+    }
+
+    /// Makes a cut of the file report these undecodable sequences, so that it need not count them. They must be those of
+    /// the whole file.
+    pub fn set_known_undecodable(&mut self, known: Undecodable) {
+        self.stream.set_known_undecodable(known);
     }
 
     /// Whether the file is UTF-8. Such a file is not converted, so positions in its text are positions in the file.

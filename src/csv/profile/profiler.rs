@@ -5,7 +5,7 @@ use super::record_profiler::{AppendOnlyCounts, RecordProfiler};
 use super::statistics::ALLOCATION_BYTES;
 use super::{Dialect, Profile};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
-use crate::csv::encoding::EncodingSource;
+use crate::csv::encoding::{EncodingSource, Undecodable};
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::open::options::InputOptions;
 use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
@@ -13,8 +13,8 @@ use crate::csv::record::stream::RecordStream;
 use encoding_rs::Encoding;
 use std::sync::Arc;
 
-const WHOLE: Seal = Seal { magic: *b"CUTs", version: 3 };
-const HEAD: Seal = Seal { magic: *b"CUTh", version: 4 };
+const WHOLE: Seal = Seal { magic: *b"CUTs", version: 4 };
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 5 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 2 };
 /// Maximum size of a saved state without its digests, in bytes. The digests take 32 bytes for each mebibyte of the
 /// file.
@@ -67,7 +67,7 @@ struct Failed {
 struct PartialProfile {
     dialect: Dialect,
     names: Vec<String>,
-    undecodable: u64,
+    undecodable: Undecodable,
     records: RecordProfiler,
 }
 
@@ -152,9 +152,15 @@ impl Profiler {
         let profile = Profile { digests, ..Profile::with_size_only(self.size_bytes, failure) };
         match partial {
             None => profile,
-            Some(PartialProfile { dialect, names, undecodable, records }) => {
-                records.finish(names, Profile { dialect: Some(dialect), undecodable, ..profile })
-            }
+            Some(PartialProfile { dialect, names, undecodable, records }) => records.finish(
+                names,
+                Profile {
+                    dialect: Some(dialect),
+                    undecodable: undecodable.count,
+                    undecodable_places: Some(undecodable.places),
+                    ..profile
+                },
+            ),
         }
     }
 
@@ -286,7 +292,10 @@ impl ProfilerStage {
         Self::from_opened(opened, records)
     }
 
-    fn from_opened(opened: OpenedCsv, records: RecordProfiler) -> Self {
+    fn from_opened(opened: OpenedCsv, mut records: RecordProfiler) -> Self {
+        if let Some(defect) = opened.header_defect {
+            records.add_header_defect(defect);
+        }
         let mut stream = opened.stream;
         stream.locate(records.wanted_fields());
         let dialect = Dialect {
@@ -321,7 +330,9 @@ fn names_bytes(names: &[String]) -> usize {
 impl RowProfiling {
     fn into_partial(self) -> PartialProfile {
         let Self { dialect, names, stream, records, .. } = self;
-        PartialProfile { dialect, names, undecodable: stream.undecodable(), records }
+        let undecodable =
+            Undecodable { count: stream.undecodable(), places: stream.undecodable_places().to_vec() };
+        PartialProfile { dialect, names, undecodable, records }
     }
 
     #[must_use]
@@ -355,7 +366,7 @@ impl Failed {
         state.option(self.partial.as_ref(), |state, partial| {
             partial.dialect.save(state);
             state.list(&partial.names, |state, name| state.text(name));
-            state.number(partial.undecodable);
+            partial.undecodable.save(state);
             partial.records.save(state);
         });
     }
@@ -369,7 +380,7 @@ impl Failed {
         let partial = state.option(|state| {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
-            let undecodable = state.total()?;
+            let undecodable = Undecodable::restore(state)?;
             let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
             Ok(PartialProfile { dialect, names, undecodable, records })
         })?;
@@ -408,6 +419,7 @@ impl Profile {
             failure,
             longest_record_bytes: 0,
             undecodable: 0,
+            undecodable_places: Some(Vec::new()),
             index: None,
             zones: None,
             digests: None,

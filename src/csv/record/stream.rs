@@ -1,8 +1,8 @@
 //! Decodes the bytes of a file and reads the records of the decoded text. The file may be split at any byte.
 
-use super::reader::{RecordReader, RecordSink};
+use super::reader::{ReadProgress, RecordReader, RecordSink};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
-use crate::csv::encoding::Transcoder;
+use crate::csv::encoding::{BadSequences, Transcoder, Undecodable, UndecodablePlace, Utf8Check};
 use crate::csv::error::CsvError;
 use crate::csv::scanner::walk::Wanted;
 use encoding_rs::Encoding;
@@ -23,6 +23,12 @@ pub(in crate::csv) enum Step {
 pub(in crate::csv) struct RecordStream {
     /// `None` for UTF-8.
     transcoder: Option<Transcoder>,
+    /// Finds bytes that are not UTF-8. `None` if the file is not UTF-8, or if nobody needs their number.
+    check: Option<Utf8Check>,
+    /// The places of the first hundred byte sequences that could not be decoded.
+    undecodable_places: Vec<UndecodablePlace>,
+    /// The sequences of the whole file that cannot be decoded, if they are known.
+    known_undecodable: Option<Undecodable>,
     reader: RecordReader,
     /// Decoded text. At first, this is the text that was decoded to open the file. Later, it is the last decoded piece.
     /// The first `read_to` bytes of the text have been read.
@@ -38,7 +44,43 @@ impl RecordStream {
         text: Vec<u8>,
         read_to: usize,
     ) -> Self {
-        Self { transcoder, reader, text, read_to }
+        Self {
+            transcoder,
+            check: None,
+            undecodable_places: Vec::new(),
+            known_undecodable: None,
+            reader,
+            text,
+            read_to,
+        }
+    }
+
+    /// Makes the stream count and place the byte sequences that cannot be decoded. The bytes before
+    /// the first push belong to the header, which starts on `header_line`. Must be called before the first push.
+    pub(in crate::csv) fn count_undecodable(&mut self, header_line: u64) {
+        let text_byte = self.reader.byte() - self.read_to as u64;
+        if self.transcoder.is_none() {
+            let mut check = Utf8Check::from(text_byte);
+            check.check(&self.text[..self.read_to], text_byte);
+            self.check = Some(check);
+        }
+        let read_to = self.reader.byte();
+        let Some(bad) = bad_sequences(&mut self.transcoder, &mut self.check) else { return };
+        while let Some(byte) = bad.next_before(read_to) {
+            bad.take();
+            self.undecodable_places.push(UndecodablePlace { record: 0, line: header_line, byte });
+        }
+    }
+
+    /// Makes the stream report these sequences, and not count them again.
+    pub(in crate::csv) fn set_known_undecodable(&mut self, known: Undecodable) {
+        self.known_undecodable = Some(known);
+        self.check = None;
+    }
+
+    /// Returns the places of the first hundred byte sequences that could not be decoded.
+    pub(in crate::csv) fn undecodable_places(&self) -> &[UndecodablePlace] {
+        self.known_undecodable.as_ref().map_or(&self.undecodable_places, |known| &known.places)
     }
 
     /// Changes which fields of a record are located. Must be called before the first push.
@@ -58,7 +100,12 @@ impl RecordStream {
 
     /// Returns the number of byte sequences in the file that could not be decoded.
     pub(in crate::csv) fn undecodable(&self) -> u64 {
-        self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
+        match (&self.known_undecodable, &self.transcoder, &self.check) {
+            (Some(known), ..) => known.count,
+            (None, Some(transcoder), _) => transcoder.bad.count(),
+            (None, None, Some(check)) => check.bad.count(),
+            (None, None, None) => 0,
+        }
     }
 
     /// Skips `records` records. The next piece must start at `byte`, on the line `line`. Returns the number of skipped
@@ -78,6 +125,8 @@ impl RecordStream {
         }
         state.flag(self.transcoder.is_some());
         self.reader.save(state);
+        state.list(&self.undecodable_places, |state, place| place.save(state));
+        state.option(self.check.as_ref(), |state, check| check.save(state));
         self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
     }
 
@@ -91,12 +140,14 @@ impl RecordStream {
     ) -> Result<Self, StateError> {
         let is_transcoded = state.flag()?;
         let reader = RecordReader::restore(state, delimiter, wanted, max_record_bytes)?;
+        let undecodable_places = state.list(UndecodablePlace::restore)?;
+        let check = state.option(Utf8Check::restore)?;
         let transcoder = match (is_transcoded, Transcoder::from(encoding)) {
             (false, None) => None,
             (true, Some(transcoder)) => Some(transcoder.restored(state)?),
             _ => return Err(StateError::Damaged),
         };
-        Ok(Self::new(transcoder, reader, Vec::new(), 0))
+        Ok(Self { undecodable_places, check, ..Self::new(transcoder, reader, Vec::new(), 0) })
     }
 
     /// Reads a piece of the file until the sink pauses.
@@ -118,7 +169,11 @@ impl RecordStream {
                 return Ok(Step::Read);
             }
             let Some(transcoder) = &mut self.transcoder else {
-                let fed = self.reader.feed(rest, sink)?;
+                if let Some(check) = &mut self.check {
+                    check.check(rest, self.reader.byte());
+                }
+                let bad = self.check.as_mut().map(|check| &mut check.bad);
+                let fed = feed(&mut self.reader, bad, &mut self.undecodable_places, rest, sink)?;
                 return Ok(match fed.paused {
                     true => Step::Paused { consumed: consumed + fed.consumed },
                     false => Step::Read,
@@ -143,6 +198,12 @@ impl RecordStream {
         if self.read_text(sink)? {
             return Ok(true);
         }
+        if let Some(check) = &mut self.check {
+            check.finish();
+        }
+        // Places the last sequence, if the file ends inside a character.
+        let bad = bad_sequences(&mut self.transcoder, &mut self.check);
+        feed(&mut self.reader, bad, &mut self.undecodable_places, &[], sink)?;
         self.reader.finish(sink)?;
         Ok(false)
     }
@@ -150,7 +211,12 @@ impl RecordStream {
     /// Reads the rest of `text`. Returns whether the sink paused.
     fn read_text(&mut self, sink: &mut impl RecordSink) -> Result<bool, CsvError> {
         if self.read_to < self.text.len() {
-            let fed = self.reader.feed(&self.text[self.read_to..], sink)?;
+            let text = &self.text[self.read_to..];
+            if let Some(check) = &mut self.check {
+                check.check(text, self.reader.byte());
+            }
+            let bad = bad_sequences(&mut self.transcoder, &mut self.check);
+            let fed = feed(&mut self.reader, bad, &mut self.undecodable_places, text, sink)?;
             self.read_to += fed.consumed;
             if fed.paused {
                 return Ok(true);
@@ -165,4 +231,44 @@ impl RecordStream {
         self.text.clear();
         Ok(false)
     }
+}
+
+/// Returns the sequences that the transcoder or the check has found.
+fn bad_sequences<'a>(
+    transcoder: &'a mut Option<Transcoder>,
+    check: &'a mut Option<Utf8Check>,
+) -> Option<&'a mut BadSequences> {
+    match (transcoder, check) {
+        (Some(transcoder), _) => Some(&mut transcoder.bad),
+        (None, Some(check)) => Some(&mut check.bad),
+        (None, None) => None,
+    }
+}
+
+/// Reads a text, and notes the places of bad sequences in it. The reader reads up to and including the first byte of
+/// such a sequence. Then the unfinished record is the record of the sequence.
+fn feed(
+    reader: &mut RecordReader,
+    bad: Option<&mut BadSequences>,
+    places: &mut Vec<UndecodablePlace>,
+    text: &[u8],
+    sink: &mut impl RecordSink,
+) -> Result<ReadProgress, CsvError> {
+    let start = reader.byte();
+    let Some(bad) = bad else { return reader.feed(text, sink) };
+    let mut consumed = 0;
+    while let Some(byte) = bad.next_before(start + text.len() as u64) {
+        let to = (byte + 1).saturating_sub(start) as usize;
+        if to > consumed {
+            let fed = reader.feed(&text[consumed..to], sink)?;
+            consumed += fed.consumed;
+            if fed.paused {
+                return Ok(ReadProgress { consumed, paused: true });
+            }
+        }
+        bad.take();
+        places.push(reader.undecodable_place(byte));
+    }
+    let fed = reader.feed(&text[consumed..], sink)?;
+    Ok(ReadProgress { consumed: consumed + fed.consumed, paused: fed.paused })
 }
