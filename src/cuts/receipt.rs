@@ -44,6 +44,7 @@ impl CutOutcome {
             ("rowsMalformed", tally.rows_malformed),
             ("undecodable", tally.undecodable),
             ("invalidUtf8", tally.invalid_utf8),
+            ("notComparable", tally.not_comparable),
         ] {
             details[name] = json!(count);
         }
@@ -101,7 +102,7 @@ pub struct ReceiptView {
     /// Why the cut failed.
     pub error: Option<String>,
     /// The dialect in which the file was read (encoding, delimiter), and the counts `rowsShort`, `rowsLong`,
-    /// `rowsMalformed`, `undecodable` and `invalidUtf8`.
+    /// `rowsMalformed`, `undecodable`, `invalidUtf8` and `notComparable`.
     #[schema(value_type = Object)]
     pub details: Value,
     /// SHA-256 of the recipe, 64 hex digits; null if an older version made the cut. `GET /api/cuts/{id}/recipe` returns

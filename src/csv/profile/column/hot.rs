@@ -5,6 +5,9 @@ use crate::csv::profile::cell::{Cell, Numeral};
 use crate::csv::profile::distinct::{Insertion, hash_of};
 use crate::csv::record::value::Value;
 
+/// Maximum length of a number that always has its own nearest double, in bytes.
+const EXACT_BYTES: usize = 15;
+
 /// State of a column within the current zone, and the bounds that decide whether a cell changes the [`ColumnProfiler`].
 #[derive(Debug, Clone)]
 pub(in crate::csv::profile) struct HotColumn {
@@ -63,10 +66,14 @@ impl HotColumn {
         let zone = &mut self.zone;
         match Cell::classify(value) {
             Cell::Text => zone.kinds.text += 1,
+            Cell::Missing => zone.kinds.missing += 1,
             Cell::Boolean => zone.kinds.boolean += 1,
             Cell::Number(number, numeral) => {
                 zone.add_number(number, numeral);
-                if (number < self.numbers.0 || number > self.numbers.1) && numeral != Numeral::Code {
+                let (low, high) = self.numbers;
+                // Two different numbers with more than 15 digits can have the same nearest double.
+                let is_rounded = value.bytes.len() > EXACT_BYTES && (number == low || number == high);
+                if (number < low || number > high || is_rounded) && numeral != Numeral::Code {
                     self.numbers = column.update_numbers(number, value);
                 }
             }
