@@ -13,9 +13,9 @@ async fn cut(file: &str, query: &str) -> String {
 
 /// Asserts that each of the three forms of a cut is refused, and returns the `detail`.
 async fn refused(cutter: &Cutter, query: &str) -> String {
-    let problem = cutter.query(query).await.expect_problem(400, "bad_filter").json();
+    let problem = cutter.query(query).await.expect_problem(400, "bad_filter");
     let estimate = cutter.send(get(&format!("{}/estimate?{query}", cutter.path))).await;
-    assert_eq!(estimate.expect_problem(400, "bad_filter").json()["detail"], problem["detail"]);
+    assert_eq!(estimate.expect_problem(400, "bad_filter")["detail"], problem["detail"]);
     problem["detail"].as_str().unwrap().to_owned()
 }
 

@@ -16,7 +16,7 @@ pub const MAX_LIST_VALUES: usize = 10_000;
 pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// Maximum size of a compiled regular expression, in bytes. It bounds the time of a search: a search takes at most cell
 /// length × compiled size steps.
-pub const MAX_REGEX_BYTES: usize = 128 << 10;
+pub const MAX_REGEX_BYTES: usize = 256 << 10;
 /// Maximum size of the cache of a regular expression, in bytes. A search stores the states of an automaton in it.
 const REGEX_CACHE_BYTES: usize = 256 << 10;
 /// Maximum number of nested groups in a regular expression.

@@ -181,20 +181,17 @@ pub(super) fn is_missing(value: Value<'_>) -> bool {
     may_be_missing(value.head) && is_missing_word(value.bytes)
 }
 
-/// Whether a value with this head can be a word for a missing value. The bytes after a short value are NUL.
+/// Whether a value with this head can be a word for a missing value.
 #[inline(always)]
 pub(super) fn may_be_missing(head: u64) -> bool {
     const LOWER: u32 = 0x2020_2020;
-    const WORDS: [u32; 6] = [
-        u32::from_le_bytes(*b"na  "),
-        u32::from_le_bytes(*b"n/a "),
-        u32::from_le_bytes(*b"nan "),
-        u32::from_le_bytes(*b"null"),
-        u32::from_le_bytes(*b"none"),
-        u32::from_le_bytes(*b"#n/a"),
-    ];
+    const LONG: [u32; 3] =
+        [u32::from_le_bytes(*b"null"), u32::from_le_bytes(*b"none"), u32::from_le_bytes(*b"#n/a")];
+    /// The first two letters of the shorter words.
+    const SHORT: [u16; 2] = [u16::from_le_bytes(*b"na"), u16::from_le_bytes(*b"n/")];
     let start = head as u32 | LOWER;
-    WORDS.into_iter().fold(head as u8 == b'?', |any, word| any | (start == word))
+    let is_long = LONG.into_iter().fold(false, |any, word| any | (start == word));
+    SHORT.into_iter().fold(is_long | (head as u8 == b'?'), |any, word| any | (start as u16 == word))
 }
 
 #[inline(never)]

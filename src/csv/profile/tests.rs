@@ -58,9 +58,12 @@ fn the_type_of_a_column_follows_the_documented_rule() {
         (vec!["1", "", "-2", "+3"], (Integer, 0)),
         (vec!["1", "2.5"], (Decimal, 0)),
         (vec!["1e3"], (Decimal, 0)),
-        (padded("n/a", 1), (Integer, 1)),
+        (padded("n/a", 1), (Integer, 0)),
+        (padded("n/a", 19), (Integer, 0)),
+        (padded("x", 1), (Integer, 1)),
         (padded("2.5", 1), (Decimal, 0)),
-        (padded("n/a", 2), (Categorical, 0)),
+        (padded("x", 2), (Categorical, 0)),
+        (vec!["NA", "-"], (Text, 0)),
         (vec!["00501", "00502"], (Text, 0)),
         (vec!["00501"; 4], (Categorical, 0)),
         (vec!["2024-01-31", "2024-02-29"], (Date, 0)),
@@ -251,11 +254,11 @@ fn a_state_of_more_than_the_maximum_size_is_not_saved() {
 #[test]
 fn states_of_other_versions_and_damaged_states_are_refused() {
     let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
-    let wanted = "435554730300194355546804008080800200000000000000bd4a83581e59d8d500faf585efc85bfd1d";
+    let wanted = "4355547304001943555468050080808002000000000000007e0be09c33bd7c5700de3970332c48d1b2";
     assert_eq!(hex::encode(&state), wanted);
     state[4] = 0xFF;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
-    state[4] = 3;
+    state[4] = 4;
     state[7] ^= 1;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::Damaged));
 }
