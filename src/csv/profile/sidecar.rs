@@ -7,8 +7,8 @@
 //! sidecar did not have this section. So a new feature can add a section. If the form of a section changes, the version
 //! of the section changes too. Only the statistics section is required.
 //!
-//! An older sidecar (magic `CUTp`) is one profile without sections. [`Profile::decode`] reads both forms.
-//! [`Profile::encode`] writes only the form with sections.
+//! The oldest sidecars (magic `CUTp`) are one profile without sections. [`Profile::decode`] refuses them as sidecars of
+//! another version.
 
 use super::{
     BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
@@ -18,12 +18,13 @@ use crate::csv::encoding::Undecodable;
 use std::sync::Arc;
 
 pub(super) const CONTAINER: Seal = Seal { magic: *b"CUTc", version: 1 };
-/// The older form of a sidecar: a profile without sections.
-const UNSECTIONED: Seal = Seal { magic: *b"CUTp", version: 1 };
+/// The oldest form of a sidecar: a profile without sections.
+const UNSECTIONED: [u8; 4] = *b"CUTp";
 
-const STATISTICS: Section = Section { tag: 1, version: 1 };
+const STATISTICS: Section = Section { tag: 1, version: 2 };
 const ROW_INDEX: Section = Section { tag: 2, version: 1 };
-const ZONE_MAPS: Section = Section { tag: 3, version: 1 };
+/// Version 2 counts more forms of ISO 8601 as dates.
+const ZONE_MAPS: Section = Section { tag: 3, version: 2 };
 const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
 /// The number and the places of undecodable sequences. This number replaces the number in the statistics section, which
 /// is 0 for UTF-8 files of older versions.
@@ -84,16 +85,15 @@ impl Profile {
     /// # Errors
     /// [`SidecarError`] if the sidecar has another version, describes other bytes or is damaged.
     pub fn decode(bytes: &[u8], expected: &ProfiledBytes) -> Result<Self, SidecarError> {
-        let is_unsectioned = bytes.starts_with(&UNSECTIONED.magic);
-        let mut state = if is_unsectioned { UNSECTIONED } else { CONTAINER }.open(bytes)?;
+        if bytes.starts_with(&UNSECTIONED) {
+            return Err(SidecarError::OtherVersion);
+        }
+        let mut state = CONTAINER.open(bytes)?;
         let (attempt, size_bytes, etag) = (state.text()?, state.number()?, state.text()?);
         if attempt != expected.attempt || size_bytes != expected.size_bytes || etag != expected.etag {
             return Err(SidecarError::OtherBytes);
         }
-        let profile = match is_unsectioned {
-            true => Self::restore_unsectioned(&mut state)?,
-            false => Self::restore_sections(&mut state)?.ok_or(SidecarError::OtherVersion)?,
-        };
+        let profile = Self::restore_sections(&mut state)?.ok_or(SidecarError::OtherVersion)?;
         state.end()?;
         let has_all_digests =
             profile.digests.as_ref().is_none_or(|digests| digests.covers(expected.size_bytes));
@@ -147,13 +147,6 @@ impl Profile {
             (profile.undecodable, profile.undecodable_places) = (count, Some(places));
         }
         Ok(Some(Self { index, zones, digests, ..profile }))
-    }
-
-    fn restore_unsectioned(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let profile = Self::restore_statistics(state)?;
-        let index = state.option(RowIndex::restore)?;
-        let zones = state.option(ZoneMaps::restore)?;
-        Ok(Self { index, zones, ..profile })
     }
 
     fn save_statistics(&self, state: &mut StateWriter) {
@@ -227,10 +220,11 @@ impl ColumnProfile {
 impl ColumnStatistics {
     fn save(&self, state: &mut StateWriter) {
         state.byte(self.column_type.tag());
-        for count in [self.empties, self.exceptions, self.distinct, self.longest_bytes] {
+        for count in [self.empties, self.na_like, self.exceptions, self.distinct, self.longest_bytes] {
             state.number(count);
         }
         state.flag(self.is_distinct_exact);
+        state.flag(self.is_identifier);
         state.option(self.min.as_deref(), StateWriter::text);
         state.option(self.max.as_deref(), StateWriter::text);
         state.option(self.mean, StateWriter::float);
@@ -240,15 +234,20 @@ impl ColumnStatistics {
     fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let owned = |state: &mut StateReader<'_>| state.text().map(str::to_owned);
         let column_type = ColumnType::from_tag(state.byte()?).ok_or(StateError::Damaged)?;
-        let [empties, exceptions, distinct, longest_bytes] =
-            [state.number()?, state.number()?, state.number()?, state.number()?];
+        let mut counts = [0; 5];
+        for count in &mut counts {
+            *count = state.number()?;
+        }
+        let [empties, na_like, exceptions, distinct, longest_bytes] = counts;
         Ok(Self {
             column_type,
             empties,
+            na_like,
             exceptions,
             distinct,
             longest_bytes,
             is_distinct_exact: state.flag()?,
+            is_identifier: state.flag()?,
             min: state.option(owned)?,
             max: state.option(owned)?,
             mean: state.option(StateReader::float)?,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::cut_request::{Compress, CutRequest};
 use super::error::RequestError;
 use crate::csv::encoding::encoding_for_label;
-use crate::csv::filter::{parse_list, tree};
+use crate::csv::filter::{OperandReading, parse_list, tree};
 use crate::csv::shortened;
 use crate::csv::write::options::{Newline, OutputFormat};
 
@@ -29,6 +29,7 @@ const DELIMITERS: [(&str, u8); 8] = [
     ("\t", b'\t'),
     ("|", b'|'),
 ];
+const READINGS: [(&str, OperandReading); 1] = [("text", OperandReading::Text)];
 const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 /// An option that has the same name in a query string and in a JSON body.
@@ -49,9 +50,11 @@ pub(super) enum CutOption {
     Typed,
     Compress,
     Streaming,
+    As,
+    Search,
 }
 
-const CUT_OPTIONS: [(CutOption, &str); 15] = [
+const CUT_OPTIONS: [(CutOption, &str); 17] = [
     (CutOption::Columns, "columns"),
     (CutOption::Format, "format"),
     (CutOption::Limit, "limit"),
@@ -67,6 +70,8 @@ const CUT_OPTIONS: [(CutOption, &str); 15] = [
     (CutOption::Typed, "typed"),
     (CutOption::Compress, "compress"),
     (CutOption::Streaming, "streaming"),
+    (CutOption::As, "as"),
+    (CutOption::Search, "q"),
 ];
 
 impl CutOption {
@@ -83,6 +88,8 @@ impl CutOption {
 #[derive(Default)]
 pub(super) struct CutOptions {
     pub(super) request: CutRequest,
+    /// The text of the option `q`.
+    pub(super) search: Option<String>,
     seen: Vec<CutOption>,
 }
 
@@ -119,6 +126,8 @@ impl CutOptions {
             CutOption::Typed => request.output.typed = given.flag(name)?,
             CutOption::Compress => request.compress = Some(given.choice(name, &COMPRESSIONS)?),
             CutOption::Streaming => request.streaming = given.flag(name)?,
+            CutOption::As => request.operands = given.choice(name, &READINGS)?,
+            CutOption::Search => self.search = Some(given.text(name)?.to_owned()),
         }
         Ok(())
     }
@@ -149,6 +158,7 @@ pub(super) fn render(request: &CutRequest) -> Map<String, Value> {
         ("typed", flag(output.typed, default.output.typed)),
         ("compress", request.compress.map(|compress| name_of(&COMPRESSIONS, compress))),
         ("streaming", flag(request.streaming, default.streaming)),
+        ("as", (request.operands != default.operands).then(|| name_of(&READINGS, request.operands))),
     ];
     members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
