@@ -156,7 +156,7 @@ impl Filter {
     }
 
     /// Returns the number of regular expressions.
-    fn regex_count(&self) -> usize {
+    pub fn regex_count(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::regex_count).sum(),
             Self::Not(inner) => inner.regex_count(),

@@ -18,7 +18,7 @@ pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// length × compiled size steps.
 pub const MAX_REGEX_BYTES: usize = 256 << 10;
 /// Maximum size of the cache of a regular expression, in bytes. A search stores the states of an automaton in it.
-const REGEX_CACHE_BYTES: usize = 256 << 10;
+const REGEX_CACHE_BYTES: usize = 128 << 10;
 /// Maximum number of nested groups in a regular expression.
 const MAX_REGEX_NESTING: u32 = 32;
 
