@@ -8,6 +8,7 @@ mod detection;
 mod guess;
 mod labels;
 mod pending;
+mod source;
 mod undecodable;
 mod utf16;
 mod utf8;
@@ -15,45 +16,12 @@ mod utf8;
 pub(super) use self::detection::{Detected, detect};
 pub use self::labels::encoding_for_label;
 use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
+pub use self::source::EncodingSource;
 pub(super) use self::undecodable::{BadSequences, Utf8Check};
 pub use self::undecodable::{MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace};
 pub(crate) use self::utf16::utf16_without_mark;
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
-
-/// How the encoding of a file was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EncodingSource {
-    /// The file starts with a byte order mark.
-    ByteOrderMark,
-    /// The client declared the encoding.
-    Declared,
-    /// The start of the file decided: it has characters that are not ASCII.
-    Detected,
-    /// The start of the file is ASCII, so UTF-8 is assumed.
-    Assumed,
-}
-
-impl EncodingSource {
-    pub(super) fn save(self, state: &mut StateWriter) {
-        state.byte(match self {
-            Self::ByteOrderMark => 0,
-            Self::Declared => 1,
-            Self::Detected => 2,
-            Self::Assumed => 3,
-        });
-    }
-
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        match state.byte()? {
-            0 => Ok(Self::ByteOrderMark),
-            1 => Ok(Self::Declared),
-            2 => Ok(Self::Detected),
-            3 => Ok(Self::Assumed),
-            _ => Err(StateError::Damaged),
-        }
-    }
-}
 
 /// Maximum number of bytes of UTF-8 text that one step makes.
 const STEP_BYTES: usize = 64 * 1024;
