@@ -52,9 +52,9 @@ pub use checkpoint::StateError;
 pub use cut::pager::{PageRequest, RowPage, RowPager};
 pub use cut::plan::CutPlan;
 pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};
-pub(crate) use encoding::utf16_without_mark;
 pub use encoding::{
     EncodingSource, MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace, encoding_for_label,
+    utf16_without_mark,
 };
 pub use error::{CsvError, Defect, MalformedCsv};
 pub use excerpt::shortened;

@@ -19,7 +19,7 @@ use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
 pub use self::source::EncodingSource;
 pub(super) use self::undecodable::{BadSequences, Utf8Check};
 pub use self::undecodable::{MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace};
-pub(crate) use self::utf16::utf16_without_mark;
+pub use self::utf16::utf16_without_mark;
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
 

@@ -11,7 +11,7 @@ const UNITS_PER_STRUCTURE: usize = 64;
 const UNITS_PER_FAULT: usize = 200;
 
 /// Returns UTF-16LE or UTF-16BE if the sample is UTF-16 text without a byte order mark. Otherwise returns `None`.
-pub(crate) fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
+pub fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     memchr::memchr(0, sample)?;
     let little = Units::count(sample, u16::from_le_bytes);
     let big = Units::count(sample, u16::from_be_bytes);
