@@ -140,8 +140,8 @@ impl CutService {
         lease.is_some()
     }
 
-    /// Opens a file for a cut. The scan skips the byte ranges in which no row can match the filter. Also returns the kind
-    /// of value of each column, if the result is typed and the file has a profile.
+    /// Opens a file for a cut. The scan skips the byte ranges in which no row can match the filter. Also returns the
+    /// kind of value of each column, if the result is typed and the file has a profile.
     async fn open_planned(
         &self,
         file: FileRow,
@@ -184,8 +184,8 @@ impl CutService {
         Ok((file, value_kinds))
     }
 
-    /// Refuses a cut that would reach a record that the profile knows to exceed a limit. A cut without a filter may end
-    /// before this record.
+    /// Refuses a cut if the profile knows a record that exceeds a limit. The cut is accepted if it has no filter and
+    /// its limit ends before this record.
     ///
     /// # Errors
     /// `unknown_column`, `bad_filter`; `malformed_csv` with the position of the record.
@@ -295,8 +295,7 @@ impl CutService {
     }
 }
 
-/// Returns the undecodable sequences of the file, and the encoding in which they are undecodable, if its profile knows
-/// them.
+/// Returns the undecodable sequences of the file and the encoding of the file, if the profile knows both.
 fn known_undecodable(
     file: &FileRow,
     request: &CutRequest,

@@ -5,8 +5,8 @@
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
 //! A condition means the same in all three forms, and each operator has the same name in all three forms. [`Operator`]
-//! documents each operator. `NOT` is the plain complement:
-//! the negated filter matches exactly the records that the filter does not match.
+//! documents each operator. `NOT` is the plain complement: the negated filter matches exactly the records that the
+//! filter does not match.
 //!
 //! Each form is parsed to the same tree of conditions, a [`Filter`]. [`Filter::compile`] binds the filter to a header
 //! once. The result is a [`Predicate`], which is evaluated for each record. The evaluation allocates nothing and works
