@@ -43,7 +43,7 @@ pub struct OpenFile {
 }
 
 /// Maximum memory of a regular expression, in bytes: its compiled forms, and the caches of a search.
-const REGEX_MEMORY_BYTES: usize = 1 << 20;
+const REGEX_MEMORY_BYTES: usize = 7 << 19;
 
 /// Bytes of memory that the plan of a cut (with the compiled filter) needs for each byte of the recipe.
 const BYTES_PER_RECIPE_BYTE: usize = 4;

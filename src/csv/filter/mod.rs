@@ -43,7 +43,7 @@ pub const MAX_CONDITIONS: usize = 64;
 /// Maximum number of levels of a filter tree. It bounds the recursion. Most filters have two or three levels.
 pub const MAX_DEPTH: usize = 32;
 /// Maximum number of regular expressions in one filter. It bounds the memory of a filter.
-pub const MAX_REGEXES: usize = 8;
+pub const MAX_REGEXES: usize = 3;
 
 /// A parsed filter whose columns are still names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,11 +15,12 @@ pub const MAX_LIST_VALUES: usize = 10_000;
 /// Maximum length of a text to look for (`CONTAINS`, `LIKE` and similar), in bytes. `LIKE` with `_` takes at most
 /// cell length × pattern length steps.
 pub const MAX_PATTERN_BYTES: usize = 1_024;
-/// Maximum size of a compiled regular expression, in bytes. It bounds the time of a search: a search takes at most cell
-/// length × compiled size steps.
-pub const MAX_REGEX_BYTES: usize = 256 << 10;
+/// Maximum size of a compiled regular expression, in bytes.
+pub const MAX_REGEX_BYTES: usize = 128 << 10;
 /// Maximum size of the cache of a regular expression, in bytes. A search stores states of its automaton in this cache.
-const REGEX_CACHE_BYTES: usize = 128 << 10;
+/// The states of the largest expressions fit into it. If they did not fit, a search would take up to cell length × compiled
+/// size steps.
+const REGEX_CACHE_BYTES: usize = 3 << 20;
 /// Maximum number of nested groups in a regular expression.
 const MAX_REGEX_NESTING: u32 = 32;
 
