@@ -1,0 +1,227 @@
+//! Detects how the text of a file becomes a table, from the first 256 KiB.
+//!
+//! A *reading* is the sample read as a table with one candidate dialect. Most records of a table have the same number of
+//! fields: its width. The share of the records that have this width says how well a candidate fits. The candidate with
+//! the largest share wins. If two shares are equal, the candidate with more columns wins, then the more common
+//! delimiter.
+//!
+//! A delimiter must split the header. If a character does not separate the names in the header, the character is text
+//! in the other records too. A file whose header no candidate splits has one column and no delimiter.
+//!
+//! Lines above the header are recognized ([`preamble`]): a `sep=` line, comments, titles and blank lines. Each rule of
+//! the dialect that the request or the file's owner has set is taken as it is, and only the other rules are detected.
+
+mod preamble;
+mod reading;
+
+use super::options::InputOptions;
+use crate::csv::dialect::{
+    Alternative, Delimiter, Escape, MAX_ALTERNATIVES, Quote, RecordEnd, TableDialect, Trim,
+};
+use memchr::memmem;
+use preamble::Preamble;
+use reading::Reading;
+
+/// Candidates for the delimiter, the most common first.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// The rules that were found, and how certain they are.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::csv) struct Sniffed {
+    pub(in crate::csv) table: TableDialect,
+    pub(in crate::csv) newline: RecordEnd,
+    pub(in crate::csv) confidence_percent: u8,
+    pub(in crate::csv) alternatives: Vec<Alternative>,
+}
+
+/// The part of the declared media type's meaning that helps the detection: the delimiter that the type names.
+pub(in crate::csv) type Prior = Option<Delimiter>;
+
+/// A candidate and how well it fits the sample.
+struct Candidate {
+    table: TableDialect,
+    fit: Fit,
+}
+
+/// How well a candidate fits the sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Fit {
+    /// Whether the candidate splits the header.
+    splits_header: bool,
+    /// Share of the records that have the width of the table and no stray quote.
+    share: f64,
+    /// `share`, changed by what speaks for or against the candidate.
+    score: f64,
+    columns: usize,
+}
+
+/// The score of a candidate sinks by this much if lines above the header must be skipped for it.
+const PREAMBLE_PENALTY: f64 = 0.1;
+/// The score of a candidate rises by this much if the declared media type names its delimiter.
+const PRIOR_BONUS: f64 = 0.15;
+/// Two candidates whose scores differ by less are nearly equal. The result is then not certain.
+const NEARLY_EQUAL: f64 = 0.1;
+/// The confidence of a result that is not certain.
+const UNCERTAIN_PERCENT: u8 = 60;
+
+/// Detects the rules that `options` leaves open. `whole` says whether the sample is the whole file.
+pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions, prior: Prior) -> Sniffed {
+    let separator_line = preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
+    let delimiters: Vec<Delimiter> = match (options.delimiter, separator_line) {
+        (Some(delimiter), _) | (None, Some(delimiter)) => vec![delimiter],
+        (None, None) => DELIMITERS.map(Delimiter::of).to_vec(),
+    };
+    let skip = match (options.skip_rows, separator_line) {
+        (Some(rows), _) => Some(rows),
+        (None, Some(_)) => Some(1),
+        (None, None) => None,
+    };
+    let quotes = match options.quote {
+        Some(quote) => vec![quote],
+        None if reading::has_single_quoted_fields(sample) => vec![Quote::Double, Quote::Single],
+        None => vec![Quote::Double],
+    };
+    let is_chosen = delimiters.len() == 1;
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for &delimiter in &delimiters {
+        for &quote in &quotes {
+            let table = TableDialect { delimiter, quote, ..declared(options) };
+            candidates.push(Candidate::of(table, sample, whole, skip, prior));
+        }
+    }
+    // The sort is stable: of equal candidates, the more common one stays first.
+    candidates.sort_by(|one, other| other.fit.order(&one.fit));
+    let mut best = candidates.remove(0);
+    let fitting = |candidate: &Candidate| candidate.fit.splits_header;
+    if !is_chosen && !fitting(&best) {
+        return single_column(sample, whole, options, skip, &candidates);
+    }
+    let alternatives: Vec<Alternative> =
+        candidates.iter().filter(|candidate| fitting(candidate)).take(MAX_ALTERNATIVES).map(Into::into).collect();
+    let has_rival =
+        candidates.iter().any(|rival| fitting(rival) && best.fit.score - rival.fit.score < NEARLY_EQUAL);
+    refine(&mut best, sample, whole, options, skip);
+    let certain = (best.fit.share * 100.0).floor() as u8;
+    let confidence_percent = if has_rival && !is_chosen { certain.min(UNCERTAIN_PERCENT) } else { certain };
+    Sniffed { table: best.table, newline: reading::record_end(sample), confidence_percent, alternatives }
+}
+
+/// Returns the rules that `options` sets, with the usual rule for each that it does not set.
+fn declared(options: &InputOptions) -> TableDialect {
+    TableDialect {
+        delimiter: options.delimiter.unwrap_or(Delimiter::COMMA),
+        quote: options.quote.unwrap_or_default(),
+        escape: options.escape.unwrap_or_default(),
+        skip_rows: options.skip_rows.unwrap_or(0),
+        header_row: options.header,
+        comment: options.comment,
+        trim: options.trim.unwrap_or_default(),
+        skip_footer: options.skip_footer,
+        null_values: options.null_values.clone(),
+    }
+}
+
+/// Returns the rules of a file whose header no candidate splits.
+fn single_column(
+    sample: &[u8],
+    whole: bool,
+    options: &InputOptions,
+    skip: Option<u32>,
+    candidates: &[Candidate],
+) -> Sniffed {
+    let table = TableDialect { delimiter: Delimiter::NONE, ..declared(options) };
+    let candidate = Candidate::of(table, sample, whole, skip, None);
+    let is_split = candidates.iter().any(|candidate| candidate.fit.columns > 1);
+    Sniffed {
+        table: candidate.table,
+        newline: reading::record_end(sample),
+        confidence_percent: if is_split { UNCERTAIN_PERCENT } else { 100 },
+        alternatives: Vec::new(),
+    }
+}
+
+/// Tries the rules that only few files need: another escape, blanks before quotes, and no quotes at all.
+fn refine(best: &mut Candidate, sample: &[u8], whole: bool, options: &InputOptions, skip: Option<u32>) {
+    let is_default_quote = best.table.quote == Quote::Double;
+    if options.escape.is_none() && is_default_quote && memmem::find(sample, b"\\\"").is_some() {
+        let table = TableDialect { escape: Escape::Backslash, ..best.table.clone() };
+        let other = Candidate::of(table, sample, whole, skip, None);
+        if other.fit.share > best.fit.share {
+            *best = other;
+        }
+    }
+    if options.trim.is_none() && reading::has_blanks_before_all_quotes(sample, &best.table) {
+        let table = TableDialect { trim: Trim::Cells, ..best.table.clone() };
+        let other = Candidate::of(table, sample, whole, skip, None);
+        if other.fit.splits_header && other.fit.share >= best.fit.share {
+            *best = other;
+        }
+    }
+    if options.quote.is_none() && is_default_quote && best.fit.share < 0.9 {
+        let table = TableDialect { quote: Quote::None, ..best.table.clone() };
+        let other = Candidate::of(table, sample, whole, skip, None);
+        if other.fit.splits_header && other.fit.share >= 0.99 {
+            *best = other;
+        }
+    }
+}
+
+impl Candidate {
+    fn of(
+        mut table: TableDialect,
+        sample: &[u8],
+        whole: bool,
+        skip: Option<u32>,
+        prior: Prior,
+    ) -> Self {
+        table.skip_rows = skip.unwrap_or(0);
+        let sample = preamble::after_lines(sample, table.skip_rows);
+        let reading = Reading::of(sample, whole, &table);
+        let preamble = match skip {
+            Some(_) => Preamble::default(),
+            None => Preamble::of(&reading),
+        };
+        if skip.is_none() {
+            table.skip_rows = preamble.lines;
+        }
+        if table.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records) {
+            table.comment = Some(b'#');
+        }
+        let mut fit = reading.fit(&preamble);
+        if preamble.records > 0 {
+            fit.score -= PREAMBLE_PENALTY;
+        }
+        if prior.is_some_and(|prior| prior == table.delimiter) && fit.splits_header {
+            fit.score += PRIOR_BONUS;
+        }
+        if table.quote == Quote::Single {
+            // `"` is far more common, so `'` must be better.
+            fit.score += if reading.is_single_quoted() { 0.01 } else { -1.0 };
+        }
+        Self { table, fit }
+    }
+}
+
+impl Fit {
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |fit: &Self| (fit.splits_header, fit.score);
+        let ((own_split, own_score), (other_split, other_score)) = (key(self), key(other));
+        own_split
+            .cmp(&other_split)
+            .then(own_score.total_cmp(&other_score))
+            .then(self.columns.cmp(&other.columns))
+    }
+}
+
+impl From<&Candidate> for Alternative {
+    fn from(candidate: &Candidate) -> Self {
+        Self {
+            delimiter: candidate.table.delimiter,
+            quote: candidate.table.quote,
+            percent: (candidate.fit.share * 100.0).floor() as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
