@@ -16,7 +16,8 @@ use support::results::{Results, is_quick};
 use support::samples::Orders;
 use support::server::{Entry, Server};
 
-/// A large object, so that the fixed cost of a request (finding the user and the file) does not hide the cost per byte.
+/// Length of the object. The object is large, so that the fixed cost of a request (finding the user and the file) does
+/// not hide the cost per byte.
 const OBJECT_BYTES: usize = 800 << 20;
 const PAIRS: usize = 15;
 

@@ -2,10 +2,11 @@
 //! 10 MiB, 100 MiB and 1 GiB. Also measures the size of the Worker's wasm memory after each of these cuts, and while
 //! many cuts wait for their clients.
 //!
-//! The local object store runs in the same process and takes memory for a put. So an upload is compared with a bare
-//! `put` of the same body. A cut is compared with an idle process. Each measurement uses a process that was started for
-//! this measurement and warmed up by one small request. Uploads alternate with bare puts. The report shows the smallest
-//! value of the uploads and the smallest value of the bare puts. Wasm memory never shrinks, so its size is its peak.
+//! The local object store runs in the same process and takes memory for a put. So the benchmark compares an upload with
+//! a bare `put` of the same body. It compares a cut with an idle process. Each measurement uses a new process, which
+//! has handled one small request before the measurement begins. Uploads alternate with bare puts. The report shows the
+//! smallest value of the uploads and the smallest value of the bare puts. Wasm memory never shrinks, so its size after
+//! a cut is its greatest size.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,6 +1,6 @@
 //! Measures downloads, cuts, pages of rows and uploads of the product under `wrangler dev`. For comparison, it measures
-//! bare routes, which use the object store without the product's code, and JavaScript engines. All of them run in the
-//! same process and on the same objects.
+//! JavaScript engines, and bare routes that use the object store without the product's code. The product, the engines
+//! and the bare routes run in the same process and use the same objects.
 //!
 //! Each run sends the requests one after another, and the order changes with each run. The benchmark measures the CPU
 //! time of the process that runs the Worker and the local object store.
@@ -26,7 +26,7 @@ fn main() {
     for kind in ["plain", "quoted", "dense"] {
         let stored = bench.store(Data::load(kind));
         let mut steps = bench.steps(&stored);
-        steps.iter().for_each(|step| drop(bench.take(step))); // lets V8 compile the code
+        steps.iter().for_each(|step| drop(bench.take(step))); // V8 compiles the code before the runs
         for run in 0..runs {
             let turn = run % steps.len();
             steps.rotate_left(turn);

@@ -2,10 +2,10 @@
 //! between these two times.
 //!
 //! `cargo bench --bench profile [-- FILE.csv …]` measures generated files, and then the given files. The generated
-//! files come from a seed, and no byte range in them repeats. Times are CPU time on Linux and wall time elsewhere. Each
-//! time is the median of several alternating runs. The column `sidecar %` is the size of the stored profile, in percent
-//! of the size of the file. The last column is the time to compare the file with its digests. This time includes one
-//! copy of each block.
+//! files come from a seed, and no byte range in them repeats. Times are CPU time on Linux, and wall time on other
+//! systems. Each time is the median of several alternating runs. The column `sidecar %` is the size of the stored
+//! profile, in percent of the size of the file. The last column is the time to compare the file with its digests. This
+//! time includes one copy of each block.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use cutty::csv::profile::{DIGEST_BLOCK_BYTES, Profile, ProfiledBytes, Profiler};
@@ -18,8 +18,8 @@ mod generate;
 
 use generate::{KINDS, Kind, MIXED};
 
-/// Length of each generated file, in bytes. The file is so long that the names and samples of its columns hardly change
-/// `sidecar %`.
+/// Length of each generated file, in bytes. The file is long, so that the names and samples of its columns hardly
+/// change the column `sidecar %`.
 const FILE_BYTES: u64 = 256 << 20;
 /// The piece size of the product.
 const PIECE_BYTES: usize = 256 << 10;

@@ -20,8 +20,8 @@ use support::server::{Entry, Server, root};
 const WASM_ENGINES: [&str; 4] = ["cutty", "simd-csv", "csv", "csv-core"];
 const JS_ENGINES: [&str; 3] = ["splitter", "papaparse", "csv-parse"];
 
-/// Number of cuts in one request to a wasm engine. The request makes several cuts, so that its fixed cost does not
-/// matter. A request to a JavaScript engine makes only one cut.
+/// Number of cuts in one request to a wasm engine. With several cuts, the fixed cost of the request hardly changes the
+/// result. A request to a JavaScript engine makes only one cut.
 const WASM_TIMES: u64 = 8;
 
 fn main() {

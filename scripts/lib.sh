@@ -118,9 +118,9 @@ wasm_rust_ready() {
   esac
 }
 
-# Sets the environment in which cargo builds the wasm. If Debian's Rust builds it, /usr/bin comes first on PATH. Unsets
-# variables that the caller may have set. RUSTFLAGS would replace the flags of .cargo/config.toml. If a test calls a
-# script that builds the wasm, `cargo test` has already set RUSTC and other variables to the paths of another toolchain.
+# Sets the environment in which cargo builds the wasm. For Debian's Rust, /usr/bin must come first on PATH. Unsets
+# variables that would change the build: RUSTFLAGS would replace the flags of .cargo/config.toml. RUSTC and similar
+# variables can name another toolchain, because `cargo test` sets them for tests that call a build script.
 use_wasm_rust() {
   unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS
   unset RUSTC RUSTDOC RUSTC_WRAPPER CARGO LD_LIBRARY_PATH

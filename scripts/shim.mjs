@@ -3,10 +3,11 @@
  * panic. wasm-bindgen writes its bindings to `index.js`. scripts/build-wasm bundles this file and these bindings into
  * `build/index.js`.
  *
- * A panic leaves the module's memory in an unknown state, so no code may use this memory again. Three places set
- * `criticalError`: the panic hook in the crate `worker`, the function `handleMaybeCritical`, and the `catch` around
- * constructors. If `criticalError` is set, the next request resets the module. An object that was constructed before
- * the panic is constructed again at its next use, with the same arguments.
+ * A panic leaves the module's memory in an unknown state, so no code may use this memory again. The flag
+ * `criticalError` says that a panic has happened. Three places set it: the panic hook in the crate `worker`, the
+ * function `handleMaybeCritical`, and the `catch` around constructors. If the flag is set, the next request resets the
+ * module. An object that was constructed before the panic is constructed again at its next use, with the same
+ * arguments.
  *
  * This file is a copy of the shim that worker-build 0.8.7 generates (github.com/cloudflare/workers-rs, Apache-2.0),
  * with one difference: this file lists our exports by name. When the crate `worker` gets a new version, compare this

@@ -1,8 +1,8 @@
 /**
  * Measures the start-up cost of the Worker: V8 compiles the wasm module, Node evaluates the bundle, the bundle
  * instantiates the module, and the first request gets its response. This request is `GET /health`, which calls no
- * binding. The cost is the CPU time of all threads in a new Node process. The smallest cost of several runs counts,
- * because other work on the machine can only increase the cost.
+ * binding. The cost is the CPU time of all threads in a new Node process. The script uses the smallest cost of several
+ * runs, because other work on the machine can only increase the cost.
  *
  * usage: node startup.mjs FOLDER MAX_MS
  *
@@ -27,7 +27,7 @@ const RUNTIME_SOURCE = `
   }
 `;
 
-/** Returns the source of a module that exports the compiled wasm of `file`. In workerd, `file` is such a module. */
+/** Returns the source of a module that exports the compiled wasm of `file`, as workerd does for an import of `file`. */
 const compiledModule = (file) => `
   import { readFileSync } from "node:fs";
   export default new WebAssembly.Module(readFileSync(new URL(${JSON.stringify(file)})));

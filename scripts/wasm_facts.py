@@ -4,11 +4,11 @@
 usage: wasm_facts.py [--require-simd] [--most-gzipped BYTES] MODULE [OTHER_BUNDLE_FILE...]
 
 --require-simd fails if the code section has no vector instruction. A build without `-Ctarget-feature=+simd128` works,
-but is several times slower, and no other check would fail. The instructions are decoded one by one, because a search
-for the prefix byte 0xFD would also find this byte inside constants. The decoder follows chapter 5 of the WebAssembly
-core specification. An unknown instruction is an error.
+but is several times slower, and no other check would notice it. The script decodes the instructions one by one, because
+a search for the prefix byte 0xFD would also find this byte inside constants. The decoder follows chapter 5 of the
+WebAssembly core specification. An unknown instruction is an error.
 
---most-gzipped fails if the files, each compressed by gzip, together have more than BYTES bytes.
+--most-gzipped compresses each file with gzip, and fails if the results together have more than BYTES bytes.
 """
 
 import argparse

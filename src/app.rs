@@ -34,7 +34,7 @@ pub struct App {
     pub hashing: Arc<dyn Hashing>,
     /// Budgets of the isolate's memory.
     pub memory: Arc<IsolateMemory>,
-    /// The last check that the object store can be written.
+    /// The time and the result of the last check whether Cutty can write to the object store.
     pub write_check: Arc<WriteCheck>,
     /// Memory statistics of the isolate.
     pub isolate: Arc<dyn Isolate>,

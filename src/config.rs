@@ -16,7 +16,7 @@ impl<F: Fn(&str) -> Option<String>> Variables for F {
     }
 }
 
-/// The typed configuration. The suffix of each name gives the unit.
+/// The typed configuration. The name of a field with a unit ends with this unit.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `MAX_FILE_SIZE`: maximum size of an upload in one request. Default 99,614,720 (95 MiB), below the limit of the
@@ -25,10 +25,10 @@ pub struct Config {
     /// `MAX_UPLOAD_SIZE`: maximum size of a file that is uploaded in several requests. Default 50 GiB.
     pub max_upload_size_bytes: u64,
     /// `MAX_CHUNK_SIZE`: despite its name, the minimum size of a part, for files that are uploaded in several requests.
-    /// The last part may be shorter. Default 5 MiB, the minimum of R2. Parts are larger if 10,000 parts of this size
-    /// could not hold the file. A tus upload uses longer parts if the longer length divides the first chunk into equal
-    /// parts. These longer parts are at most twice as long as the usual parts, and at most 32 MiB. For an upload part
-    /// by part, the client may ask for shorter parts (at least 5 MiB).
+    /// The last part may be shorter. Default 5 MiB, the minimum of R2. If 10,000 parts of this size cannot hold the
+    /// file, parts are longer. A tus upload also uses a longer part length if this length divides the first chunk into
+    /// equal parts, is at most twice the usual length, and is at most 32 MiB. For an upload part by part, the client
+    /// may ask for shorter parts (at least 5 MiB).
     pub max_chunk_size_bytes: u64,
     /// `MAX_RECORD_SIZE`: maximum length of a record that a cut reads. Default 4 MiB.
     pub max_record_size_bytes: usize,
@@ -47,23 +47,23 @@ pub struct Config {
     pub waiting_quota_percent: u32,
     /// `MAX_USERS`: maximum number of accounts. Default: 1,000,000.
     pub max_users: u64,
-    /// `MAX_FILES_PER_USER`: maximum number of files of a user, including files in the trash. If the files that wait
-    /// for their purge are counted too, the maximum is twice this number. Default 100,000.
+    /// `MAX_FILES_PER_USER`: maximum number of files of a user, including files in the trash. Together with the files
+    /// that wait for their purge, a user may have at most twice this number. Default 100,000.
     pub max_files_per_user: u64,
     /// `TRASH_RETENTION_DAYS`: days for which a deleted file can be restored. Default 30.
     pub trash_retention_days: u32,
-    /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are stored. Default 35. D1 can be
-    /// restored to any time in the last 30 days, and a restored row needs its bytes.
+    /// `PURGE_AFTER_DAYS`: days for which the bytes of a permanently deleted file are stored. Default 35. The default
+    /// is longer than 30 days, because D1 can be rewound by up to 30 days, and a row that comes back needs its bytes.
     pub purge_after_days: u32,
-    /// `TOMBSTONE_RETENTION_DAYS`: days for which the row of a purged file is kept. Default 90. The allowed minimum is
-    /// longer than the time for which a commit marker is kept.
+    /// `TOMBSTONE_RETENTION_DAYS`: days for which the row of a purged file is kept. Default 90. The minimum of 30 days
+    /// is longer than the 14 days for which a commit marker is kept.
     pub tombstone_retention_days: u32,
     /// `RECEIPT_RETENTION_DAYS`: days for which the receipt of a cut that was not saved is kept. Default 90.
     pub receipt_retention_days: u32,
     /// `AUDIT_RETENTION_DAYS`: days for which the audit log and the list of erasures are kept. Default 730 (2 years).
     pub audit_retention_days: u32,
-    /// `PERSONAL_DATA_DAYS`: days for which the audit log keeps addresses and user agents. Default 90. The
-    /// allowed minimum is longer than a message can wait in the queue.
+    /// `PERSONAL_DATA_DAYS`: days for which the audit log keeps addresses and user agents. Default 90. The minimum of 7
+    /// days is longer than a message can wait in the queue.
     pub personal_data_days: u32,
     /// `SCRUB_PERIOD_DAYS`: days within which the scrub reads and compares all stored bytes. Default 30.
     pub scrub_period_days: u32,

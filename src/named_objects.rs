@@ -6,7 +6,7 @@ use crate::app::SharedApp;
 use crate::ports::{NamedObject, ObjectClass, ObjectStorage};
 use crate::storage::resumable::session::ResumableUpload;
 
-/// Creates an object of `class`. The rows of the object are in `storage`.
+/// Creates a named object of the class `class`. `storage` holds the rows of the object.
 pub fn open(class: ObjectClass, app: SharedApp, storage: Arc<dyn ObjectStorage>) -> Arc<dyn NamedObject> {
     match class {
         ObjectClass::UploadSession => Arc::new(ResumableUpload::new(app, storage)),

@@ -1,5 +1,5 @@
-//! Contracts with other systems and other versions: the CORS configuration of the bucket, and the JSON forms of stored
-//! data and of messages.
+//! Contracts with other systems and with other versions of Cutty: the CORS configuration of the bucket, and the JSON
+//! forms of stored data and of messages.
 
 #![allow(clippy::unwrap_used)]
 
@@ -68,7 +68,7 @@ fn upload_records_of_older_versions_can_be_read() {
     assert_eq!((open.user.as_str(), open.principal), ("42", None));
 }
 
-/// Asserts that the code can read a stored form, and that it writes the value in the same form.
+/// Parses a value from its stored form, and asserts that the value is written in the same form. Returns the value.
 fn keeps_its_form<T: Serialize + DeserializeOwned>(stored: &Value) -> T {
     let read: T = serde_json::from_value(stored.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), *stored);

@@ -18,7 +18,7 @@ use weighing::peak_held_by;
 const PIECE_BYTES: usize = 256 << 10;
 const MAX_RECORD_BYTES: usize = 4 << 20;
 
-/// The most memory that the profiler may hold, in bytes.
+/// The most memory that the state of the profiler may take, in bytes.
 const MAX_PROFILER_BYTES: usize = 8 << 20;
 
 fn is_long() -> bool {
@@ -120,7 +120,7 @@ fn the_memory_of_a_cut_does_not_depend_on_the_file_length() {
     }
 }
 
-/// Profiles a file of `size_bytes` bytes. Returns the most memory that was held, and the profile.
+/// Profiles a file of `size_bytes` bytes. Returns the peak of the held memory, in bytes, and the profile.
 fn profile(mut stream: Stream, size_bytes: u64) -> (usize, Profile) {
     let mut piece = Vec::with_capacity(4 << 20);
     peak_held_by(|| {
@@ -136,7 +136,7 @@ fn profile(mut stream: Stream, size_bytes: u64) -> (usize, Profile) {
 
 #[test]
 fn profiling_a_thousand_columns_takes_at_most_eight_mebibytes() {
-    // Rows of about 1 MB, so that almost every row starts a zone.
+    // Each row has about 1 MB, so almost every row starts a zone.
     let cell = |column: usize| format!(",{}", "x".repeat(900 + column % 200));
     let header = (0..1000).map(|column| format!("column {column}")).collect::<Vec<_>>().join(",");
     let row = format!("000000000000{}", (1..1000).map(cell).collect::<String>());
@@ -145,7 +145,7 @@ fn profiling_a_thousand_columns_takes_at_most_eight_mebibytes() {
     let zones = profile.index.unwrap().entries().len();
     println!("{size} bytes, {} rows, {zones} zones: {held} bytes held", profile.row_count);
     assert!(profile.failure.is_none() && profile.columns.len() == 1000);
-    // The unfinished record does not count as state of the profiler.
+    // The limit is for the state of the profiler. In addition, the profiler holds the bytes of the unfinished record.
     assert!(held <= MAX_PROFILER_BYTES + MAX_RECORD_BYTES, "{held} bytes");
 }
 

@@ -44,7 +44,7 @@ impl Cells for Row<'_> {
 
 fn assert_shareable<T: Send + Sync>(_: &T) {}
 
-/// Parses a condition on the column `x` from its query form.
+/// Parses a condition on the column `x`, as in the query `x__gt=60`.
 fn predicate(operator: &str, value: &str) -> Predicate {
     let mut filter = FilterBuilder::default();
     filter.pair(&format!("x__{operator}"), value).unwrap();

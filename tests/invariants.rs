@@ -8,10 +8,11 @@ mod source;
 
 use source::{Source, files_below, rust_below};
 
-/// The crate of the platform.
+/// The name of the platform's crate.
 const PLATFORM: [&str; 1] = ["worker"];
 
-/// Names that asynchronous code, clocks and randomness use. A pure module must not contain these names.
+/// Names in code that is asynchronous, reads a clock or makes random values. A pure module must not contain these
+/// names.
 const IMPURE: [&str; 13] = [
     "async",
     "await",
@@ -28,7 +29,7 @@ const IMPURE: [&str; 13] = [
     "now_v7",
 ];
 
-/// Returns the names from a list that occur in a file's code.
+/// Returns those of `names` that occur in a file outside comments and literals.
 fn names_found(text: &str, names: &[&'static str]) -> Vec<&'static str> {
     let source = Source::parse(text);
     names.iter().copied().filter(|name| source.names(name)).collect()
@@ -39,8 +40,9 @@ fn sql_in(text: &str) -> Vec<String> {
     Source::parse(text).strings.into_iter().filter(|literal| is_sql(literal)).collect()
 }
 
-/// Whether a text is a whole SQL statement or a large part of an SQL statement. Our SQL has keywords in upper case.
-/// Other texts have no SQL keywords in upper case.
+/// Whether a text is a whole SQL statement or a large part of an SQL statement. The function looks for upper-case
+/// keywords at the start of the text, and for pairs of upper-case keywords such as `UPDATE` and `SET`. Texts that are
+/// not SQL contain neither.
 fn is_sql(text: &str) -> bool {
     let text = format!(" {} ", text.split_whitespace().collect::<Vec<_>>().join(" "));
     let pairs = [
@@ -113,7 +115,7 @@ fn sql_occurs_only_in_src_sql() {
 
 /// The folders whose code reads files as CSV.
 const READERS: [&str; 2] = ["src/cuts/", "src/routes/cuts/"];
-/// The only file in [`READERS`] that may read stored bytes into wasm.
+/// The only file in [`READERS`] that may read stored bytes into wasm. It compares the bytes with their digests.
 const COMPARES_BYTES: &str = "src/cuts/verified.rs";
 
 #[test]
@@ -125,7 +127,8 @@ fn a_file_is_read_as_csv_only_through_the_source_that_compares_its_bytes() {
     }
 }
 
-/// Returns the names of the types that code declares, if they have two words or more (`StoredPart`).
+/// Returns the names of the types that code declares, but only names of two or more words, such as `StoredPart`. A name
+/// of one word, such as `Part`, may be an ordinary word in a sentence.
 fn types_of(text: &str) -> Vec<String> {
     let code = Source::parse(text).code;
     let words: Vec<_> = code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();

@@ -79,8 +79,9 @@ fn scans(connection: &Connection, sql: &str) -> Vec<String> {
     scanned(&plan(connection, sql))
 }
 
-/// Returns each column that references another table and is not the first column of any index. Without an index that
-/// starts with this column, deleting a row of the other table would scan the table of this column.
+/// Returns each column that references another table and is not the first column of any index. When a row of the
+/// referenced table is deleted, SQLite looks for rows that reference the deleted row. Without an index that starts with
+/// the column, SQLite scans the whole table of the column.
 fn unindexed_references(connection: &Connection) -> Vec<String> {
     let mut found = Vec::new();
     for table in tables(connection) {
@@ -127,7 +128,7 @@ fn no_released_migration_was_edited() {
 }
 
 /// Returns the columns that a migration adds to an existing table and that need a value (NOT NULL without a default).
-/// Code that was deployed before this migration cannot insert rows into the table any more.
+/// After this migration, older code that still runs cannot insert rows into the table.
 fn columns_that_break_running_code(migrations: &[(String, String)]) -> Vec<String> {
     let connection = Connection::open_in_memory().unwrap();
     let mut found = Vec::new();

@@ -1,5 +1,5 @@
 //! Checks the imports between files: there are no circular imports, and each folder imports only what it may import.
-//! Also checks that no file is outside the crate, and that the names of types are unique.
+//! Also checks that every file in `src` is part of the crate, and that the names of types are unique.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -170,7 +170,7 @@ fn imports_of(module: &[String], text: &str, modules: &BTreeSet<Path>) -> Import
     imports
 }
 
-/// Whether the text before a `use` makes it a `pub use`.
+/// Whether the text before a `use` ends with `pub` or `pub(…)`, so that the `use` is a re-export.
 fn is_exported(before: &str) -> bool {
     let before = before.trim_end();
     let visibility = match before.strip_suffix(')') {
@@ -187,7 +187,7 @@ fn find_use(code: &str) -> Option<usize> {
     })
 }
 
-/// Returns the leaves of an import tree.
+/// Returns the paths in an import tree. For example, `a::{b, c as d}` gives `a::b` and `a::c as d`.
 fn leaves(tree: &str) -> Vec<String> {
     let tree = tree.split_whitespace().collect::<Vec<_>>().join(" ");
     let Some((head, body)) = tree.split_once('{') else { return vec![tree] };
@@ -228,7 +228,7 @@ fn absolute(module: &[String], mut path: Path, modules: &BTreeSet<Path>) -> Opti
     }
 }
 
-/// Returns the full paths that occur in code outside `use` items.
+/// Returns the paths in code that start with `crate`, `super` or `self`. The code must have no `use` items.
 fn full_paths(code: &str) -> Vec<Path> {
     let heads = ["crate::", "super::", "self::"];
     let starts = heads.iter().flat_map(|head| code.match_indices(head)).map(|(at, _)| at);

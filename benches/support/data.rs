@@ -14,7 +14,7 @@ pub struct Data {
     pub rows: u64,
     /// The column that the filter compares, counted from 0.
     pub column: u64,
-    /// The values of `column` are uniform, from 0 to `bound - 1`.
+    /// The values of `column` are random numbers from 0 to `bound - 1`, all equally likely.
     pub bound: u64,
     /// The columns that the cut writes, counted from 0.
     pub selected: Vec<u64>,
@@ -41,13 +41,13 @@ impl Data {
         File::open(folder().join(format!("{}.csv", self.kind))).unwrap()
     }
 
-    /// Returns the minimum to filter by: in `percent` percent of the rows, the value of `column` is at least this
-    /// minimum.
+    /// Returns a minimum. In `percent` percent of the rows, the value of `column` is at least this minimum.
     pub fn minimum_of_share(&self, percent: u64) -> u64 {
         self.bound * (100 - percent) / 100
     }
 
-    /// Returns the query string of the cut for the benchmark routes whose CSV engine is written in JavaScript.
+    /// Returns the query string of the cut for the routes of the benchmark's Worker that run an engine (`/bench/cut`,
+    /// `/bench/memory`).
     pub fn job(&self) -> String {
         let selected: Vec<String> = self.selected.iter().map(u64::to_string).collect();
         format!(

@@ -53,8 +53,8 @@ fn exchange(server: &Server, client: &Client, head: &str, file: Option<&mut File
     }
     let mut exchange = read_response(&mut stream, body);
     exchange.wall_s = started.elapsed().as_secs_f64();
-    // After the response, the Worker still closes streams and records the end of the request. The pause lets it finish,
-    // because this work belongs to the measured request.
+    // After the response, the Worker still closes streams and records the end of the request. The pause lets the Worker
+    // finish this work, because the work belongs to the measured request.
     std::thread::sleep(Duration::from_millis(50));
     exchange.cpu_s = Cpu::read(pid).since(&cpu_before);
     assert!(exchange.head.starts_with("HTTP/1.1 2"), "{head}: {}", exchange.head);
@@ -135,8 +135,8 @@ impl Exchange {
     }
 }
 
-/// CPU time of a process so far. `threads` has the id and the nanoseconds of each running thread. `ticks` is the time
-/// of all threads together, ended threads included, in hundredths of a second.
+/// CPU time of a process so far. `threads` has the id of each running thread and its CPU time in nanoseconds. `ticks`
+/// is the CPU time of all threads together, including ended threads, in hundredths of a second.
 struct Cpu {
     threads: Vec<(String, u64)>,
     ticks: u64,
@@ -151,13 +151,14 @@ impl Cpu {
             Some((task.file_name().into_string().ok()?, nanoseconds))
         });
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        // `utime` and `stime` are fields 14 and 15. Field 2, the name, ends with the last parenthesis.
+        // Field 2, the name of the process, ends with the last parenthesis. `utime` and `stime` are fields 14 and 15,
+        // so 11 fields after the name are skipped.
         let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
         Self { threads: threads.collect(), ticks: fields.filter_map(|field| field.parse::<u64>().ok()).sum() }
     }
 
-    /// Returns the CPU time since `before`, in seconds. If a thread has ended since `before`, its nanoseconds are lost.
-    /// In this case, the function returns the time that is counted in hundredths of a second for all threads.
+    /// Returns the CPU time since `before`, in seconds. If a thread has ended since `before`, the CPU time of this
+    /// thread in nanoseconds is lost. In this case, the function computes the result from `ticks`.
     fn since(&self, before: &Self) -> f64 {
         let ended = before.threads.iter().any(|(id, _)| !self.threads.iter().any(|(other, _)| other == id));
         if ended {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::server::root;
 
-/// The results file of one part of the benchmarks, for example `product`. A new file replaces the file of an earlier
-/// run.
+/// The results file of one part of the benchmarks, for example `product`. Each run replaces the file of the run before
+/// it.
 pub struct Results {
     part: &'static str,
     file: File,

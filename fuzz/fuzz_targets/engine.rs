@@ -15,8 +15,8 @@ use libfuzzer_sys::fuzz_target;
 
 const CHOICES: usize = 4;
 const MAX_RECORD_BYTES: usize = 1 << 16;
-/// The operands. A byte of the input says how far this list is rotated. A condition then takes as many operands from
-/// the start of the list as its operator needs.
+/// The operands. A byte of the input decides with which operand the list begins. A condition takes as many operands
+/// from the start of the list as its operator needs.
 const VALUES: [&str; 4] = ["3", "10.25", "%a_", "-1.5"];
 
 fuzz_target!(|data: &[u8]| {
@@ -127,10 +127,11 @@ impl Choice {
     }
 }
 
-/// Asserts that the `csv` crate reads the same records from a cut of the whole file as from the file itself. Before the
-/// comparison, short records of the file are padded and long records are truncated.
+/// Cuts the whole file. Asserts that the `csv` crate reads the same records from the result as from the file. Before
+/// the comparison, short records of the file are padded and long records are truncated, as in the cut.
 fn agrees_with_the_csv_crate(file: &[u8], delimiter: u8) {
-    // A byte order mark takes precedence over the given encoding. The `csv` crate does not know encodings.
+    // If the file starts with a byte order mark, the engine ignores the given encoding, and the `csv` crate cannot
+    // decode the file.
     if [&b"\xEF\xBB\xBF"[..], b"\xFE\xFF", b"\xFF\xFE"].iter().any(|mark| file.starts_with(mark)) {
         return;
     }

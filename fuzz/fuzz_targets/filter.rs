@@ -1,5 +1,5 @@
-//! Parses filters and requests from arbitrary text. Checks that the parsers never panic, and that the recipe of a
-//! parsed request is parsed to the same request.
+//! Parses filters and requests from arbitrary text. Checks that the parsers never panic. Also makes the recipe of each
+//! parsed request, and checks that parsing the recipe gives the same request.
 
 #![no_main]
 
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// Asserts that the recipe of a request is parsed to the same request.
+/// Asserts that parsing the recipe of a request gives a request with the same recipe.
 fn reads_back(request: &CutRequest) {
     let recipe = request.recipe();
     let again = CutRequest::from_json(&recipe).expect("a recipe must be a valid request");

@@ -1,5 +1,5 @@
-//! Parses headers and form bodies from arbitrary bytes. Checks that no parser panics, that parsed byte ranges lie
-//! within the file, and that the result for a form does not depend on how its bytes are divided into pieces.
+//! Parses headers and form bodies from arbitrary bytes. Checks that no parser panics, that parsed byte ranges are
+//! inside the file, and that the result for a form does not depend on how its bytes are divided into pieces.
 
 #![no_main]
 

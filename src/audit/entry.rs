@@ -59,15 +59,16 @@ impl Action {
     }
 }
 
-/// An audit entry. Its JSON is part of queue messages, which outlive a deploy.
+/// An audit entry. Its JSON is part of queue messages. A new version of Cutty must be able to read the messages of an
+/// older version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Unique id. If a row with this id exists, writing the entry changes nothing.
     pub id: EventId,
     /// When the entry was created.
     pub timestamp: Timestamp,
-    /// The principal of the request; `None` for a failed login or registration. It is also `None` in an entry that an
-    /// older version of Cutty sent to the queue. In this case, the owner made the request.
+    /// The principal of the request. `None` in two cases: for a failed login or registration, and in an entry that an
+    /// older version of Cutty sent to the queue. In the second case, the owner made the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub principal: Option<Principal>,
     /// The owner of the account or files.

@@ -1,8 +1,8 @@
-//! AuditLog: writes an entry for every action. Each entry is a log line. The entry of a change or a read is also a row
-//! of `file_access_logs`.
+//! AuditLog: writes who did what. Each entry is a log line. The entry of a change, a download or a cut is also a row of
+//! `file_access_logs`.
 //!
-//! The row of a change is part of the batch that makes the change. The row of a read is written by the consumer of the
-//! queue, so that a read never waits for a write to the database. Security events ([`security`]) and operators' actions
+//! The batch that makes a change also writes the row of this change. The consumer of the queue writes the row of a
+//! read, so that a read never waits for a write to the database. Security events ([`security`]) and operators' actions
 //! have log lines, but no rows.
 
 pub mod entry;
@@ -44,12 +44,12 @@ impl AuditLog<'_> {
     pub async fn record_read(&self, read: Entry) {
         self.log(&read);
         if let Err(error) = self.app.enqueue(&RecordRead { operation: read }).await {
-            self.app.write_log(LogLine::error("the audit row of a read was lost").caused_by(error));
+            self.app.write_log(LogLine::error("the audit entry of a read was lost").caused_by(error));
         }
     }
 
-    /// Writes the audit rows of reads and adds each read to the read count of its file. A read that is written twice is
-    /// counted once.
+    /// Writes the audit entries of reads and adds each read to the read count of its file. If this function gets the same
+    /// read again, it changes nothing.
     ///
     /// # Errors
     /// [`DatabaseError`]: the whole batch failed, or its outcome is unknown.
@@ -62,15 +62,15 @@ impl AuditLog<'_> {
     }
 }
 
-/// Returns the statements that add a read to the read count of its file and write the read's audit row. A repeat of the
-/// statements changes nothing.
+/// Returns two statements: the first adds a read to the read count of its file, and the second writes the audit entry of
+/// the read. If they run again, they change nothing.
 pub fn read_statements(read: &Entry) -> impl Iterator<Item = Statement> {
     count_read(read).into_iter().chain(read.statement())
 }
 
 /// Returns the statement that adds a read to the read count of its file. The statement counts only a successful
-/// download or a successful cut. A repeat of the statement changes nothing, because the statement does nothing if the
-/// read already has an audit row.
+/// download or a successful cut. If the read already has an audit entry, the statement changes nothing, so a read is
+/// never counted twice.
 fn count_read(read: &Entry) -> Option<Statement> {
     let counts = read.success && matches!(read.action, Action::Download | Action::Process);
     let count = sql::audit::CountRead {

@@ -1,5 +1,5 @@
-//! Security events: sign-ins, refusals, and reads of the administration. Each event is a log line. The
-//! database has no row for it.
+//! Security events: sign-ins, refusals, and reads of the administration. Each event is a log line. The database has no
+//! rows of security events.
 //!
 //! The fields of an event are ids, error codes, and names from closed lists. So the code that reports an event cannot
 //! put a password, a token or another text of a client into the event. The log line also has the user agent, the IP
@@ -23,7 +23,8 @@ pub enum SecurityEvent {
         /// The user.
         user: UserId,
     },
-    /// A spent refresh token was used again. So somebody had copied the token, and the service ended its session.
+    /// A spent refresh token was used again, so somebody must have copied it. The service ended the session of the
+    /// token.
     TokenReuse {
         /// The user of the session.
         user: UserId,
@@ -115,8 +116,7 @@ impl SecurityEvent {
         }
     }
 
-    /// Returns the event as a log line. If a member also occurs in the log lines of audit entries, its name
-    /// is the same there.
+    /// Returns the event as a log line. The names of its members are the same as in the log lines of audit entries.
     pub fn log_line(&self, caller: &Caller) -> LogLine {
         let (failure, principal) = (self.failure(), self.principal());
         LogLine::event(if failure.is_some() { Level::Warn } else { Level::Info })

@@ -2,11 +2,11 @@
 //! hashes a password.
 //!
 //! Successful attempts count too. One limit counts the attempts from an address for one account, and another limit
-//! counts all attempts from an address; `wrangler.toml` sets both limits. No limit counts the attempts for an account
-//! from all addresses: otherwise everybody could lock the owner of an account out. Signed-in users are not affected,
-//! because the exchange of a refresh token is not counted. Attempts with the username of an account and attempts with
-//! its email address are counted separately, because only the database knows that both belong to one account. If a
-//! counter fails, the service admits the attempt, so that users can sign in without the counter.
+//! counts all attempts from an address; `wrangler.toml` sets both limits. No limit adds up the attempts from all
+//! addresses for one account: with such a limit, an attacker could lock the owner of the account out. The limits do not
+//! affect users who are signed in, because the exchange of a refresh token is not counted. Attempts with the username
+//! of an account and attempts with its email address are counted separately, because only the database knows that both
+//! belong to one account. If a counter fails, the service admits the attempt, so that users can still sign in.
 //!
 //! All callers whose address cannot be read share one counter, as if they had one address.
 
@@ -21,23 +21,23 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::RateLimit;
 
 impl App {
-    /// Counts a login attempt under both limits: for the caller's address, and for the account from this address.
-    /// Refuses the attempt if a limit is exceeded.
+    /// Counts a sign-in attempt for both limits: all attempts from the caller's address, and the attempts from this
+    /// address for one account. Refuses the attempt if one of the limits is exceeded.
     pub async fn admit_login(&self, login: &str, caller: &Caller) -> Result<()> {
         self.admit_address(caller).await?;
         self.admit_account(login, caller).await
     }
 
-    /// Counts a login attempt for an account from the caller's address. Call [`App::admit_address`] before this
+    /// Counts a sign-in attempt for an account from the caller's address. Call [`App::admit_address`] before this
     /// function.
     pub async fn admit_account(&self, login: &str, caller: &Caller) -> Result<()> {
-        // The hash gives all keys of the counter the same length, and hides usernames and email addresses from the
-        // counter. No network contains a space, so two different pairs never have the same text.
+        // Because of the hash, all keys have the same length, and contain no username and no email address. The text of
+        // a network contains no space, so two different pairs never have the same text.
         let pair = format!("{} {}", network_of(caller), login.trim().to_ascii_lowercase());
         self.admit(RateLimit::LoginsOfAccount, &hex::encode(Sha256::digest(pair))).await
     }
 
-    /// Counts a login or registration attempt for the caller's address.
+    /// Counts a sign-in attempt or a registration from the caller's address.
     pub async fn admit_address(&self, caller: &Caller) -> Result<()> {
         self.admit(RateLimit::SignInsFromAddress, &network_of(caller)).await
     }

@@ -28,7 +28,7 @@ pub fn parse_username(text: &str) -> Result<&str> {
 }
 
 /// Checks an email address and returns it in lower case, or `None` for empty text. The check finds typing mistakes. It
-/// does not implement all of RFC 5322, because only a delivered message proves that an address exists.
+/// does not check all rules of RFC 5322, because only a delivered message proves that an address exists.
 ///
 /// # Errors
 /// `bad_request` if the text is not an email address.
@@ -44,7 +44,7 @@ pub fn parse_email(text: &str) -> Result<Option<String>> {
     if plausible {
         return Ok(Some(email));
     }
-    let detail = "This is not an email address of the form name@example.com, in ASCII.";
+    let detail = "This is not an email address. Send an address of the form name@example.com, in ASCII.";
     Err(Problem::new(Code::BadRequest, detail).with("field", "email"))
 }
 

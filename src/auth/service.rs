@@ -1,9 +1,9 @@
 //! Accounts and sessions: register, sign in, refresh, sign out.
 //!
 //! A session is a *family* of refresh tokens: each token is the successor of the previous token. Access tokens are not
-//! stored. Every change is one database batch, so a failure changes nothing. If two requests refresh with the same
-//! token at the same time, the batch that the database runs first spends the token. The other batch finds the token's
-//! successor, so both requests return the same refresh token.
+//! stored. Every change is one database batch, so a failure changes nothing. Two requests may exchange the same refresh
+//! token at the same time. Then the batch that the database runs first spends the token and inserts its successor. The
+//! second batch finds this successor, so both requests return the same new refresh token.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,8 @@ use crate::sql::quotas::Get as Quota;
 
 /// Number of seconds after the first exchange of a refresh token during which the token can be exchanged again. Each of
 /// these exchanges returns the same successor. So two tabs that refresh at the same time keep their session, and a
-/// client that lost the response keeps its session too. A later exchange of the token means that the token was copied.
+/// client that lost the response keeps its session too. If the token is exchanged later than this, somebody must have
+/// copied the token.
 const GRACE_S: i64 = 30;
 
 /// Greatest number of expired tokens that one call of [`AuthService::forget_expired_tokens`] deletes.
@@ -102,7 +103,8 @@ impl AuthService<'_> {
     /// Creates an account with the role `user`, and the first session of this account.
     ///
     /// # Errors
-    /// `bad_request` for an invalid name or email, `weak_password`, `user_exists`.
+    /// `bad_request` for an invalid name or email; `weak_password`; `user_exists`; `quota_exceeded` if there are
+    /// already `MAX_USERS` accounts; `unavailable` if the database failed.
     pub async fn register(&self, wanted: Registration<'_>) -> Result<Session> {
         let username = parse_username(wanted.username)?;
         let email = parse_email(wanted.email)?;
@@ -133,7 +135,8 @@ impl AuthService<'_> {
     /// Signs in the user whose name or email is `login`, and returns a new session.
     ///
     /// # Errors
-    /// `bad_credentials`. An unknown user and a wrong password give the same response after the same work.
+    /// `bad_credentials`. The response for an unknown user is the same as for a wrong password, and takes the same
+    /// work.
     pub async fn login(&self, login: &str, password: &str) -> Result<Session> {
         let ComparedPassword { account, verdict, .. } = self.compare_password(login, password).await?;
         let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) = (account, verdict)
@@ -255,11 +258,11 @@ impl AuthService<'_> {
         Ok(claims.map_err(token_problem)?.user)
     }
 
-    /// Returns the account of the user that a token names. If there is none and the configuration provisions users,
+    /// Returns the account of the user that a token names. If the user has no account and `PROVISION_USERS` is on,
     /// creates the account.
     ///
     /// # Errors
-    /// `unauthenticated` if there is no account and the configuration does not provision users.
+    /// `unauthenticated` if the user has no account and no account can be created.
     pub async fn account_of(&self, user: &UserId) -> Result<User> {
         match self.find(user).await? {
             Some(user) => Ok(user),
@@ -283,8 +286,8 @@ impl AuthService<'_> {
         self.app.database.query(find).await?.pop().map(parse_user).transpose()
     }
 
-    /// Creates an account for the user that a token names. The username of this account contains a colon, and no
-    /// registered username can contain a colon.
+    /// Creates an account for the user that a token names. The username of this account contains a colon. No registered
+    /// username can contain a colon, so the two kinds of usernames are never equal.
     async fn provision(&self, user: &UserId) -> Result<User> {
         let username = format!("user:{user}");
         let most_users = self.app.config.max_users;
@@ -346,7 +349,7 @@ impl AuthService<'_> {
     }
 }
 
-/// The columns of a refresh token's row from which the text of the token is made.
+/// Columns of a refresh token's row. The text of the token is made from these columns.
 struct RefreshToken {
     id: TokenId,
     issued_at: Timestamp,

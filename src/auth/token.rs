@@ -38,7 +38,7 @@ pub struct Claims {
     /// Purpose of the token.
     #[serde(rename = "token_type")]
     pub kind: TokenKind,
-    /// Time from which the token is no longer valid.
+    /// Time at which the token expires. At this time, the token is already invalid.
     #[serde(rename = "exp")]
     pub expires_at_s: i64,
     /// Time of issue.
@@ -61,7 +61,7 @@ pub struct Claims {
 /// Why a token is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenError {
-    /// The token is not valid, or its kind is not the expected kind. The text is the reason, for the log.
+    /// The token is not valid, or has another kind than expected. The text is the reason, which only the log shows.
     Invalid(&'static str),
     /// The token was valid and has expired. Holds the claims of the token.
     Expired(Box<Claims>),
@@ -95,7 +95,8 @@ struct HeaderIn {
     crit: Option<serde_json::Value>,
 }
 
-/// Reads a member that may be null. A member that is null becomes `Some(Value::Null)`. Only an absent member is `None`.
+/// Reads a member whose value may be null. If the value is null, the result is `Some(Value::Null)`. The result is
+/// `None` only if the member is absent.
 fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Option<serde_json::Value>, D::Error> {

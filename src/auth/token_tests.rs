@@ -28,7 +28,7 @@ fn verify(token: &str) -> std::result::Result<Claims, TokenError> {
     Keyring::new(&config(&[])).verify(token, TokenKind::Access, at(ISSUED_S))
 }
 
-/// Makes a token with exactly this header and payload and a correct signature.
+/// Makes a token from any header and any payload, with a correct signature.
 fn forge(header: &str, payload: impl AsRef<[u8]>) -> String {
     let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
     let mac = Key { id: "", secret: KEY.as_bytes() }.mac(&signed).unwrap().finalize().into_bytes();

@@ -5,8 +5,7 @@ use utoipa::ToSchema;
 
 use crate::config::Config;
 
-/// A row that the database returns: the quota of a user, and the numbers of bytes and files that count against the
-/// quota.
+/// A row that the database returns: the quota of a user, and how many bytes and files the user has.
 #[derive(Debug, Deserialize)]
 pub struct QuotaRow {
     quota_bytes: u64,

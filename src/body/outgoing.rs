@@ -1,7 +1,7 @@
 //! A response body that bypasses the router.
 //!
-//! axum's body type would copy every byte into wasm, 4 KiB at a time. A handler therefore stores a large body in
-//! the response's extensions, and `routes::handle` takes it from there.
+//! axum's body type would copy every byte into wasm, 4 KiB at a time. A handler therefore stores a large body in the
+//! extensions of the response. `routes::handle` takes the body from the extensions.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ pub enum ResponseBody {
     Native(NativeResponse),
     /// Bytes that are generated while they are sent.
     Generated(Box<dyn ByteSource>),
-    /// Bytes from a source, and the exact number of bytes that the source will return.
+    /// Bytes from a source. The number is the exact number of bytes that the source will return.
     Sized(Box<dyn ByteSource>, u64),
 }
 

@@ -1,11 +1,11 @@
 //! The length of one read of a stream.
 //!
-//! One read costs the runtime as much time as Cutty needs to process tens of kilobytes. Each read also leaves garbage
-//! that stays in the JavaScript heap for a long time. Reads are therefore longer than the pieces that Cutty processes.
+//! In the time of one read, Cutty could process tens of kilobytes. Each read also leaves garbage that stays in the
+//! JavaScript heap for a long time. Reads are therefore longer than the pieces that Cutty processes.
 //!
 //! If a client's connection breaks, the bytes of the read in progress are lost. Reads of a request body are therefore
-//! long only after `FAST_READS` fast reads in a row. Fewer fast reads can be a short burst from a buffer between client
-//! and Worker, so they do not make reads long.
+//! long only after `FAST_READS` fast reads in a row. Fewer fast reads do not make reads long: these bytes may come from
+//! a buffer between client and Worker, so they do not show the speed of the client.
 
 use super::stream::PIECE_BYTES;
 
@@ -15,8 +15,8 @@ pub const OBJECT_READ_BYTES: usize = 2 * PIECE_BYTES;
 /// Length of a long read of a request body, in bytes.
 pub const LONG_READ_BYTES: usize = 8 * PIECE_BYTES;
 
-/// Length of each step of a short read, in bytes. A short read is a read of a request body of one piece. While other
-/// requests wait for memory, a client must send the bytes of one step in two seconds, which is 8 KiB in a second.
+/// Length of each step of a short read, in bytes. A short read of a request body reads one piece. While other requests
+/// wait for memory, a client must send the bytes of one step in two seconds, which is 8 KiB in a second.
 const STEP_BYTES: usize = PIECE_BYTES / 16;
 
 /// Minimum speed of a fast read: 4 MB/s. At this speed a long read takes half a second.
@@ -31,7 +31,7 @@ fn is_fast(bytes: u64, took_ms: f64) -> bool {
 }
 
 /// Whether a request's body arrived at 4 MB/s or more. `false` if the body is shorter than [`LONG_READ_BYTES`], because
-/// so few bytes do not show the speed.
+/// the time of a short body does not show the speed of the client.
 pub fn was_fast(bytes: u64, took_ms: f64) -> bool {
     bytes >= LONG_READ_BYTES as u64 && is_fast(bytes, took_ms)
 }

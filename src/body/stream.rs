@@ -7,13 +7,13 @@ use bytes::Bytes;
 
 use crate::error::Result;
 
-/// Length of a piece, in bytes. Bytes enter wasm in pieces of this length. The length is large enough that the cost of
-/// the calls does not matter, and small enough that one isolate can serve a hundred streams.
+/// Length of a piece, in bytes. Bytes enter wasm in pieces of this length. With shorter pieces, the calls would cost
+/// too much time. With longer pieces, one isolate could not serve a hundred streams.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// Capacity of a buffer for a piece of a cut's output. A piece of output ends with the row that brings the piece to
-/// half of [`PIECE_BYTES`] or more. So a piece can be longer than half of [`PIECE_BYTES`]. The steps of a cut use the
-/// same buffers again and again. If a buffer had to grow, its capacity would double and stay doubled.
+/// Capacity of a buffer for a piece of a cut's output. A cut ends a piece of output at the first row after which the
+/// piece has at least half of [`PIECE_BYTES`]. So a piece is often longer than this half, by up to a row. The steps of
+/// a cut use the same buffers for all pieces. If a buffer had to grow, its capacity would double and stay doubled.
 pub const OUTGOING_BYTES: usize = PIECE_BYTES / 2 + 64 * 1024;
 
 /// A stream of bytes that is read piece by piece into the caller's buffer.
@@ -36,8 +36,8 @@ pub trait ByteSource: Send {
 
 /// A stream that lives outside wasm: a request body, or the bytes of an object.
 ///
-/// A caller can read the body. An adapter can instead pass the body on without reading it. For this, the adapter gets
-/// its own type from `into_any`.
+/// A caller can read the body. An adapter of the platform can also pass the body on without reading it. For this, the
+/// adapter calls `into_any` and casts the result to its own type.
 #[async_trait]
 pub trait NativeBody: Send {
     /// Returns the first piece (at most [`PIECE_BYTES`]) without removing it from the stream. Empty if the body is
@@ -50,8 +50,8 @@ pub trait NativeBody: Send {
     /// Turns the body into a source that starts at the first byte of the body.
     fn into_source(self: Box<Self>) -> Box<dyn ByteSource>;
 
-    /// Returns a handle that can discard the unread rest of the body, or `None` if there is never anything to
-    /// discard.
+    /// Returns a handle that can discard the unread rest of the body. `None` if this kind of body never needs to be
+    /// discarded.
     fn remainder(&self) -> Option<Box<dyn Remainder>> {
         None
     }

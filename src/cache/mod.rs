@@ -1,10 +1,10 @@
-//! FileCache: a cache of profiles that were read recently. The cache only reduces the number of reads. No response
-//! depends on the cache.
+//! FileCache: a cache of profiles that were read recently. With the cache, requests read fewer profiles from R2.
+//! Without the cache, all responses would be the same.
 //!
 //! The key of a cached profile is the attempt that stored the bytes of the file. The bytes of an attempt never change,
 //! so an entry is never stale. Each entry expires after `CACHE_TTL`, so that the values of a deleted file do not stay
-//! in memory for long. Every call removes expired entries. The caller must first read the file's row, which decides who
-//! may see the file.
+//! in memory for long. Every call removes expired entries. The cache checks no permission: before a caller asks the
+//! cache, it must read the file's row with the owner in the WHERE clause.
 
 use std::sync::Arc;
 

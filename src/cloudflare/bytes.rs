@@ -1,9 +1,9 @@
 //! The inbound byte path: reads JavaScript streams with one recycled buffer for each reader.
 //!
 //! An ordinary stream reader returns 4 KiB at a time. A BYOB reader with `readAtLeast` returns as many bytes as the
-//! caller asks for, and costs about a tenth as much. The caller passes a buffer to each read and gets the buffer back
-//! with the result. The buffer therefore stays in JavaScript and is used again. Wasm receives copies, one piece at a
-//! time.
+//! caller asks for, and needs about a tenth of the time. The caller passes a buffer to each read and gets the buffer
+//! back with the result. The buffer therefore stays in JavaScript and is used again. Wasm receives copies, one piece at
+//! a time.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -24,7 +24,7 @@ use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES, Remainder};
 use crate::error::{Code, Problem, Result};
 use crate::ports::PartBuffer;
 
-/// The sender of a stream. It decides which error a broken stream causes.
+/// The sender of a stream. If the stream breaks, the sender decides which problem the request gets.
 #[derive(Debug, Clone, Copy)]
 pub enum Side {
     /// The client sends the stream: a request body.
@@ -207,8 +207,8 @@ impl PieceReader {
         Ok(result.map_err(|error| broken(self.side, &error))?.unchecked_into())
     }
 
-    /// Returns the length of the next read, in bytes. The read is long only if fewer than [`MAX_LONG_READERS`] other
-    /// readers have a long buffer.
+    /// Returns the length of the next read, in bytes. A long read needs a permit ([`LongReader`]). If the reader gets
+    /// no permit, the read is short.
     fn wanted_bytes(&mut self) -> usize {
         let wanted = self.pace.read_bytes();
         if wanted < LONG_READ_BYTES {
@@ -259,7 +259,8 @@ impl Remainder for NativeRemainder {
     }
 
     async fn discard(self: Box<Self>, max_bytes: u64) {
-        // Opening fails if other code has locked the stream, or if the stream is broken. Then nothing can be discarded.
+        // `into_reader` fails if other code has locked the stream, or if the stream is broken. Then nothing can be
+        // discarded.
         let Ok(mut reader) = self.into_reader() else { return };
         SendFuture::new(async move {
             let mut discarded = 0;
@@ -310,7 +311,7 @@ impl Drop for LongReader {
 
 /// Maximum total length of the spare buffers, in bytes. When a reader ends, its buffer becomes a spare buffer, and a
 /// later reader uses it again. A dropped buffer stays in memory until the runtime collects garbage. If each request of
-/// a long upload dropped its buffer, the dropped buffers would add up.
+/// a long upload dropped its buffer, many dropped buffers would be in memory at the same time.
 const MAX_SPARE_BYTES: usize = 2 * LONG_READ_BYTES;
 
 thread_local! {
@@ -330,7 +331,8 @@ fn spare_buffer(wanted: u32) -> Uint8Array {
     spare.unwrap_or_else(|| Uint8Array::new_with_length(length))
 }
 
-/// Keeps a buffer for later readers, unless the spare buffers would then be longer than [`MAX_SPARE_BYTES`] in total.
+/// Keeps a buffer for later readers. Drops the buffer if the spare buffers together would be longer than
+/// [`MAX_SPARE_BYTES`].
 fn keep_buffer(buffer: Uint8Array) {
     SPARE_BUFFERS.with_borrow_mut(|spare| {
         let kept: u32 = spare.iter().map(Uint8Array::length).sum();
@@ -424,7 +426,7 @@ impl NativeBuffer {
 
 thread_local! {
     /// The JavaScript buffer of the last [`NativeBuffer`] that was dropped. The next request of the same upload needs a
-    /// buffer of the same length, and uses this buffer again.
+    /// buffer of this length, and uses this buffer.
     static SPARE_PART: Cell<Option<Uint8Array>> = const { Cell::new(None) };
 }
 

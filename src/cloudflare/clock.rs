@@ -29,7 +29,7 @@ pub struct WorkerRandom;
 
 impl Random for WorkerRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        getrandom::fill(bytes).expect("the runtime always has randomness");
+        getrandom::fill(bytes).expect("the runtime always provides random bytes");
     }
 }
 

@@ -38,8 +38,8 @@ impl Database for D1 {
     }
 }
 
-/// Converts a parameter. The integer type of the binding has only 32 bits. So integers become JavaScript numbers, which
-/// are exact up to 2^53.
+/// Converts a parameter. The integer type of the crate `worker` has only 32 bits. So integers become JavaScript
+/// numbers, which are exact up to 2^53.
 fn js_value(param: &Param) -> JsValue {
     match param {
         Param::Null => JsValue::NULL,

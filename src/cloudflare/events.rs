@@ -52,7 +52,8 @@ pub async fn fetch(
     respond(&parts, body, &context).map_err(worker::Error::from)
 }
 
-/// Reads all headers. A value that is no valid header value is kept in a form that the router refuses.
+/// Reads all headers. If a value is not a valid header value, [`text::header_value`] keeps it in a form that the router
+/// refuses.
 fn read_headers(request: &web_sys::Request) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for entry in request.headers().entries() {
@@ -87,7 +88,7 @@ fn restore_accept_encoding(request: &web_sys::Request, headers: &mut HeaderMap) 
     }
 }
 
-/// Responds with 503 because the configuration is invalid. Only the log contains the reason.
+/// Responds with 503 because the configuration is invalid. The reason is only in the log.
 fn misconfigured(problem: &str, headers: &HeaderMap) -> worker::Result<web_sys::Response> {
     let request_id = safe_headers::request_id(headers).map_or_else(fresh_request_id, str::to_owned);
     let line = LogLine::error("the service is not configured").with("request_id", request_id.as_str());

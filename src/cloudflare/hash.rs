@@ -34,7 +34,8 @@ impl NativeSha256 {
         Self { stream, writer }
     }
 
-    /// Adds bytes in JavaScript memory to the hash. The caller may reuse the buffer when the promise settles.
+    /// Adds bytes in JavaScript memory to the hash. The caller must not change the bytes before the returned future has
+    /// completed.
     pub fn write_view(&self, view: &Uint8Array) -> Result<JsFuture> {
         let writer = self.writer.as_ref().ok_or_else(|| Problem::internal("the digest stream is locked"))?;
         Ok(JsFuture::from(writer.write_with_chunk(view)))

@@ -1,5 +1,5 @@
-//! Bindings to JavaScript types of the runtime that no crate binds, or that crates bind without the methods that the
-//! byte path needs.
+//! Bindings to JavaScript types of the runtime. No crate has bindings to these types with all methods that the byte
+//! path needs.
 
 use js_sys::{Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;

@@ -1,5 +1,5 @@
-//! Rate limits. The platform's bindings count the requests. Each data centre counts in its own memory. A call therefore
-//! needs no network round trip, and the limit is approximate.
+//! Rate limits. The platform's bindings count the requests. Each data centre counts separately, in memory. So a call
+//! needs no network round trip, but the limit is approximate.
 
 use async_trait::async_trait;
 

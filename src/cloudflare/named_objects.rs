@@ -1,8 +1,8 @@
 //! Calls named objects, which are Durable Objects.
 //!
-//! A header of the request contains the command as JSON, encoded in base64 because header values cannot contain
-//! Unicode. If the command has a body, this body is the client's stream. The stream is sent unchanged as the body of
-//! the request.
+//! A call is an HTTP request to the object. A header contains the command as JSON, encoded in base64 because header
+//! values cannot contain Unicode. If the client's request has a body, the stream of this body is sent unchanged as the
+//! body of the request to the object.
 
 use async_trait::async_trait;
 use base64::Engine;

@@ -1,10 +1,10 @@
-//! The code that all Durable Objects share. `Shell` passes the events of a Durable Object to the named object.
-//! `Rows` reads and writes the rows of this object.
+//! The code that all Durable Objects share. `Shell` passes the requests and alarms of a Durable Object to the code of
+//! its class ([`NamedObject`]). `Rows` reads and writes the rows of the object.
 //!
 //! **Atomicity.** An object runs on one thread and writes its rows with synchronous calls. All writes between two
 //! awaits become durable together, and the runtime sends no response before they are durable. While one request of an
-//! object waits (for example for its body), the object's other requests run. The named object itself must put its
-//! requests in order.
+//! object waits (for example for its body), other requests of the object run. If the order of the requests matters, the
+//! code of the class must keep the order.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,7 +27,7 @@ use crate::error::{Problem, Result};
 use crate::named_objects::open;
 use crate::ports::{NamedObject, ObjectClass, ObjectStorage, StoreError};
 
-/// Passes the events of a Durable Object of any class to its named object.
+/// Passes the requests and alarms of a Durable Object of any class to the code of the class.
 pub struct Shell {
     class: ObjectClass,
     state: State,

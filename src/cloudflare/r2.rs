@@ -65,7 +65,8 @@ impl R2Store {
             // Aborting makes the put fail, so that R2 does not create a shorter object.
             let _ = JsFuture::from(writer.abort()).await;
             return Err(match created(put.await) {
-                // All bytes had arrived when the body broke. The sweep `collect_garbage` deletes the object.
+                // R2 already had all bytes when the body broke, so it has stored the object. The sweep
+                // `collect_garbage` deletes this object.
                 Ok(_) => PutError::Store(StoreError::from_message(
                     "the put succeeded although its body broke".to_owned(),
                 )),
@@ -116,7 +117,7 @@ async fn stream_part(
 }
 
 /// Writes a stream to `target`. If nothing was read from the stream and no hash is expected, the runtime pipes the
-/// stream. Otherwise this function writes it piece by piece.
+/// stream to `target`. Otherwise this function writes the stream piece by piece.
 async fn pump_part(
     stream: NativeStream,
     target: WritableStream,
@@ -158,7 +159,7 @@ fn broken_body(error: &JsValue) -> PutError {
 }
 
 /// Checks the SHA-256 of a part while the part is written. R2 does not check the hash of a part, and may store the part
-/// as soon as R2 has all bytes. The last piece is therefore written only if the hash of all bytes is right.
+/// as soon as it has all bytes. The caller therefore writes the last piece only if the hash of all bytes is right.
 struct ExpectedHash {
     sha256: [u8; 32],
     hash: Option<NativeSha256>,
@@ -193,9 +194,9 @@ fn native_view(buffer: &dyn PartBuffer) -> StoreResult<Uint8Array> {
         .ok_or_else(|| StoreError::from_message("the buffer is not a buffer of the runtime".to_owned()))
 }
 
-/// Reads the body buffer by buffer, and writes each buffer to the put and to the hash. When both are done with the
-/// buffer, the reader uses the buffer again. While the put consumes the buffer, the observer gets the bytes piece by
-/// piece, as copies in wasm.
+/// Reads the body buffer by buffer, and writes each buffer to the put and to the hash. While they read the buffer, the
+/// observer gets copies of its bytes in wasm, piece by piece. After that, the reader uses the buffer for the next
+/// bytes.
 async fn pump(
     reader: &mut PieceReader,
     writer: &WritableStreamDefaultWriter,
@@ -386,8 +387,8 @@ impl ObjectStore for R2Store {
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: u32) -> StoreResult<Listing> {
         SendFuture::new(async {
             let mut listing = Listing { objects: Vec::new(), cursor: cursor.map(str::to_owned) };
-            // A page can have fewer objects than requested and still not be the last page. Only `truncated` shows
-            // whether more objects follow.
+            // A page with fewer objects than requested is not always the last page. Only `truncated` shows whether more
+            // objects follow.
             loop {
                 let wanted = limit.saturating_sub(listing.objects.len() as u32);
                 let page = self.list_once(prefix, listing.cursor.as_deref(), wanted).await?;

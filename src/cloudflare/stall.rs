@@ -11,7 +11,8 @@ use worker::send::SendFuture;
 use super::isolate::MEMORY;
 use crate::memory::{MAX_STALL, MAX_STALL_IN_CONTENTION, MAX_UNREAD, MAX_UNREAD_IN_CONTENTION};
 
-/// Watches the steps of one transfer. Each timer lasts one second. All steps within this second use the same timer.
+/// Watches the steps of one transfer. A timer lasts one second. Steps that end before this second is over use the same
+/// timer.
 pub struct StallWatch {
     max: TimeDelta,
     max_in_contention: TimeDelta,
@@ -31,9 +32,9 @@ impl StallWatch {
 
     /// Waits for a step. Returns `None` if the transfer stalls.
     ///
-    /// The watch counts how often a timer of one second fires before the step ends. It does not read the clock. While
-    /// another request computes, the clock advances, but no step of this transfer can end. That time must not count as
-    /// a stall.
+    /// The watch counts how often a timer of one second fires before the step ends. It does not read the clock, because
+    /// the clock also advances while another request computes. In that time, no step of this transfer can end, so that
+    /// time must not count as a stall.
     pub async fn watch<T>(&mut self, mut step: Pin<Box<impl Future<Output = T>>>) -> Option<T> {
         let (mut seconds, mut seconds_in_contention) = (0, 0);
         loop {

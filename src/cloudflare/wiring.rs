@@ -22,10 +22,11 @@ use crate::integrity::write_check::WriteCheck;
 /// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
 
-/// The last check that the object store can be written. All requests of an isolate share this check.
+/// The time and the result of the last check whether Cutty can write to the object store. All requests of an isolate
+/// use this result.
 static WRITE_CHECK: LazyLock<Arc<WriteCheck>> = LazyLock::new(Arc::default);
 
-/// Creates the application from the environment's bindings. This function is cheap enough to run for each event.
+/// Creates the application from the environment's bindings. This function runs for each event, so it must be fast.
 ///
 /// # Errors
 /// A text for the operator. The text names the setting or the binding that is missing or invalid.

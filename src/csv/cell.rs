@@ -9,8 +9,8 @@ pub trait Cells {
     fn cell(&self, column: usize) -> &[u8];
 
     /// Returns the cell in `column` as a [`ShortCell`]. `None` if the cell is empty or longer than
-    /// [`ShortCell::MAX_BYTES`]. If the field is quoted in the file, the short cell may be the field with its quotes.
-    /// An implementation may return `None` for any cell, to save time.
+    /// [`ShortCell::MAX_BYTES`]. If the field is quoted in the file, the short cell may have the bytes of the field,
+    /// quotes included. An implementation may return `None` for any cell, to save time.
     fn short_cell(&self, column: usize) -> Option<ShortCell> {
         let cell = self.cell(column);
         let mut at_start = [0; 8];

@@ -1,4 +1,4 @@
-//! Saved state: bytes from which an interrupted pass over a file can be continued later.
+//! Saved state: bytes from which Cutty can continue an interrupted pass over a file.
 //!
 //! A sealed state is `magic (4) · version (2, little-endian) · body · checksum (8)`. The checksum is the FNV-1a
 //! hash of all bytes before it. A body is a sequence of values. Integers are encoded as LEB128 or as eight bytes,
@@ -28,8 +28,8 @@ pub(super) struct Seal {
 }
 
 const CHECKSUM_BYTES: usize = 8;
-/// Number of bytes that hold the length of a section. This number is the same for short and long sections, because the
-/// length is filled in after the section has been written.
+/// Number of bytes in which the length of a section is stored. All sections use this number, because the writer
+/// reserves the bytes before it knows the length.
 const LENGTH_BYTES: usize = 8;
 
 impl Seal {
@@ -100,8 +100,8 @@ impl StateWriter {
         self.bytes[at..at + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Reserves memory for `bytes` more bytes. A buffer without a reservation grows step by step. Each step copies the
-    /// content, and both copies take memory until the step ends.
+    /// Reserves memory for `bytes` more bytes. Without a reservation, the buffer grows in steps. Each step copies the
+    /// content to a longer buffer, and both buffers take memory until the step ends.
     pub(super) fn reserve(&mut self, bytes: usize) {
         self.bytes.reserve_exact(bytes);
     }
@@ -136,7 +136,7 @@ impl StateWriter {
         self.word(value.to_bits());
     }
 
-    /// Writes bytes without their length, which the reader must know.
+    /// Writes bytes without their length. The reader must know the length.
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -283,7 +283,8 @@ impl<'a> StateReader<'a> {
         if self.flag()? { read(self).map(Some) } else { Ok(None) }
     }
 
-    /// Reads a list whose items take at least one byte each.
+    /// Reads a list. Each item must take at least one byte, so that a count greater than the number of remaining bytes
+    /// is known to be wrong.
     pub(super) fn list<T>(
         &mut self,
         mut read: impl FnMut(&mut Self) -> Result<T, StateError>,
@@ -292,7 +293,8 @@ impl<'a> StateReader<'a> {
         if count > self.rest.len() {
             return Err(StateError::Damaged);
         }
-        // The list grows while it is read: a damaged count must not reserve far more memory than the items need.
+        // The list grows while its items are read. If it were reserved from a damaged count, it could take far more
+        // memory than the items need.
         let mut items = Vec::new();
         for _ in 0..count {
             items.push(read(self)?);

@@ -26,8 +26,8 @@ pub struct MalformedCsv {
     pub record: u64,
     /// Line on which the record starts, from 1. CRLF, LF and CR each end a line, even inside quotes.
     pub line: u64,
-    /// Start of the record, in bytes from the start of the file. If the file has another encoding than UTF-8, its text
-    /// is converted to UTF-8, and the bytes of the converted text are counted.
+    /// Start of the record, in bytes from the start of the file. If the file is not UTF-8, this is a position in the
+    /// text of the file after its conversion to UTF-8.
     pub byte: u64,
     /// The defect. JSON shows its error message.
     #[serde(serialize_with = "as_message")]
@@ -39,8 +39,8 @@ fn as_message<S: Serializer>(reason: &Defect, serializer: S) -> Result<S::Ok, S:
 }
 
 impl MalformedCsv {
-    /// Whether a reader that is not in strict mode reports the same error, if its limit on the length of a record is
-    /// `max_record_bytes`.
+    /// Whether a reader reports this error both with and without strict mode. `max_record_bytes` is the maximum length
+    /// of a record that the reader accepts.
     pub fn is_independent_of_mode(&self, max_record_bytes: usize) -> bool {
         match self.reason {
             Defect::TooLong { limit_bytes } => limit_bytes == max_record_bytes,

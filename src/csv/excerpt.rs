@@ -1,4 +1,4 @@
-//! Shortens text from a request before an error message repeats it. So a long request does not cause a long
+//! Shortens text from a request before an error message repeats the text. So a long request does not cause a long
 //! response.
 
 /// Maximum number of characters that a message repeats.

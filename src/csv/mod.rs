@@ -1,10 +1,10 @@
 //! The CSV engine: pure, synchronous code that filters the rows and picks the columns of a CSV file.
 //!
-//! Nothing here awaits, reads a clock or draws random numbers. The caller does the I/O and owns the buffers. A
-//! cut has two steps. First a [`CsvOpener`] reads the start of a file until its encoding, delimiter and header
-//! are known, so that a request can be checked before any output exists. Then a [`StreamingCsvProcessor`] turns
-//! the pieces of the file into output; the file may be split anywhere. For one page of rows, a [`RowPager`] does
-//! the second step instead.
+//! The engine never awaits, reads a clock or draws random numbers. The caller does the I/O and owns the buffers. A cut
+//! has two steps. First, a [`CsvOpener`] reads the start of a file until its encoding, delimiter and header are known.
+//! So a request can be checked before any output exists. Then a [`StreamingCsvProcessor`] turns the pieces of the file
+//! into output. The pieces may be split at any byte. To read one page of rows, a [`RowPager`] replaces the
+//! [`StreamingCsvProcessor`].
 //!
 //! # How CSV is read
 //! The engine reads RFC 4180 on bytes. Where a file deviates from RFC 4180, the engine finds the same records and
@@ -13,7 +13,7 @@
 //! | in the file | is read as |
 //! |---|---|
 //! | CRLF, LF or a lone CR outside quotes; one file may mix them | the end of a record |
-//! | an empty line | nothing: blank lines are not rows (but a line of spaces is a row of one field) |
+//! | a blank line (a line without bytes) | nothing: it is not a row. But a line of spaces is a row of one field |
 //! | `""` alone on a line | a row of one empty field |
 //! | `12" x` (quote inside an unquoted field) | the text as it is, `12" x`, up to the next delimiter or line break |
 //! | ` "a"` (space before the quote) | an unquoted field: spaces are text |
@@ -24,8 +24,8 @@
 //! | a record with too many fields | a row without the extra fields; the row is counted as long |
 //!
 //! Nothing is trimmed, and no row is dropped because it is malformed. In strict mode, a ragged record, a stray quote or
-//! an unclosed quote ends the cut with an error instead. The engine differs from the `csv` crate in one point: it
-//! removes a byte order mark only at the very start of the file, however the file is split into pieces.
+//! an unclosed quote ends the cut with an error instead. The engine differs from the `csv` crate in one point: the
+//! engine removes a byte order mark only at the very start of the file. The split into pieces has no effect on this.
 
 // A cut uses these modules in this order: `open` and `encoding`, `scanner`, `record`, `filter`, `write`.
 pub mod cut;

@@ -72,8 +72,8 @@ impl ShortCell {
         let points = digits ^ (ONES * u64::from(b'.' ^ b'0'));
         let is_point = points.wrapping_sub(ONES) & !points & HIGH_BITS;
         if is_point != 0 {
-            // Moves the digits before the point one byte up, over the point. The lowest set bit of `is_point`
-            // is exact; higher bits may be wrong.
+            // Moves the digits before the point one byte up, so that they overwrite the point. The lowest set bit of
+            // `is_point` is exact; higher bits may be wrong.
             let place = is_point.trailing_zeros() & !7;
             let before = digits & ((1 << place) - 1);
             digits = digits & (u64::MAX << place << u8::BITS) | before << u8::BITS;

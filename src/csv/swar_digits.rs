@@ -10,7 +10,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 /// Whether all eight characters are digits.
 #[inline(always)]
 pub(super) fn are_ascii_digits(text: u64) -> bool {
-    // A digit plus 6 stays below 0x40. So the second term detects the six characters after `9`.
+    // A digit plus 6 stays below 0x40. So the second term detects the characters from `:` to `?`, which follow `9`.
     ((text & HIGH_HALVES) | (text.wrapping_add(0x0606_0606_0606_0606) & HIGH_HALVES) >> 4)
         == 0x3333_3333_3333_3333
 }
@@ -57,7 +57,8 @@ impl Integers {
     }
 }
 
-/// Replaces each word of eight digit values by the number that they stand for. `None` if a value is above 9.
+/// Each word holds eight digit values. Replaces each word by the number that its digit values stand for. Returns the
+/// minimum, the maximum and the sum of these numbers. `None` if a value is above 9.
 #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
     let mut invalid = 0;
@@ -66,8 +67,8 @@ pub(super) fn parse_short_integers(words: &mut [u64]) -> Option<Integers> {
         let ones = *word;
         invalid |= digits_above_nine(ones);
         let integer = parse_digit_values(ones);
-        // SAFETY: `word` is a valid reference. The write is volatile because compilers otherwise handle several
-        // words at once. To multiply them in vectors takes several times as long.
+        // SAFETY: `word` is a valid reference. The write is volatile because compilers would otherwise handle several
+        // words in one vector. Multiplications of 64-bit words in vectors take several times as long.
         unsafe { std::ptr::write_volatile(word, integer) };
         integers.add(integer);
     }

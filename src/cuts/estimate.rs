@@ -34,7 +34,7 @@ pub struct Estimate {
     pub basis: &'static str,
     /// Length of the file, in bytes.
     pub bytes_total: u64,
-    /// Maximum number of bytes that would be read.
+    /// Maximum number of bytes of the file that the cut would read.
     pub bytes_to_scan: u64,
     /// Number of bytes in skipped zones. No row of these zones can match.
     pub bytes_skipped: u64,

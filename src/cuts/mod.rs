@@ -1,5 +1,5 @@
 //! Cuts of stored files. A cut opens a file, checks the request against the file's header, streams or saves the result,
-//! and leaves a receipt.
+//! and stores a receipt.
 //!
 //! [`crate::csv`] makes the output of a cut from the bytes of a file. This module connects [`crate::csv`] to the store,
 //! the database and the client. [`verified`] reads bytes and compares them with their digests. [`scan`] reads the byte

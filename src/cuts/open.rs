@@ -85,7 +85,8 @@ impl PreparedCut {
 }
 
 impl CutService {
-    /// Opens a file as CSV. With `digests`, the scan compares each digest block that it reads with its digest.
+    /// Opens a file as CSV. With `digests`, the scan compares each digest block that it reads with the digest of this
+    /// block.
     ///
     /// # Errors
     /// `malformed_csv` if the first record is too long; the errors of [`FileScan::open`].
@@ -132,7 +133,7 @@ impl CutService {
         lease.is_some()
     }
 
-    /// Opens a file for a cut. The scan skips the byte ranges that cannot hold a match.
+    /// Opens a file for a cut. The scan skips the byte ranges in which no row can match the filter.
     async fn open_planned(
         &self,
         file: FileRow,
@@ -201,11 +202,11 @@ impl CutService {
         Ok(Opening::Ready(Box::new(opened)))
     }
 
-    /// Checks a cut against the file's header before anything is written. Leases `memory` before it reads the file.
+    /// Checks a cut against the file's header before the cut writes anything. Leases `memory` before it reads the file.
     ///
     /// # Errors
     /// `unknown_column`, `bad_filter`, `malformed_csv`, `too_large` if the result would be too long, `unavailable` if
-    /// there is no memory, or the errors of [`FileScan::open`].
+    /// the memory cannot be leased, or the errors of [`FileScan::open`].
     pub async fn prepare(
         &self,
         file: FileRow,

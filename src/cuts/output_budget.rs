@@ -18,9 +18,9 @@ pub fn max_output_bytes(file: &FileRow) -> u64 {
     file.file_size.saturating_mul(FACTOR).saturating_add(BASE_BYTES)
 }
 
-/// Refuses a cut if it is certain before the start that its result would be too long. If the cut has no filter, the
-/// number of rows that it writes is known. The cut is refused if these rows would exceed the limit even without the
-/// values of their cells. A cut with a filter is not refused, because it may write fewer rows.
+/// Refuses a cut whose result would certainly be too long. If a cut has no filter, the number of its rows is known
+/// before the start. The function refuses this cut if its rows would exceed the limit even if all cells were empty. The
+/// function does not refuse a cut with a filter, because this cut may write fewer rows.
 ///
 /// # Errors
 /// `too_large`.

@@ -30,11 +30,11 @@ pub struct RowsPage {
     pub columns: Vec<String>,
     /// The rows, with one cell for each column.
     pub rows: Vec<Vec<String>>,
-    /// Number of rows in the whole file. If there is a `failure`, only the rows before it are counted.
+    /// Number of rows in the whole file. If there is a `failure`, the number of rows before the failure.
     pub total: u64,
-    /// The record at which reading the file fails, if there is one.
+    /// The first record that cannot be read; `None` if no such record is known.
     pub failure: Option<MalformedCsv>,
-    /// The memory of a long page.
+    /// The lease for the memory of a long page or of a long header.
     pub lease: Option<Lease>,
 }
 
@@ -50,7 +50,7 @@ impl RowsPage {
 }
 
 impl KnownColumns {
-    /// Returns the columns, and the lease of their memory; no lease if they need little memory.
+    /// Returns the columns, and the lease of their memory. The lease is `None` if the columns need little memory.
     pub fn into_parts(self) -> (Self, Option<Lease>) {
         match self {
             Self::Learned(profile, lease) => (Self::Learned(profile, None), lease),
@@ -209,9 +209,9 @@ async fn lease_large_page(app: &App, pager: &RowPager, large: &mut Option<Lease>
     Ok(())
 }
 
-/// Makes a page by reading the file from its start. `known` is the failure of the file, if the profile has it. In this
-/// case, reading ends when the page is full. Otherwise reading goes on to the first failure or to the end of the file,
-/// because all rows must be counted.
+/// Makes a page by reading the file from its start. `known` is the failure that the profile of the file records. If
+/// `known` is present, reading ends when the page is full. If `known` is `None`, reading continues to the first failure
+/// or to the end of the file, because all rows must be counted.
 async fn rows_by_reading(
     app: &App,
     opened: OpenedCsv,
@@ -254,7 +254,8 @@ async fn rows_by_reading(
             if rows.is_empty() {
                 return Err(csv_problem(failure.into()));
             }
-            // `failure.record` is the number of the row that cannot be read, from 1. This row is not counted.
+            // `failure.record` is the number of the row that cannot be read. Rows are numbered from 1, and this row
+            // does not count.
             let total = failure.record.saturating_sub(1);
             Ok(RowsPage { columns, rows, total, failure: Some(failure), lease: large })
         }

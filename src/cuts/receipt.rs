@@ -178,7 +178,7 @@ impl CutService {
     /// Returns the recipe of a cut.
     ///
     /// # Errors
-    /// `not_found` if there is no such cut or it belongs to another owner; `gone` if the recipe is not kept any more;
+    /// `not_found` if there is no such cut or it belongs to another owner; `gone` if the recipe is not stored any more;
     /// `forbidden`.
     pub async fn recipe(&self, id: &str) -> Result<RecipeView> {
         let cut = CutId::parse(id).ok_or_else(no_such_cut)?;

@@ -47,7 +47,7 @@ pub struct Gap {
     pub rows: u64,
     /// The first byte after the gap.
     pub next_byte: u64,
-    /// The line number at `next_byte`; meaningless at the end of the file.
+    /// The line number at `next_byte`; 0 if the gap ends at the end of the file.
     pub next_line: u64,
 }
 
@@ -96,7 +96,7 @@ impl FileScan {
         &self.file
     }
 
-    /// Whether every digest block is compared with its digest before its bytes are used.
+    /// Whether the scan compares every digest block with its digest before it returns bytes of the block.
     pub fn is_verified(&self) -> bool {
         self.digests.is_some()
     }
@@ -115,7 +115,8 @@ impl FileScan {
         self.end_byte
     }
 
-    /// Moves to the next byte range and returns the gap before it; `None` at the end of the file.
+    /// Moves to the next byte range and returns the gap before this byte range. After the last byte range, moves to the
+    /// end of the file and returns the gap before the end. `None` if the scan is already at the end of the file.
     ///
     /// # Errors
     /// The errors of [`R2StorageService::open`].
@@ -165,7 +166,8 @@ impl CutService {
     }
 
     /// Returns the profile, and the byte ranges that a cut must read (see [`Self::scan_plan`]). Returns `None` if the
-    /// file has no usable profile, or if the request uses another dialect than the profile does.
+    /// file has no profile, if the profile records a failure or a record that is longer than the limit, or if the
+    /// request uses another dialect than the profile does.
     pub(super) fn usable_profile<'a>(
         &self,
         file: &FileRow,

@@ -2,7 +2,8 @@
 //! therefore announce the length of the result.
 //!
 //! A result of at most one part is sent from memory. A longer result is stored in a spool under `temp/`. The spool's
-//! key is written to `gc_queue` before the first byte is stored. The spool is deleted when it has been sent.
+//! key is written to `gc_queue` before the first byte is stored, so that a sweep can delete the spool if the isolate
+//! stops. The spool is deleted when it has been sent.
 
 use std::sync::Arc;
 
@@ -105,7 +106,8 @@ struct Spool<'a> {
 }
 
 /// Returns how many bytes a spool that needs `needed_bytes` should reserve: twice as many, but at most
-/// [`MAX_SPARE_BYTES`] more than it needs. A long spool therefore calls the database only once for every 13 parts.
+/// [`MAX_SPARE_BYTES`] more than it needs. A long spool therefore calls the database only once for every 13 parts (of 5
+/// MiB).
 fn wished_bytes(needed_bytes: u64) -> u64 {
     needed_bytes + needed_bytes.min(MAX_SPARE_BYTES)
 }
@@ -211,7 +213,7 @@ async fn reserved_by(app: &App, statement: Statement) -> Result<u64> {
     Ok(from_row::<ReservedRow>(row)?.spool_bytes)
 }
 
-/// Deletes a spool. If this fails, the sweep `collect_garbage` deletes the spool later.
+/// Deletes a spool. If the deletion fails, the sweep `collect_garbage` deletes the spool later.
 async fn delete_spool(app: &SharedApp, key: &StorageKey) {
     if app.objects.delete(key).await.is_ok() {
         let drop_key = sql::gc::DropKey { key };

@@ -134,8 +134,8 @@ impl CutStream {
         self.id
     }
 
-    /// Cuts the bytes that were read to open the file, so that an error in them is known before anything is sent. Reads
-    /// no other bytes, and makes at most one piece of output.
+    /// Cuts the bytes that were read to open the file. So an error in these bytes is known before anything is sent.
+    /// Reads no other bytes, and makes at most one piece of output.
     ///
     /// # Errors
     /// `malformed_csv`; `too_large`; `integrity_error` if the file is shorter than its row says. If there is an error,
@@ -172,7 +172,7 @@ impl CutStream {
         self.app.audit().log(&entry);
         if let Err(error) = self.app.database.batch(statements).await {
             self.app.write_log(
-                LogLine::warn("the receipt of a failed cut is left to the sweep")
+                LogLine::warn("the receipt of a failed cut was not written; the sweep will write it")
                     .with("cut", self.id)
                     .caused_by(error),
             );
@@ -201,7 +201,7 @@ impl CutStream {
         (statements, entry)
     }
 
-    /// Cuts until a piece of output is ready.
+    /// Cuts until a piece of output is ready, the output ends, or the cut has read all bytes that `limit` allows.
     async fn produce(&mut self, limit: ReadLimit) -> Result<Production> {
         loop {
             let rest = &self.input.piece[self.input.consumed..];
@@ -215,7 +215,7 @@ impl CutStream {
             match progress.map_err(csv_problem)? {
                 CutProgress::Full { consumed } => {
                     self.input.consumed += consumed;
-                    // The processor also pauses at a long row. Then the output may still be small.
+                    // The processor also pauses at a long row. In this case, the output may still be small.
                     if self.next.len() >= MIN_OUTPUT_BYTES {
                         return Ok(Production::Piece);
                     }

@@ -5,9 +5,9 @@
 //! caller's buffer, without a copy. The caller gets only the bytes of its byte range.
 //!
 //! If a block differs from its digest, the source fails with `integrity_error` and records the damage as a finding.
-//! After that, requests for the file are refused. The next file that the scrub reads is this file. If its bytes have
-//! the SHA-256 in the file's row, only the digests were wrong. Then the scrub stores the right digests, and requests
-//! can read the file again.
+//! After that, requests for the file are refused. The next file that the scrub reads is this file. If the SHA-256 of
+//! its bytes equals the SHA-256 in the file's row, only the digests were wrong. In this case, the scrub stores the
+//! right digests, and requests can read the file again.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,19 +29,19 @@ use crate::storage::file::{FileRow, integrity_error};
 
 const BLOCK_BYTES: u64 = DIGEST_BLOCK_BYTES as u64;
 
-/// The store returns pieces of the length of a digest block.
+/// [`VerifiedSource`] relies on this: the store returns pieces of the length of a digest block.
 const _: () = assert!(PIECE_BYTES == DIGEST_BLOCK_BYTES);
 
-/// A stream of the bytes in a byte range of a file. It fails unless it ends exactly after the last wanted byte.
+/// A stream of the bytes in a byte range of a file. The stream fails unless it ends exactly after the last wanted byte.
 pub struct VerifiedSource {
     app: SharedApp,
     file: Arc<FileRow>,
-    /// `None` if the file has no digests yet: then only the length is checked.
+    /// `None` if the file has no digests yet. In this case, the source checks only the length.
     digests: Option<Arc<BlockDigests>>,
     source: Box<dyn ByteSource>,
     wanted: Range<u64>,
-    /// The first byte that was not returned yet. With digests, it is the start of a digest block or the end of the
-    /// file.
+    /// The position in the file of the next byte to return or to compare. If there are digests, this is the start of a
+    /// digest block or the end of the file.
     at: u64,
     /// Bytes after `at` that were read together with the last digest block.
     ahead: Vec<u8>,
@@ -160,7 +160,7 @@ fn whole_blocks(wanted: &Range<u64>, size_bytes: u64) -> Range<u64> {
     start..wanted.end.next_multiple_of(BLOCK_BYTES).min(size_bytes)
 }
 
-/// Returns the problem for a file whose bytes do not end where its row or row index says.
+/// Returns the problem for a file whose bytes do not end where the row of the file or the row index says.
 pub fn length_mismatch(file: &FileRow, expected_end: u64, actual_end: u64) -> Problem {
     let what = format!("the bytes end at {actual_end} and not at {expected_end}");
     integrity_error(&file.r2_key, &what)

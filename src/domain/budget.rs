@@ -1,14 +1,14 @@
 //! The budget of an event: how many calls to other services it may still make.
 
-/// The calls that an event may still make. Before code makes calls, it takes from the budget the maximum number of
-/// calls that it may need. Work that does not fit into the budget waits for the next event.
+/// The calls that an event may still make. Before code makes calls, it must take the maximum number of these calls from
+/// the budget. Work that does not fit into the budget waits for the next event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallBudget {
     left: u32,
 }
 
 impl CallBudget {
-    /// Greatest number of calls of one event: the platform allows 1,000 subrequests (Workers, paid plan).
+    /// Maximum number of calls of one event: the platform allows 1,000 subrequests (Workers, paid plan).
     pub const PER_EVENT: u32 = 1_000;
 
     /// Budget of a new event.
@@ -26,7 +26,7 @@ impl CallBudget {
         self.left
     }
 
-    /// Takes `calls` calls from the budget. Returns `false` and takes none if fewer are left.
+    /// Takes `calls` calls from the budget. If fewer calls are left, takes none and returns `false`.
     #[must_use]
     pub fn take(&mut self, calls: u32) -> bool {
         match self.left.checked_sub(calls) {

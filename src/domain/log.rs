@@ -74,14 +74,14 @@ impl LogLine {
         self.with_text("cause", cause)
     }
 
-    /// Sets the time of the event. If it is not set, the line gets the time of writing.
+    /// Sets the time of the event. A line without this time gets the time at which it is written.
     pub fn at(mut self, time: Timestamp) -> Self {
         self.at = Some(time);
         self
     }
 
-    /// Returns the line as JSON. Its member `@timestamp` is the time that [`Self::at`] set. If no time was set, it is
-    /// `now`.
+    /// Returns the line as JSON. The member `@timestamp` is the time that [`Self::at`] set, or `now` if no time was
+    /// set.
     pub fn into_json(self, now: Timestamp) -> Value {
         let mut fields = self.fields;
         fields.insert("@timestamp".to_owned(), json!(self.at.unwrap_or(now)));
@@ -99,9 +99,9 @@ mod tests {
     #[test]
     fn a_line_has_a_time_a_level_a_service_and_its_fields() {
         let now = Timestamp::parse("2026-01-02T03:04:05.678Z").unwrap();
-        let line = LogLine::warn("parts are left to the sweep").with("rows", 3).caused_by("a reason");
+        let line = LogLine::warn("the sweep will delete the parts").with("rows", 3).caused_by("a reason");
         let wanted = json!({
-            "@timestamp": now, "level": "warn", "service": "cutty-files", "message": "parts are left to the sweep",
+            "@timestamp": now, "level": "warn", "service": "cutty-files", "message": "the sweep will delete the parts",
             "rows": 3, "cause": "a reason",
         });
         assert_eq!(line.clone().into_json(now), wanted);

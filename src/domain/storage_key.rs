@@ -48,7 +48,7 @@ pub enum StorageKey {
         /// Id of this checkpoint; each checkpoint has its own id.
         step: AttemptId,
     },
-    /// An object that is written and deleted to check that the store can be written.
+    /// An object that Cutty writes and deletes to check that R2 accepts writes.
     Probe {
         /// Id of the check.
         id: EventId,

@@ -9,9 +9,9 @@ use super::syntax;
 )]
 pub struct MalformedAcceptEncoding;
 
-/// Whether an `Accept-Encoding` header accepts gzip: it names `gzip`, `x-gzip` or `*` with a weight above zero. Returns
-/// false if the header is absent. The RFC allows any coding in this case, but Cutty sends plain bytes to a client that
-/// did not ask for gzip.
+/// Whether an `Accept-Encoding` header accepts gzip: the header names `gzip`, `x-gzip` or `*` with a weight above zero.
+/// Returns `false` if the header is absent. The RFC allows any coding if the header is absent, but Cutty sends plain
+/// bytes to a client that did not ask for gzip.
 ///
 /// # Errors
 /// [`MalformedAcceptEncoding`].

@@ -17,7 +17,7 @@ pub enum BoundaryError {
     Missing,
     /// The text is empty or too long, ends with a space, or has a character outside `bchars`.
     #[error(
-        "a multipart boundary must be 1 to 70 letters, digits, spaces or '()+_,-./:=? and must not end in a space"
+        "a multipart boundary must have 1 to 70 letters, digits, spaces or '()+_,-./:=? and must not end with a space"
     )]
     Invalid,
 }

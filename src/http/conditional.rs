@@ -14,8 +14,8 @@ pub struct Validators {
     pub etag: Option<EntityTag>,
     /// Entity tag that a client may have from the response to another method, or from a related resource. For example,
     /// a file has one tag for its bytes and one tag for its metadata. This tag counts in `If-Match`. In
-    /// `If-None-Match`, it counts for every method except GET and HEAD. A client can have this tag without having the
-    /// representation, so the response to GET or HEAD must not be 304.
+    /// `If-None-Match`, it counts for every method except GET and HEAD. A client may have this tag but not the
+    /// representation. So this tag must not cause the response 304 to GET or HEAD.
     pub other_etag: Option<EntityTag>,
     /// Time of the last change; compared in whole seconds.
     pub last_modified: Option<DateTime<Utc>>,
@@ -54,10 +54,10 @@ pub enum PreconditionOutcome {
 ///
 /// `now` decides the century of two-digit years in old HTTP-dates.
 ///
-/// The RFC does not say how to treat malformed lists of entity tags. Here a malformed `If-Match` fails, and a malformed
-/// `If-None-Match` fails for every method except GET and HEAD: a client that wants to protect a write must not lose
-/// this protection. For GET and HEAD, a malformed `If-None-Match` counts as a condition that is true, so the response
-/// is not 304. Malformed dates are ignored, as the RFC says.
+/// The RFC does not say how to treat malformed lists of entity tags. Here a malformed `If-Match` is false for every
+/// method. A malformed `If-None-Match` is false for every method except GET and HEAD. So a client that wants to protect
+/// a write does not lose this protection. For GET and HEAD, a malformed `If-None-Match` is true, so the response
+/// has the representation and not status 304. Malformed dates are ignored, as the RFC says.
 pub fn evaluate(
     method: &Method,
     headers: &HeaderMap,
@@ -67,7 +67,7 @@ pub fn evaluate(
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     let last_modified = current.last_modified.map(date::truncate_to_second);
 
-    // Steps 1 and 2: If-Match wins over If-Unmodified-Since.
+    // Steps 1 and 2: If-Unmodified-Since counts only if If-Match is absent.
     match list_condition(headers, header::IF_MATCH) {
         EtagCondition::Given(tags) if !tags.contain_strongly(current.all_etags()) => {
             return PreconditionOutcome::PreconditionFailed;
@@ -82,7 +82,7 @@ pub fn evaluate(
         }
     }
 
-    // Steps 3 and 4: If-None-Match wins over If-Modified-Since.
+    // Steps 3 and 4: If-Modified-Since counts only if If-None-Match is absent.
     match list_condition(headers, header::IF_NONE_MATCH) {
         EtagCondition::Given(tags) if is_read && tags.contain_weakly(&current.etag) => {
             return PreconditionOutcome::NotModified;
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn without_validators_a_star_matches_no_tag_matches_and_dates_are_ignored() {
+    fn without_validators_only_a_star_matches_and_dates_are_ignored() {
         use PreconditionOutcome::{NotModified, PreconditionFailed};
         for ((name, value), expected) in [
             (("if-match", "*"), PART),

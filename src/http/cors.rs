@@ -16,8 +16,8 @@ pub const DEFAULT_ALLOWED_ORIGINS: [&str; 3] =
 /// Methods that a page may use.
 pub const ALLOWED_METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
 
-/// Request headers that a page may set: the headers that routes read, and headers that libraries for tracing and for
-/// requests add. `tests/api/headers.rs` compares the list with the descriptions of the routes.
+/// Request headers that a page may set: the headers that routes read, and the headers that tracing libraries and HTTP
+/// clients add. `tests/api/headers.rs` compares the list with the descriptions of the routes.
 pub const ALLOWED_HEADERS: [&str; 36] = [
     "Content-Type",
     "Content-Length",

@@ -15,8 +15,8 @@ pub fn format_http_date(time: DateTime<Utc>) -> String {
 /// Parses an HTTP-date in any of its three forms (IMF-fixdate, RFC 850, asctime), as RFC 9110 requires of recipients.
 ///
 /// `now` decides the century of the two-digit year in the RFC 850 form: a date more than 50 years in the future is
-/// moved 100 years back. The name of the day must be valid, but it is not compared with the date. A leap second is read
-/// as the second before it. Returns `None` for any other text.
+/// moved 100 years back. The name of the day must be valid, but this function does not compare it with the date. A leap
+/// second is read as the second before it. Returns `None` for any other text.
 pub fn parse_http_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let parse = match text.find(',') {
         Some(3) => parse_imf_fixdate,

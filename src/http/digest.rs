@@ -42,7 +42,8 @@ pub fn render(digest: &Sha256) -> String {
 ///
 /// # Errors
 /// [`DigestError`] if the header is malformed or has no SHA-256. RFC 9530 §2 allows a recipient to ignore the header in
-/// both cases. But a client that sends a digest wants the digest to be checked.
+/// both cases. But a client that sends a digest wants the digest to be checked, so a digest that cannot be checked is
+/// an error.
 pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     let digests: Dictionary = Parser::new(value).parse().map_err(|_| DigestError::Malformed)?;
     if digests.is_empty() {
@@ -57,9 +58,9 @@ pub fn parse(value: &str) -> Result<Option<Sha256>, DigestError> {
     }
 }
 
-/// Parses the value of a `Digest` header (RFC 3230 §4.3.2) and returns its SHA-256. In the header, the SHA-256 is
-/// written as `SHA-256=` and base64. The name `SHA-256` may be in upper or lower case. Digests of other algorithms are
-/// ignored. Returns `None` for an empty value.
+/// Parses the value of a `Digest` header (RFC 3230 §4.3.2, "instance digest") and returns its SHA-256. In the header,
+/// the SHA-256 is written as `SHA-256=` and base64. The name `SHA-256` may be in upper or lower case. Digests of other
+/// algorithms are ignored. Returns `None` for an empty value.
 ///
 /// # Errors
 /// [`DigestError::InvalidInstanceDigest`].

@@ -10,9 +10,9 @@ use super::syntax::{self, BackslashRule};
 /// The action that a browser should take with a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// Save it as a file.
+    /// Save the response as a file.
     Attachment,
-    /// Show it if possible.
+    /// Show the response if possible.
     Inline,
 }
 
@@ -80,13 +80,13 @@ pub enum InvalidFormDataDisposition {
 impl FormDataDisposition {
     /// Parses the header of a form part. Names are UTF-8. Browsers escape quotes and line breaks in a name as `%22`,
     /// `%0D` and `%0A`. Older clients escape quotes and backslashes with a backslash. Both kinds of escapes are
-    /// decoded. A percent-encoded `filename` is decoded too (RFC 7578 §2), if it is ASCII and the decoded text is UTF-8
-    /// with characters outside ASCII. RFC 7578 does not allow `filename*` in forms, but this function reads it and
-    /// prefers it to `filename`.
+    /// decoded. A percent-encoded `filename` is decoded too (RFC 7578 §2), but only if it is ASCII and the decoded text
+    /// is UTF-8 with characters outside ASCII. RFC 7578 does not allow `filename*` in forms, but this function reads it
+    /// and prefers it to `filename`.
     ///
     /// # Errors
-    /// [`InvalidFormDataDisposition`]. The header is malformed too if its type is not `form-data`, or if it has no
-    /// `name`.
+    /// [`InvalidFormDataDisposition`]. A header also counts as malformed if its type is not `form-data`, or if it has
+    /// no `name`.
     pub fn parse(value: &[u8]) -> Result<Self, InvalidFormDataDisposition> {
         use InvalidFormDataDisposition::{ExtendedFilename, Malformed, NotUtf8};
         let text = std::str::from_utf8(value).map_err(|_| NotUtf8)?;

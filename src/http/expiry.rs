@@ -16,8 +16,8 @@ pub enum ExpiryError {
 /// Parses an expiry (RFC 3339, any time zone and precision) and returns it in UTC, in whole milliseconds.
 ///
 /// # Errors
-/// [`ExpiryError`] if the text is malformed, if its year in UTC is not from 0 to 9999 (stored timestamps are compared
-/// as text), or if the time is not after `now`.
+/// [`ExpiryError`] if the text is malformed, if its year in UTC is not from 0 to 9999, or if the time is not after
+/// `now`. A year must have four digits, because stored times are compared as text.
 pub fn parse(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, ExpiryError> {
     let parsed = DateTime::parse_from_rfc3339(text.trim()).map_err(|_| ExpiryError::Malformed)?;
     let expiry = DateTime::from_timestamp_millis(parsed.timestamp_millis()).ok_or(ExpiryError::Malformed)?;

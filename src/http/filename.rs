@@ -53,8 +53,8 @@ impl Filename {
     /// Maximum length of a name in bytes, the limit of common file systems.
     pub const MAX_BYTES: usize = 255;
 
-    /// Parses a name that a user chose, for example to rename a file or for a saved cut. A path separator is refused,
-    /// because the user would lose a part of the name if only the last component were kept.
+    /// Parses a name that a user chose for a file or for a saved cut. A name with a path separator is refused. If Cutty
+    /// kept only the last component, the user would lose a part of the name.
     ///
     /// # Errors
     /// [`FilenameError`].
@@ -98,9 +98,8 @@ impl Filename {
         Self::parse(&percent_decode(value).decode_utf8().map_err(|_| FilenameError::NotUtf8)?)
     }
 
-    /// Returns a default name for a file that is made from the file with this name. For example, with the suffix `cut`
-    /// and the extension `csv`, `flights.csv` becomes `flights-cut.csv`. The stem is shortened if the new name would be
-    /// too long.
+    /// Returns the default name of a derived file, such as the result of a cut. With the suffix `cut` and the extension
+    /// `csv`, `flights.csv` becomes `flights-cut.csv`. If the new name would be too long, its stem is shortened.
     pub fn derived(&self, suffix: &str, extension: &str) -> Self {
         let tail = format!("-{suffix}.{extension}");
         let room = Self::MAX_BYTES.saturating_sub(tail.len());
@@ -114,8 +113,8 @@ impl Filename {
         &self.0
     }
 
-    /// Returns the text after the last dot, if it consists of 1 to 8 ASCII letters and digits and starts with a letter.
-    /// A name such as `.csv` has no extension.
+    /// Returns the text after the last dot. Returns `None` if this text does not start with an ASCII letter, or is not
+    /// 1 to 8 ASCII letters and digits. A name such as `.csv` has no extension.
     pub fn extension(&self) -> Option<&str> {
         let (stem, extension) = self.0.rsplit_once('.')?;
         let starts_with_letter = extension.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -127,9 +126,9 @@ impl Filename {
     /// the name do not count, because Windows ignores them. In contrast to [`Self::extension`], this function returns
     /// an extension for `.htaccess`.
     ///
-    /// Returns `None` if the name has no dot, or if the text after the last dot cannot be the extension of a known
-    /// format. Such a text has no ASCII letter (`v1.2`), or has a blank (`Dr. Who`) or another character that is not
-    /// visible ASCII.
+    /// Returns `None` if the name has no dot. Also returns `None` if the text after the last dot has no ASCII letter
+    /// (`v1.2`), or has a character that is not visible ASCII, such as the blank in `Dr. Who`. No known format has an
+    /// extension of this kind.
     pub fn system_extension(&self) -> Option<&str> {
         let (_, extension) = self.0.trim_end_matches(['.', ' ']).rsplit_once('.')?;
         let is_printable = extension.bytes().all(|b| b.is_ascii_graphic());
@@ -150,8 +149,9 @@ impl fmt::Display for Filename {
     }
 }
 
-/// Whether the character changes the order of displayed text (Unicode Bidirectional Algorithm §2): embeddings,
-/// overrides and isolates. The marks U+200E and U+200F do not count, because right-to-left names need them.
+/// Whether the character is a bidirectional embedding, override or isolate (Unicode Bidirectional Algorithm §2). Such a
+/// character changes the order of displayed text. The result is `false` for the marks U+200E and U+200F, because
+/// right-to-left names need them.
 fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,8 +1,8 @@
 //! A streaming reader of `multipart/form-data` (RFC 7578, with the framing of RFC 2046 §5.1.1).
 //!
 //! The reader is a state machine without I/O. The caller passes input in pieces of any size and reads one event at a
-//! time. Between two events, the caller can store bytes and await the result. The content of form parts is returned as
-//! slices of the input. Only the headers of one form part at a time are buffered, at most 16 KiB.
+//! time. Between two events, the caller can store bytes and await the result. The reader returns the content of form
+//! parts as slices of the input. It buffers only the headers of the current form part, at most 16 KiB.
 //!
 //! ```
 //! # use cutty::http::{boundary::Boundary, form::{Event, FormReader}};
@@ -35,7 +35,7 @@ use super::disposition::{FormDataDisposition, InvalidFormDataDisposition};
 
 /// Maximum size of the headers of one form part, in bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
-/// Maximum number of form parts in one form. Cutty's forms have at most four.
+/// Maximum number of form parts in one form. An upload needs at most four: the file and three text fields.
 pub const MAX_PARTS: usize = 64;
 /// Maximum number of blanks after a boundary. Some gateways add a few blanks there.
 const MAX_PADDING_BYTES: usize = 1024;
@@ -104,8 +104,8 @@ pub enum FormError {
 /// Reads one form. The [module documentation](self) has an example.
 #[derive(Debug)]
 pub struct FormReader {
-    /// CRLF, `--` and the boundary. The only CR in the delimiter is its first byte. So if a partial match fails, no
-    /// other match starts inside the matched bytes, and the search continues after these bytes.
+    /// CRLF, `--` and the boundary. The first byte of the delimiter is its only CR. So no other match can start inside
+    /// the bytes of a failed match. The search continues after these bytes.
     delimiter: Finder<'static>,
     state: FormState,
     /// Number of bytes of the delimiter that matched the end of the previous input.
@@ -119,10 +119,11 @@ enum FormState {
     Preamble,
     /// Inside the content of a form part.
     Content,
-    /// After a delimiter. If `in_part`, the delimiter ended a form part, and `PartEnd` was not returned yet.
+    /// After a delimiter. If `in_part`, the delimiter ended a form part, and `PartEnd` was not returned yet. `padding`
+    /// is the number of blanks after the delimiter so far.
     AfterDelimiter { in_part: bool, tail: DelimiterTail, padding: usize },
-    /// Inside the headers of a form part. The buffer starts with the line break before the headers. So the buffer ends
-    /// with a blank line even if the form part has no headers.
+    /// Inside the headers of a form part. The buffer starts with the line break before the headers. Because of this
+    /// line break, the search finds `BLANK_LINE` even if the form part has no headers.
     Headers(Vec<u8>),
     /// After the closing boundary.
     Epilogue,
@@ -225,8 +226,8 @@ impl FormState {
 }
 
 /// Searches `input` for the delimiter. The previous input ended with the first `matched` bytes of the delimiter. If the
-/// rest of the delimiter does not follow, these bytes are content. The function then returns them as a slice of the
-/// delimiter.
+/// rest of the delimiter does not follow, these bytes are content. The previous input is gone, so the function returns
+/// the bytes as a slice of the delimiter.
 fn find_delimiter<'a, 'i: 'a>(
     finder: &'a Finder<'static>,
     matched: &mut usize,
@@ -261,7 +262,7 @@ fn find_delimiter<'a, 'i: 'a>(
 
 /// Returns the number of bytes of `input` before the delimiter. If `input` ends with the first bytes of the delimiter,
 /// these bytes are not counted. The result is at least 1, because the caller handles two cases itself: `input` starts
-/// with the delimiter, or `input` is the start of the delimiter.
+/// with the delimiter, or the delimiter starts with the whole `input`.
 fn content_length(finder: &Finder<'static>, input: &[u8]) -> usize {
     let delimiter = finder.needle();
     if let Some(at) = finder.find(input) {

@@ -36,15 +36,17 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Maximum number of objects and arrays in a body. The list of the 10,000 parts of an upload fits.
+/// Maximum number of objects and arrays in a body. The request that completes a multipart upload has one object for
+/// each of at most 10,000 parts.
 pub const MAX_NESTED: usize = 11_000;
 
-/// Maximum number of values in a body. The list of the parts of an upload has 40,000.
+/// Maximum number of values in a body. The list of 10,000 parts has about 50,000 values: each part is an object with at
+/// most four members.
 pub const MAX_VALUES: usize = 110_000;
 
-/// Whether a JSON text has at most [`MAX_NESTED`] objects and arrays, and at most about [`MAX_VALUES`] values. Call
-/// this function before the text is parsed, because a parsed value can need a hundred times the memory of its text. The
-/// text may be malformed.
+/// Whether a JSON text has at most [`MAX_NESTED`] objects and arrays, and at most [`MAX_VALUES`] values. The number of
+/// values is approximate: the function counts objects, arrays and commas. Call this function before the text is parsed,
+/// because a parsed value can need a hundred times the memory of its text. The text may be malformed.
 pub fn has_few_values(text: &str) -> bool {
     let (mut nested, mut commas, mut is_in_string) = (0, 0, false);
     let mut bytes = text.bytes();
@@ -188,7 +190,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn other_text_gives_the_verdict_of_the_parser(text in "[\\[\\]{}\",:a0-1 ]{0,30}") {
+        fn text_without_a_repeated_member_is_accepted_exactly_if_the_parser_accepts_it(text in "[\\[\\]{}\",:a0-1 ]{0,30}") {
             let repeated = check(&text).err().is_some_and(|error| error.contains("more than once"));
             prop_assert!(repeated || check(&text).is_ok() == serde_json::from_str::<Value>(&text).is_ok());
         }

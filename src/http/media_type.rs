@@ -54,7 +54,7 @@ impl MediaType {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns the value of the parameter `charset`, in the case in which the client sent it.
+    /// Returns the value of the parameter `charset`, with upper and lower case as sent.
     pub fn charset(&self) -> Option<&str> {
         self.parameter("charset")
     }

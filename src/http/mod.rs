@@ -1,4 +1,5 @@
-//! HTTP semantics as pure functions: they parse headers, decide how to respond, and render header values and bodies.
+//! HTTP semantics as pure functions. The functions parse headers, decide how to respond, and render header values and
+//! bodies.
 //!
 //! Each module handles one part of HTTP and names the RFC that it follows. The functions are not async, read no clock
 //! and draw no random numbers: times and boundaries are parameters. Handlers turn the results into responses. The

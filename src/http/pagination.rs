@@ -62,13 +62,14 @@ fn parse_digits(text: &str) -> Option<u64> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// A hash of the filter and the order of a list. A cursor contains the hash, so the cursor can be used only with this
-/// list.
+/// A hash of the filter and the order of a list. A cursor contains this hash, so that Cutty can refuse the cursor for a
+/// list with another filter or order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListFingerprint([u8; 8]);
 
 impl ListFingerprint {
-    /// Hashes `parts` in this order. The parts are names and values of the filter, and the sort field.
+    /// Hashes the parts in the order of `parts`. The parts are texts that identify the list, such as the values of its
+    /// filter and its sort field.
     pub fn of(parts: &[&str]) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {
@@ -106,6 +107,7 @@ pub enum CursorError {
 
 /// Version of the layout. The layout is: version, flags, fingerprint (8 bytes), length of the id, id, sort key.
 const VERSION: u8 = 1;
+/// The flag of a list in descending order. No other flag exists.
 const DESCENDING: u8 = 1;
 /// Maximum length of an encoded cursor. Every cursor of Cutty is shorter: the longest sort key is a filename of 255
 /// bytes.

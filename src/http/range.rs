@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use super::boundary::Boundary;
 use super::syntax;
 
-/// Maximum number of ranges in one response. Players and spreadsheet tools ask for one or two ranges. RFC 9110 §17.15
-/// warns that a long list of ranges can be an attack. If a header has more than 16 ranges, the response is the whole
-/// file.
+/// Maximum number of ranges in one response. If a header has more ranges, the response is the whole file. Players and
+/// spreadsheet tools ask for one or two ranges. RFC 9110 §17.15 warns that a long list of ranges can be an attack.
 pub const MAX_RANGES: usize = 16;
 
 /// Maximum number of overlapping pairs of ranges. RFC 9110 §14.2 names more than two overlapping ranges as a reason to
@@ -70,13 +69,14 @@ pub fn unsatisfied_content_range(size_bytes: u64) -> String {
 
 /// Parses a `Range` header for a representation of `size_bytes`.
 ///
-/// Ranges are clamped to the size. A number too large for 64 bits is read as 2⁶⁴ − 1.
+/// If only a part of a range is inside the representation, the result has only this part. A number too large for 64
+/// bits is read as 2⁶⁴ − 1.
 ///
 /// Returns [`Ranges::Whole`], as RFC 9110 §14.2 allows, for:
 /// - a malformed header, or a unit other than `bytes`,
 /// - ranges with more bytes in total than the representation has,
 /// - more than [`MAX_RANGES`] ranges, or more than two overlapping pairs,
-/// - a suffix range (`-5`) of an empty representation, because no `Content-Range` can describe it.
+/// - a suffix range (`-5`) of an empty representation, because `Content-Range` cannot describe a range without bytes.
 pub fn parse(header: &str, size_bytes: u64) -> Ranges {
     let Some(specs) = parse_specs(header) else { return Ranges::Whole };
     let ranges: Vec<_> = specs.iter().filter_map(|spec| spec.resolve(size_bytes)).collect();
@@ -175,7 +175,7 @@ pub struct MultipartByteRanges {
 }
 
 /// Plans the body of a response with several ranges. `content_type` is the type of the representation. The caller draws
-/// `boundary` at random, so that the bytes of the file do not contain it.
+/// `boundary` at random, so that the bytes of the file do not contain the boundary.
 pub fn multipart_byte_ranges(
     ranges: &[ByteRange],
     size_bytes: u64,
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn well_formed_ranges_are_clamped_to_the_size() {
+    fn well_formed_ranges_are_reduced_to_the_bytes_of_the_file() {
         for (header, expected) in [
             ("bytes=0-0", vec![(0, 0)]),
             ("bytes=0-", vec![(0, 99)]),

@@ -26,9 +26,9 @@ const DEFAULTS: [(HeaderName, HeaderValue); 6] = [
 
 /// Adds each default header that the response does not have yet.
 ///
-/// `hsts_max_age_s` is the number of seconds for which browsers use only HTTPS for this host
-/// (`Strict-Transport-Security`, RFC 6797); 0 for no such header. RFC 6797 §7.2 forbids this header in a response over
-/// plain HTTP, so the caller passes 0 for such a response.
+/// If `hsts_max_age_s` is not 0, also sets `Strict-Transport-Security` (RFC 6797): for this number of seconds, browsers
+/// use only HTTPS for this host. The caller passes 0 if the response is sent over plain HTTP, because RFC 6797 §7.2
+/// forbids the header in such a response.
 pub fn add_defaults(response: &mut HeaderMap, hsts_max_age_s: u32) {
     for (name, value) in DEFAULTS {
         response.entry(name).or_insert(value);
@@ -39,8 +39,8 @@ pub fn add_defaults(response: &mut HeaderMap, hsts_max_age_s: u32) {
     }
 }
 
-/// Returns the id in the `X-Request-Id` of a request, if it has 1 to 128 letters, digits or `-_.:`. Other ids are not
-/// used, because responses and log lines repeat the id.
+/// Returns the id in the `X-Request-Id` of a request, if it has 1 to 128 letters, digits or `-_.:`. Cutty ignores any
+/// other id, because Cutty copies the id into responses and log lines.
 pub fn request_id(request: &HeaderMap) -> Option<&str> {
     let id = request.get(REQUEST_ID)?.to_str().ok()?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);

@@ -6,8 +6,8 @@
 //! uses control characters for text.
 //!
 //! A declared `charset` must be a label of the WHATWG Encoding Standard, because Cutty reads the file in this encoding
-//! later. No file is stored as `text/plain`: some servers compress responses of this type, and the compression breaks
-//! ranges and lengths.
+//! later. No file is stored with the type `text/plain`: some servers compress responses of this type, and the
+//! compression breaks ranges and lengths.
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 use memchr::memmem;
@@ -31,7 +31,7 @@ pub fn stored_type_named(name: &str) -> Option<&'static str> {
 
 /// Values of `charset` that are ignored. The Unix tool `file` reports such a value if the first bytes of a text are all
 /// ASCII, or if the tool does not know the encoding. The value therefore does not say how to read the later bytes of
-/// the text. The Encoding Standard would read `us-ascii` as windows-1252.
+/// the text. By the Encoding Standard, `us-ascii` would mean windows-1252, which is often wrong for these bytes.
 const VAGUE_CHARSETS: [&str; 6] = ["", "us-ascii", "ascii", "ansi_x3.4-1968", "unknown-8bit", "binary"];
 
 /// Types that clients send when they do not know the type of the file. A file with such a type counts as a file without
@@ -41,7 +41,7 @@ const GENERIC_TYPES: [&str; 5] =
 
 const JSON: &str = "application/json";
 
-/// Other names of [`TEXT_CSV`]. They are accepted if [`TEXT_CSV`] is accepted.
+/// Other names of [`TEXT_CSV`]. An upload with such a type is accepted if [`TEXT_CSV`] is an allowed type.
 const CSV_ALIASES: [&str; 4] =
     ["text/comma-separated-values", "text/x-comma-separated-values", "text/x-csv", "application/x-csv"];
 
@@ -146,7 +146,7 @@ pub fn check_name(name: &Filename) -> Result<(), Refusal> {
 /// Checks the extension of the filename with which the result of a cut is sent.
 ///
 /// # Errors
-/// [`Refusal::ForeignExtension`] if the extension is neither that of a stored file nor that of a result.
+/// [`Refusal::ForeignExtension`] if the extension is neither in `EXTENSIONS` nor in `RESULT_EXTENSIONS`.
 pub fn check_result_name(name: &Filename) -> Result<(), Refusal> {
     match refused_extension(name).filter(|extension| !RESULT_EXTENSIONS.contains(&extension.as_str())) {
         Some(extension) => Err(Refusal::ForeignExtension { extension }),
@@ -168,7 +168,7 @@ pub fn check_declared(declared_type: Option<&str>, allowed_types: &[String]) -> 
     parse_declared(declared_type, allowed_types).map(drop)
 }
 
-/// Decides whether an upload is accepted, and as which type it is stored.
+/// Decides whether an upload is accepted. If it is accepted, also decides the type with which the file is stored.
 pub fn check(upload: &SniffedUpload<'_>) -> SniffVerdict {
     match examine(upload) {
         Ok((content_type, encoding)) => SniffVerdict::Accept { content_type, encoding },
@@ -299,8 +299,8 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"{\\rtf", "a rich-text document", EXPORT),
 ];
 
-/// Signatures with which a CSV header may also start, for example `MZ,intensity`. They are compared only after the
-/// check found that the content is not text. The error then names the format.
+/// Signatures with which a CSV header may also start, for example `MZ,intensity`. The check compares them only with
+/// content that is not text, so that the error can name the format.
 const AMBIGUOUS_SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"MZ", "a Windows program", CONVERT),
     (b"PAR1", "a Parquet file", CONVERT),
@@ -316,9 +316,9 @@ const HTML: &str = "an HTML page";
 const XML: &str = "an XML document";
 const SCRIPT: &str = "a script";
 
-/// Tags with which an HTML page may begin. By some of these tags, browsers recognize a page without a media type
-/// (WHATWG MIME Sniffing §7.1). The other tags can load or run something. Headers of CSV files can look like tags, for
-/// example `<TICKER>,<DATE>`, so other tags are accepted.
+/// HTML tags: content that begins with one of them is refused. Each of these tags can load or run something, or shows a
+/// browser that the content is a page (WHATWG MIME Sniffing §7.1). Content that begins with an unknown tag may be CSV,
+/// for example `<TICKER>,<DATE>`.
 const TAGS: &[&str] = &[
     "a",
     "abbr",
@@ -411,8 +411,8 @@ const TAGS: &[&str] = &[
     "xmp",
 ];
 
-/// Starts of markup and scripts, each with the name of its format. Case is ignored. If the last character of a start is
-/// a letter or a digit, the content must end after the start or continue with a blank, `/`, `>`, `;` or `&`.
+/// Starts of markup and scripts, each with the name of its format. Case is ignored. A start that ends with a letter or
+/// a digit matches only if a blank, `/`, `>`, `;`, `&` or the end of the content follows.
 const RUNNABLE: &[(&str, &str)] = &[
     ("<!--", HTML),
     ("<!doctype", HTML),
@@ -533,8 +533,9 @@ fn is_text_control(unit: u16) -> bool {
     matches!(unit, 0x09..=0x0d | 0x1a..=0x1f)
 }
 
-/// Whether the content has too many suspicious characters to be text: more than 3, and more than 1 in 20. Of random
-/// bytes, about 1 in 12 is suspicious; damaged text has a few suspicious characters.
+/// Whether the content has too many suspicious characters to be text: more than 3, and more than 1 in 20. This limit is
+/// above the few suspicious characters of a damaged text. It is below the rate of random bytes, of which about 1 in 12
+/// is suspicious.
 fn is_too_many(suspicious: usize, total: usize) -> bool {
     suspicious > 3 && suspicious.saturating_mul(20) > total
 }

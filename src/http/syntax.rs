@@ -47,7 +47,7 @@ pub(super) fn parse_parameters(text: &str, escapes: BackslashRule) -> Option<Vec
     Some(parameters)
 }
 
-/// Parses a token or a quoted string at the start of `text`. Returns its value and the rest of the text.
+/// Parses a token or a quoted string at the start of `text`. Returns the parsed value and the rest of the text.
 fn parse_value(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     match text.strip_prefix('"') {
         Some(quoted) => parse_quoted(quoted, escapes),
@@ -59,7 +59,7 @@ fn parse_value(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     }
 }
 
-/// Parses a quoted string whose opening quote was already read. Returns its value and the text after the closing quote.
+/// Parses a quoted string after its opening quote. Returns the parsed value and the text after the closing quote.
 fn parse_quoted(text: &str, escapes: BackslashRule) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices().peekable();

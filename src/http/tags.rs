@@ -102,7 +102,7 @@ fn split_record(text: &str) -> Result<Vec<String>, TagsError> {
     }
 }
 
-/// Reads a quoted tag whose opening quote was already read. Returns the tag and the text after its closing quote.
+/// Parses a quoted tag after its opening quote. Returns the tag, and the text after the closing quote and blanks.
 fn split_quoted(text: &str) -> Result<(String, &str), TagsError> {
     let mut field = String::new();
     let mut rest = text;

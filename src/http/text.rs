@@ -1,19 +1,19 @@
 //! Header values and queries as text. RFC 9110 §5.5 does not define the encoding of bytes that are not ASCII. Cutty
-//! reads them as UTF-8.
+//! reads these bytes as UTF-8.
 //!
-//! The Workers runtime decodes header values to Unicode. It replaces bytes that are not UTF-8 with U+FFFD. It passes
-//! control characters on, though RFC 9110 §5.5 allows none of them except the tab.
+//! The Workers runtime decodes header values to Unicode. It replaces bytes that are not UTF-8 with U+FFFD. It does not
+//! remove control characters, although RFC 9110 §5.5 forbids every control character except the tab.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
 use crate::csv::shortened;
 
-/// Headers that browsers and proxies add and that change no response. Old clients send these headers in other encodings
+/// Headers that browsers and proxies add. These headers change no response. Old clients send them in other encodings
 /// than UTF-8.
 const ABOUT_THE_SENDER: [&str; 5] = ["user-agent", "referer", "cookie", "via", "forwarded"];
 
-/// Proxies add more headers that change no response. The name of each of these headers starts with one of these texts.
+/// Beginnings of the names of further headers that proxies add. These headers change no response either.
 const ADDED_BY_PROXIES: [&str; 2] = ["cf-", "x-forwarded-"];
 
 /// Errors of reading a header as text.
@@ -52,8 +52,8 @@ pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>
     }
 }
 
-/// Makes a header value from the text that the runtime passes. U+FFFD replaces characters that no header value may
-/// contain. So the header is not dropped, and [`check_readable`] refuses it.
+/// Makes a header value from the text that the runtime passes. U+FFFD replaces each character that no header value may
+/// contain. So the header stays in the request, and [`check_readable`] returns an error for this header.
 pub fn header_value(text: &str) -> HeaderValue {
     HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| {
         let is_allowed = |character: &char| *character == '\t' || !character.is_ascii_control();
@@ -62,7 +62,7 @@ pub fn header_value(text: &str) -> HeaderValue {
             false => char::REPLACEMENT_CHARACTER,
         };
         let replaced: String = text.chars().map(shown).collect();
-        // The text has no ASCII control characters any more, so the conversion cannot fail.
+        // Tab is the only ASCII control character of this text, so the conversion cannot fail.
         HeaderValue::from_bytes(replaced.as_bytes()).unwrap_or(HeaderValue::from_static("?"))
     })
 }
@@ -87,7 +87,8 @@ fn readable(value: &HeaderValue) -> Option<&str> {
     std::str::from_utf8(value.as_bytes()).ok().filter(|text| !text.contains(char::REPLACEMENT_CHARACTER))
 }
 
-/// Error: a query is not UTF-8. Holds the pair that is not UTF-8, as the client sent it.
+/// Error: a pair of name and value in a query is not UTF-8. Holds the first 100 characters of the pair, as the client
+/// sent them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the query parameter {0:?} is not UTF-8: encode names and values as UTF-8 before percent-encoding them"
@@ -105,7 +106,7 @@ impl QueryNotUtf8 {
 /// queries would replace bytes that are not UTF-8 with U+FFFD, and the request would mean something else.
 ///
 /// # Errors
-/// [`QueryNotUtf8`]. A U+FFFD that is not percent-encoded is an error too, because the runtime puts it in the place of
+/// [`QueryNotUtf8`]. A U+FFFD that is not percent-encoded is an error too: the runtime writes U+FFFD in the place of
 /// bytes that are not UTF-8.
 pub fn check_query(query: &str) -> Result<(), QueryNotUtf8> {
     let is_utf8 = |pair: &&str| {

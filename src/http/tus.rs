@@ -23,7 +23,7 @@ pub const ALGORITHMS: &str = "sha1,sha256";
 /// Media type of a chunk: the body of a `PATCH`, or of the `POST` that creates the upload.
 pub const MEDIA_TYPE: &str = "application/offset+octet-stream";
 
-/// Maximum length of `Upload-Metadata` in bytes. Tags, metadata and a filename fit into this length in base64.
+/// Maximum length of `Upload-Metadata` in bytes. Tags, metadata and a filename of maximum length fit, also in base64.
 pub const MAX_METADATA_BYTES: usize = 16 << 10;
 
 /// Errors in tus headers.

@@ -1,4 +1,5 @@
-//! User metadata of a file: a small, flat JSON object, separate from the metadata that Cutty keeps.
+//! User metadata of a file: a small, flat JSON object that the user chooses. Cutty stores its own metadata of the file
+//! separately.
 
 use serde_json::{Map, Value};
 
@@ -42,8 +43,8 @@ pub enum UserMetadataError {
 }
 
 impl UserMetadata {
-    /// Maximum size as compact JSON, in bytes. R2 has the same limit for the metadata of an object, so an export can
-    /// store the user metadata there.
+    /// Maximum size as compact JSON, in bytes. R2 has the same limit for the metadata of an object, so an export could
+    /// store the user metadata with the object.
     pub const MAX_BYTES: usize = 8192;
     const MAX_KEY_BYTES: usize = 128;
 

@@ -27,14 +27,15 @@ const UPLOAD_HEADERS: [&str; 13] = [
 pub struct RequestFingerprint(String);
 
 impl RequestFingerprint {
-    /// Returns the fingerprint of a request whose whole body is in memory. It covers method, path, query and body.
+    /// Returns the fingerprint of a request whose whole body is in memory. The fingerprint covers method, path, query
+    /// and body.
     pub fn of_body(method: &Method, uri: &Uri, body: &[u8]) -> Self {
         Self::of_parts(&[method.as_str().as_bytes(), target(uri).as_bytes(), b"body", body])
     }
 
-    /// Returns the fingerprint of an upload. It covers method, path, query, media type, length and the headers in
-    /// `UPLOAD_HEADERS`. It does not cover the body, which has not been read yet. It does not cover the parameters of
-    /// the media type either, because a client chooses a new form boundary for each retry.
+    /// Returns the fingerprint of an upload. The fingerprint covers method, path, query, media type, length and the
+    /// headers in `UPLOAD_HEADERS`. The body is not covered, because it has not been read yet. The parameters of the
+    /// media type are not covered, because a client chooses a new form boundary for each retry.
     pub fn of_upload(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let value = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
         let content_type = value(CONTENT_TYPE.as_str()).unwrap_or_default();

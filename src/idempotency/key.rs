@@ -1,4 +1,4 @@
-//! The idempotency key: a client's name for a request that it may repeat.
+//! The idempotency key: a client's name for a request that the client may repeat.
 
 use http::HeaderMap;
 
@@ -18,7 +18,7 @@ pub struct IdempotencyKey(String);
 pub struct InvalidKey;
 
 impl IdempotencyKey {
-    /// Returns the key in the headers of a request; `None` if they hold no key.
+    /// Returns the key in the headers of a request; `None` if the headers hold no key.
     ///
     /// # Errors
     /// [`InvalidKey`].

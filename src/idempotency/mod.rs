@@ -3,19 +3,19 @@
 //!
 //! 1. A request *claims* its key for the time of a lease. While this request holds the key, a retry gets
 //!    `in_progress`. A different request with the same key has another fingerprint and gets `idempotency_reuse`.
-//! 2. The batch that has the effect also *records* the effect ([`Claim::record`]). The whole batch fails if this claim
-//!    no longer holds the key. So only one of the repeated requests can have an effect, even if the database applies
-//!    the batch of an earlier request late.
-//! 3. The response is stored for 24 hours. A failed request releases its key, unless its effect is recorded.
+//! 2. The batch that has the effect also *records* the effect ([`Claim::record`]). If the claim of the request no
+//!    longer holds the key, the whole batch fails. So only one of the repeated requests can have an effect, even if the
+//!    database applies the batch of an earlier request late.
+//! 3. The response is stored for 24 hours. A request that failed without an effect releases its key.
 //!
 //! After a crash, a retry finds one of these three:
 //!
 //! - the response;
-//! - the effect: the retry makes a response from the effect and the current data;
-//! - a lease: the retry gets `in_progress`. The first retry after the end of the lease claims the key.
+//! - the effect: the service makes a response from the effect and the current data;
+//! - a lease: the retry gets `in_progress`. The first retry after the end of the lease claims the key and runs.
 //!
-//! A request with an unknown outcome releases its key immediately. If the database applies the batch of this request
-//! later, the batch fails, because the claim no longer holds the key (step 2).
+//! If the outcome of a request is unknown, the request releases its key immediately. If the database applies the batch
+//! of this request later, the batch fails, because the claim of the request no longer holds the key (step 2).
 //!
 //! An upload in several requests begins with one request. The effect of this request is the new upload. The batch that
 //! undoes this effect also deletes the record of the effect ([`Claim::release_undone`]). Then a repeated request can
@@ -48,11 +48,12 @@ const KEPT_FOR: TimeDelta = TimeDelta::hours(24);
 /// time. If a request needs more time and a retry claims the key, only the retry can have an effect.
 pub const LEASE: TimeDelta = TimeDelta::seconds(60);
 
-/// Maximum `Retry-After` of an `in_progress` response, in seconds. It is shorter than the lease, because most requests
-/// end long before the end of their lease.
+/// Maximum `Retry-After` of an `in_progress` response, in seconds. This time is shorter than the lease, because most
+/// requests end long before the end of their lease.
 const MAX_WAIT_S: i64 = 5;
 
-/// Maximum length of a stored response body, in bytes. A response with a longer body is made again from the effect.
+/// Maximum length of a stored response body, in bytes. A response with a longer body is not stored: a retry gets a
+/// response that is made from the effect.
 const MAX_RESPONSE_BYTES: usize = 64 << 10;
 
 /// Maximum number of keys in one [`KeyScope`]. A user who sends a thousand keys a day is far below this number.
@@ -174,7 +175,7 @@ pub enum ClaimOutcome {
     /// The request holds the key. The caller continues with the request.
     Acquired(Claim),
     /// An earlier request with this key has a stored response. The items are: (1) this response; (2) the effect of the
-    /// earlier request, `None` if it had no effect.
+    /// earlier request, `None` if the request had no effect.
     Replayed(StoredResponse, Option<Effect>),
     /// An earlier request with this key had an effect, but its response is not stored.
     EffectRecorded(Done),
@@ -203,7 +204,7 @@ impl Done {
         }
     }
 
-    /// Returns the statement that releases the key. The caller adds it to the batch that undoes the effect.
+    /// Returns the statement that releases the key. The caller adds this statement to the batch that undoes the effect.
     pub fn release_undone(&self) -> Statement {
         release_undone(&self.key.0, &self.key.1, &self.effect)
     }
@@ -246,8 +247,8 @@ impl Claim {
         record.statement()
     }
 
-    /// Returns the statement that releases the key after `effect` was undone. The caller adds it to the batch that
-    /// undoes the effect.
+    /// Returns the statement that releases the key after `effect` was undone. The caller adds this statement to the
+    /// batch that undoes the effect.
     pub fn release_undone(&self, effect: &Effect) -> Statement {
         release_undone(&self.scope, &self.key, effect)
     }
@@ -297,8 +298,9 @@ impl App {
         row.outcome(fingerprint, now, (claim.scope, claim.key))
     }
 
-    /// Stores the response of a request, unless its body is longer than `MAX_RESPONSE_BYTES`. If the response cannot be
-    /// stored, writes a log line. A retry then gets a response that is made from the effect.
+    /// Stores the response of a request. Writes a log line if the response cannot be stored. A response with a body of
+    /// more than `MAX_RESPONSE_BYTES` is not stored. A retry of a request without a stored response gets a response
+    /// that is made from the effect.
     pub async fn store_response(&self, claim: &Claim, response: StoredResponse) {
         if response.body.len() > MAX_RESPONSE_BYTES {
             return;
@@ -314,8 +316,8 @@ impl App {
         self.settle_key(claim, keep.statement()).await;
     }
 
-    /// Releases the key of a failed request, unless its effect is recorded. If the key cannot be released, writes a log
-    /// line. The key is then free when the lease ends.
+    /// Releases the key of a failed request. If the effect of the request is recorded, changes nothing. Writes a log
+    /// line if the call to the database fails. In this case, the key is free when the lease ends.
     pub async fn release(&self, claim: &Claim) {
         let release = sql::Release { scope: &claim.scope.0, key: claim.key.as_str(), claim: claim.id };
         self.settle_key(claim, release.statement()).await;
@@ -325,7 +327,8 @@ impl App {
         if let Err(error) = self.database.query(statement).await {
             self.write_log(
                 LogLine::warn(
-                    "the end of a request was not recorded under its idempotency key; the lease will expire",
+                    "the outcome of a request was not stored under its idempotency key; the key stays claimed until \
+                     the lease ends",
                 )
                 .with_text("claim", claim.id)
                 .caused_by(error),

@@ -15,8 +15,8 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::from_row;
 use crate::sql;
 
-/// A text that is greater than every id. A list from new to old selects the ids that are less than a given text. For
-/// the first page, this constant is the given text.
+/// The `before` of the first page of a list. A list from new to old selects the ids that are less than `before`, and
+/// this text is greater than every id.
 pub(crate) const MAX_ID: &str = "~";
 
 /// Damage to the stored bytes of a file.
@@ -60,13 +60,13 @@ pub struct DamagedFile<'a> {
     pub attempt: AttemptId,
 }
 
-/// A time before all others. If a row has this time as the time of the file's last scrub, the scrub reads the file
-/// next, because the scrub begins with the file whose last scrub is longest ago.
+/// The time of the last scrub for a file that the scrub must read next. The scrub begins with the file whose last scrub
+/// is longest ago, and no time is earlier than this time.
 pub const NEXT: Timestamp = Timestamp::EARLIEST;
 
-/// Writes damage to `findings` and to the log. If the bytes are known to be wrong, also marks the file's row as
-/// damaged, so that no request reads the bytes, and resolves the file's open findings of other kinds. `looked_at`
-/// becomes the time of the file's last scrub. Costs 1 D1 call.
+/// Writes damage to `findings` and to the log. If the bytes are known to be wrong, the function also marks the file's
+/// row as damaged, so that no request reads the bytes. In this case, it resolves the file's open findings of other
+/// kinds. `looked_at` becomes the time of the file's last scrub. Costs 1 D1 call.
 ///
 /// # Errors
 /// `unavailable` if the database cannot be reached. The log line is written in any case.
@@ -113,7 +113,7 @@ pub(crate) fn json_text<'de, D: Deserializer<'de>>(deserializer: D) -> std::resu
     serde_json::from_str(&text).map_err(serde::de::Error::custom)
 }
 
-/// Returns at most `limit` findings before the id `before`, newest first. With `open_only`, leaves out resolved
+/// Returns at most `limit` findings whose ids are less than `before`, newest first. With `open_only`, returns only open
 /// findings.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Checks that the stored bytes agree with the rows: verifies objects, records findings, runs the self-check, and
+//! Checks the stored data: verifies that objects agree with their rows, records findings, runs the self-check, and
 //! checks that the object store can be written.
 
 pub mod findings;

@@ -1,8 +1,8 @@
 //! Verifies the bytes of an object against the row of its file, in steps of limited length.
 //!
 //! The crate `sha2` computes the hash, because the state of a `sha2` hash can be saved. The state of the platform's
-//! hash cannot be saved. A file that is longer than one step is hashed in several steps, which may belong to different
-//! requests.
+//! hash cannot be saved. A file that is longer than one step is hashed in several steps. Different requests may run
+//! these steps.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -95,8 +95,9 @@ pub async fn check_metadata(app: &App, expected: Expected<'_>) -> Result<Verific
     }
 }
 
-/// Reads and hashes at most `budget_bytes` of an object. Continues from `before`, the state after the last step.
-/// `observer` gets the bytes that are hashed. Returns the result and the number of bytes read.
+/// Reads and hashes at most `budget_bytes` of an object. Continues from `before`, the state after the previous step;
+/// `None` for the first step. `observer` gets the bytes that are hashed. Returns the result and the number of bytes
+/// read.
 ///
 /// # Errors
 /// `unavailable` if R2 returns neither the object nor its metadata.
@@ -148,8 +149,8 @@ pub async fn verify(
     }
 }
 
-/// Restores a hash, and the offset at which it continues. Starts a new hash if the saved state cannot be used for an
-/// object of `size` bytes.
+/// Restores a saved hash. Returns the hash and the offset of the next byte to hash. Without a saved state, or if the
+/// state does not fit an object of `size` bytes, returns a new hash and the offset 0.
 fn resume(before: Option<PartialHash>, size: u64) -> (Sha256, u64) {
     let resumed = before.filter(|partial| partial.offset < size).and_then(|partial| {
         let mut state = SerializedState::<Sha256>::default();

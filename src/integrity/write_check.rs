@@ -12,8 +12,8 @@ use crate::ports::{NewObject, ObjectStore};
 /// Time for which the outcome of a check is used, so that health checks cost few writes.
 const VALID_FOR: TimeDelta = TimeDelta::seconds(30);
 
-/// The outcome of a check: `Ok` if the object store can be written, otherwise the reason why not, as a text for the
-/// log.
+/// The outcome of a check: `Ok` if the object store can be written. The error is the reason for the failure, as a text
+/// for the log.
 type WriteOutcome = Result<(), String>;
 
 /// The time and the outcome of the last check in this isolate; `None` before the first check.
@@ -21,9 +21,9 @@ type WriteOutcome = Result<(), String>;
 pub struct WriteCheck(Mutex<Option<(Timestamp, WriteOutcome)>>);
 
 impl WriteCheck {
-    /// Returns the outcome of the last check. If the last check is at least 30 s old, makes a new check first. The key
-    /// of the object that the check stores contains `id`. If the check cannot delete the object, the lifecycle rule of
-    /// the bucket for `temp/` deletes the object later.
+    /// Returns the outcome of the last check. If there is none, or if it is at least 30 s old, makes a new check first.
+    /// The key of the object that the check stores contains `id`. If the check cannot delete the object, the lifecycle
+    /// rule of the bucket for `temp/` deletes the object later.
     ///
     /// # Errors
     /// The reason why the object store cannot be written, as a text for the log.
@@ -36,8 +36,9 @@ impl WriteCheck {
         outcome
     }
 
-    /// Returns the outcome of the last check if it can still be used. Otherwise notes that a check begins now, so that
-    /// concurrent requests use the last outcome.
+    /// Returns the outcome of the last check if it can still be used. Otherwise returns `None` and notes that a check
+    /// begins now. Until this check ends, other requests use the outcome of the last check, or `Ok` if this is the
+    /// first check.
     fn begin(&self, now: Timestamp) -> Option<WriteOutcome> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::app::App;
 use crate::domain::budget::CallBudget;
 
-/// Handles the messages of one job. The queue may deliver a message twice, even at the same time, so handling a message
-/// twice must do no harm.
+/// Handles the messages of one job. The queue may deliver a message twice, even at the same time. So it must do no harm
+/// to handle a message twice.
 #[async_trait]
 pub trait Job: Sync {
     /// Returns the job's name. Each message for the job contains this name in its member `job`.

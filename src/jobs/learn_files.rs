@@ -1,6 +1,6 @@
 //! Runs the background pass. Each message asks for one step of the pass over one file. The job handles a few messages
-//! of each batch. It sends the other messages to the queue again as new messages, so that waiting does not count as a
-//! failed delivery. If a step fails, the sweep `learn_files` queues the file again later.
+//! of each batch. It sends a copy of each other message to the queue and acknowledges the message. So waiting does not
+//! count as a failed delivery. If a step fails, the sweep `learn_files` queues the file again later.
 
 use async_trait::async_trait;
 
@@ -23,7 +23,7 @@ impl Job for LearnFiles {
     }
 
     async fn run(&self, app: &App, deliveries: &mut [Delivery], calls: &mut CallBudget) {
-        // One call is reserved for each message that may be sent to the queue again.
+        // Reserve one call for each message, because the job may send the message to the queue again.
         let waiting = u32::try_from(deliveries.len()).unwrap_or(u32::MAX);
         let mut left = calls.affords(waiting, STEP_CALLS, FILES_PER_BATCH);
         for delivery in deliveries {

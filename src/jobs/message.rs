@@ -15,7 +15,7 @@ pub trait Message: Serialize {
     const JOB: &'static str;
 }
 
-/// Asks to write the audit entry of a read, and to add the read to the read count of the file.
+/// Asks to write the audit entry of a read, and to increase the read count of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordRead {
     /// The entry of the audit log that describes the read.

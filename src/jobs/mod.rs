@@ -19,8 +19,8 @@ pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::Lear
 
 impl App {
     /// Handles a batch of messages within the budget of one event. As soon as a job has handled all its messages, calls
-    /// `settle` with the index and the outcome of each of these messages. If a later job crashes, the queue does not
-    /// deliver these messages again.
+    /// `settle` with the index and the outcome of each of them. So even if a later job crashes, the queue does not
+    /// deliver the acknowledged messages again.
     pub async fn do_jobs(&self, messages: Vec<Value>, mut settle: impl FnMut(usize, DeliveryOutcome)) {
         let mut deliveries: Vec<_> =
             messages.into_iter().enumerate().map(|(index, body)| Delivery::new(body, index)).collect();

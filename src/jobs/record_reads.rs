@@ -1,6 +1,6 @@
-//! For each read of a file, writes a row of the audit log. A successful read also increases the file's number of reads.
+//! For each read of a file, writes a row of the audit log. A successful read also increases the read count of the file.
 //! Costs 1 D1 call for all reads of a queue batch. If the database refuses the statements, the job writes each read
-//! separately, for 1 more call per read. A read that can never be written therefore does not block the other reads.
+//! with a separate D1 call. So a read that can never be written does not block the other reads.
 
 use async_trait::async_trait;
 

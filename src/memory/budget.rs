@@ -1,7 +1,8 @@
 //! Memory budgets: they limit how much memory the requests of an isolate hold at the same time.
 //!
-//! The runtime may drop a request without running its destructors. A waiter that has not asked for memory for a while
-//! therefore loses its place, and a lease that has not been used for a while no longer counts.
+//! The runtime may drop a request without running its destructors, so a dropped request cannot give its memory back. A
+//! budget therefore forgets a lease that has not been used for 180 seconds. It also forgets a *waiter* (a request that
+//! waits for a lease) that has not asked for memory within 5 seconds.
 
 use std::collections::VecDeque;
 use std::iter::Sum;
@@ -11,17 +12,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Limit of all leases of [`IsolateMemory::common`] together. The rest of the isolate's 128 MiB is for the other
-/// budgets, the module, the hashing of a password (19 MiB), FileCache, small buffers, the runtime, and garbage that has
+/// budgets, the module, the hashing of a password (7 MiB), FileCache, small buffers, the runtime, and garbage that has
 /// not been collected yet.
 pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 36 << 20 };
 
-/// Additional limit for long JSON bodies and the values that they are parsed into.
+/// Limit of all leases of [`IsolateMemory::bodies`] together: for long JSON bodies and the values that a body is parsed
+/// into.
 pub const BODY_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
-/// Additional limit for the profiles and the headers of files with many columns or bytes.
+/// Limit of all leases of [`IsolateMemory::wide`] together: for long profiles and long headers, as files with many
+/// columns have them.
 pub const WIDE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
-/// Additional limit for long records, for long pages of rows, and for lists of files.
+/// Limit of all leases of [`IsolateMemory::large`] together: for long records, for long pages of rows, and for lists of
+/// files.
 pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 8 << 20 };
 
 /// A waiter loses its place if it does not ask for memory again within this time. The service then assumes that the
@@ -29,8 +33,8 @@ pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 8 << 20 };
 const WAITER_IS_GONE_AFTER: TimeDelta = TimeDelta::seconds(5);
 
 /// A lease no longer counts if it is not used within this time. The service then assumes that the runtime has dropped
-/// the request of this lease. The time is longer than any single call to a store takes, and longer than the time after
-/// which a stalled body is refused.
+/// the request of this lease. This time is longer than any single call to a store. It is also longer than the time
+/// after which a stalled request body is refused.
 const LEASE_IS_LOST_AFTER: TimeDelta = TimeDelta::seconds(180);
 
 /// An amount of memory, in bytes.
@@ -134,7 +138,7 @@ pub struct MemoryUsage {
 /// The budgets of an isolate. A request takes at most one lease from each budget, in this order: first `bodies`, then
 /// `common`, then `wide`, then `large`. Requests that wait for leases therefore cannot deadlock.
 pub struct IsolateMemory {
-    /// For JSON bodies of more than 64 KiB.
+    /// For JSON bodies of 2 KiB or more.
     pub bodies: Arc<MemoryBudget>,
     /// For the buffers that every upload, cut or page of rows needs.
     pub common: Arc<MemoryBudget>,
@@ -191,7 +195,7 @@ impl MemoryBudget {
 
     /// Returns a lease if `amount` fits into the budget and no other request waits before the caller. Otherwise returns
     /// `None` and sets `place` to the caller's place in the queue. The caller passes this place when it asks again. If
-    /// `amount` is more than the whole budget, the caller gets the whole budget and runs alone.
+    /// `amount` is more than the limit of the budget, the caller waits until it can get a lease of the whole limit.
     pub(super) fn try_lease(
         self: &Arc<Self>,
         amount: Memory,
@@ -254,7 +258,7 @@ pub(super) struct QueuePlace {
 }
 
 impl QueuePlace {
-    /// Returns how many waiters asked before this waiter and still wait. Returns `u16::MAX` if this waiter has lost its
+    /// Returns the number of waiters before this waiter in the queue. Returns `u16::MAX` if this waiter has lost its
     /// place.
     pub(super) fn waiters_before(&self) -> u16 {
         let before = self.budget.state().waiting.iter().position(|waiter| waiter.id == self.id);
@@ -287,7 +291,8 @@ impl Lease {
         }
     }
 
-    /// Joins a lease from another budget to this lease. Both leases end together. `None` changes nothing.
+    /// Joins `other`, a lease from another budget, to this lease. Both leases end together. If another lease was joined
+    /// before, that lease ends. If `other` is `None`, nothing changes.
     pub fn join(&mut self, other: Option<Self>) {
         self.beside = other.map(Box::new).or(self.beside.take());
     }
@@ -394,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn work_that_needs_more_than_the_budget_runs_alone() {
+    fn a_request_that_needs_more_than_the_budget_waits_for_the_whole_budget() {
         let budget = budget();
         let small = lease(&budget, 1, 0, &mut None).unwrap();
         let mut place = None;

@@ -1,5 +1,5 @@
-//! Wrappers of a source and of an observer. At each piece, they record that a lease is in use, so that a slow transfer
-//! keeps its lease.
+//! A wrapper of a source and a wrapper of an observer. At each piece, a wrapper records that its lease is in use, so
+//! that a slow transfer keeps the lease.
 
 use std::sync::Arc;
 

@@ -2,8 +2,9 @@
 //!
 //! A Worker's isolate has 128 MiB for wasm and JavaScript together, and serves many requests at once. If a request
 //! needs more than a few small buffers, it first gets a [`Lease`] for the greatest amount of memory that it will hold
-//! at any time. If the budget is used up, the request waits in a fair queue. After [`MAX_WAIT`], the client gets 503
-//! with `Retry-After`.
+//! at any time. If too little of the budget is free, the request waits in a queue, and the oldest request is served
+//! first. If the request waits longer than [`MAX_WAIT`], or if the queue is full, the client gets 503 with
+//! `Retry-After`.
 
 pub mod budget;
 pub mod leased;
@@ -20,39 +21,38 @@ use crate::error::{Code, Problem, Result};
 /// Greatest time for which a request waits for memory.
 pub const MAX_WAIT: TimeDelta = TimeDelta::seconds(60);
 
-/// Greatest time that one step may take while a request body is read. A step has
-/// [`step_bytes`](crate::body::read_size::step_bytes) bytes. If the bytes of a step do not arrive within this time, the
-/// request ends with 408.
+/// Greatest time for one step of reading a request body. A step has [`step_bytes`](crate::body::read_size::step_bytes)
+/// bytes. If a step takes longer, the request ends with 408.
 pub const MAX_STALL: TimeDelta = TimeDelta::seconds(60);
 
-/// Like [`MAX_STALL`], but counts only the seconds in which other requests wait for memory. If a step exceeds one of
-/// the two limits, the request ends.
+/// A second limit for the steps of [`MAX_STALL`]. It counts only the seconds in which other requests wait for memory.
+/// If a step exceeds either limit, the request ends with 408.
 pub const MAX_STALL_IN_CONTENTION: TimeDelta = TimeDelta::seconds(2);
 
 /// Greatest time for which a response waits until its client reads the next piece. After this time, the response
 /// breaks. Applies only to a response whose bytes come from wasm.
 pub const MAX_UNREAD: TimeDelta = TimeDelta::seconds(120);
 
-/// Like [`MAX_UNREAD`], but counts only the seconds in which other requests wait for memory. If the response exceeds
-/// one of the two limits, it breaks.
+/// A second limit for the response of [`MAX_UNREAD`]. It counts only the seconds in which other requests wait for
+/// memory. If the response exceeds either limit, the response breaks.
 pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(20);
 
-/// Time after which a waiting request asks for memory again. Each request has its own timer: one request must not wake
-/// another, because the runtime binds I/O to the request that began it.
+/// Time after which a waiting request asks for memory again. Each request has its own timer. A request cannot wake
+/// another request, because the runtime binds each I/O operation to the request that began the operation.
 const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 
-/// Maximum factor by which [`RETRY_EVERY`] is multiplied. The more requests wait before a request, the less often the
-/// request asks, but it asks at least every 200 ms.
+/// Maximum factor by which [`RETRY_EVERY`] is multiplied. The more requests wait before a request, the longer the
+/// request sleeps before it asks again: 20 to 200 ms.
 const MAX_DELAY_FACTOR: i32 = 10;
 
-/// Maximum number of requests that may wait for one budget. While a request waits, its head and the values of its query
-/// or body stay in memory.
+/// Maximum number of requests that may wait for one budget. The limit is necessary because the headers and the parsed
+/// query or body of each waiting request stay in memory.
 const MAX_WAITING: usize = 256;
 
 /// `Retry-After` of the response to a request that got no memory, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 
-/// Maximum number of bytes for which [`App::lease_wide_memory`] takes no lease.
+/// [`App::lease_wide_memory`] takes no lease for at most this number of bytes.
 pub const SMALL_BYTES: usize = 64 << 10;
 
 impl App {
@@ -74,7 +74,7 @@ impl App {
     }
 
     /// Waits for memory in wasm for the profile or the header of a file with many columns or bytes. Returns `None` if
-    /// `bytes` are at most [`SMALL_BYTES`]. The caller may hold leases from `bodies` and `common`, but no other lease.
+    /// `bytes` is at most [`SMALL_BYTES`]. The caller may hold leases from `bodies` and `common`, but no other lease.
     ///
     /// # Errors
     /// The errors of [`Self::lease_memory`].

@@ -1,8 +1,8 @@
 //! Pauses in long work, so that the isolate can serve other requests meanwhile.
 //!
-//! An isolate has one thread. While a request waits for bytes from R2, other requests can run. But a read does not
-//! always wait, because the runtime may already have the bytes. So an operation that reads or makes many bytes must
-//! pause from time to time.
+//! An isolate has one thread. While a request waits for bytes from R2, other requests can run. But if the runtime
+//! already has the bytes, a read does not wait. So an operation that reads or makes many bytes must pause from time to
+//! time.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_pauses_after_each_turn() {
+    async fn an_operation_pauses_after_each_4_mib() {
         let clock = Arc::new(CountedSleeps::default());
         let mut pauses = Pauses::new(clock.clone());
         for _ in 0..64 {

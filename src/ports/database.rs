@@ -14,14 +14,15 @@ use crate::error::{Problem, Result};
 pub enum Param {
     /// NULL.
     Null,
-    /// An integer, exact up to 2^53.
+    /// An integer. D1 represents integers exactly up to 2⁵³.
     Integer(i64),
     /// Text.
     Text(String),
 }
 
-/// A statement and the values of its numbered parameters, `?1` first. Only [`crate::sql`] contains SQL. Other modules
-/// create a struct of [`crate::sql`], whose fields are the parameters, and convert it to a statement.
+/// A statement and the values of its numbered parameters, `?1` first. Only [`crate::sql`] contains SQL. Each struct in
+/// [`crate::sql`] has the parameters of one statement as fields. Other modules create such a struct and convert the
+/// struct to a statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// The SQL text.
@@ -88,7 +89,7 @@ impl From<u16> for Param {
 }
 
 impl From<u64> for Param {
-    /// Converts a size or a count. All stored sizes and counts are far below 2^53.
+    /// Converts a size or a count. All stored sizes and counts are far below 2⁵³.
     fn from(value: u64) -> Self {
         Param::Integer(i64::try_from(value).unwrap_or(i64::MAX))
     }
@@ -106,7 +107,7 @@ pub type Row = serde_json::Map<String, Value>;
 /// Deserializes a row into a struct with a field for each column.
 ///
 /// # Errors
-/// `internal` if a column is missing or has another type. Then the schema and the code disagree.
+/// `internal` if a column is missing or has another type. This error means that the schema and the code disagree.
 pub fn from_row<T: DeserializeOwned>(row: Row) -> Result<T> {
     serde_json::from_value(Value::Object(row)).map_err(|error| Problem::internal(format!("row: {error}")))
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Memory statistics of the current isolate.
 pub trait Isolate: Send + Sync {
-    /// Returns the number of bytes that were copied from streams into wasm since the isolate started.
+    /// Returns the number of bytes that Cutty copied from streams into wasm since the isolate started.
     fn bytes_into_wasm(&self) -> u64;
     /// Returns the size of the wasm memory in bytes. The wasm memory never shrinks.
     fn memory_bytes(&self) -> u64;

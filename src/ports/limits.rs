@@ -5,9 +5,9 @@ use async_trait::async_trait;
 /// A rate limit. Each limit has its own counters, one counter for each key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RateLimit {
-    /// Login attempts for one account from one address.
+    /// Sign-in attempts for one account from one address.
     LoginsOfAccount,
-    /// Login and registration attempts from one address.
+    /// Sign-in attempts and registrations from one address, for all accounts together.
     SignInsFromAddress,
 }
 
@@ -15,8 +15,8 @@ impl RateLimit {
     /// Every limit.
     pub const ALL: [Self; 2] = [Self::LoginsOfAccount, Self::SignInsFromAddress];
 
-    /// Returns the name of the limit's binding in `wrangler.toml`. That file repeats the values of [`Self::per_window`]
-    /// and [`Self::window_s`] for the platform.
+    /// Returns the name of the limit's binding in `wrangler.toml`. The file `wrangler.toml` must repeat the values of
+    /// [`Self::per_window`] and [`Self::window_s`], because the platform takes the values from this file.
     pub fn binding(self) -> &'static str {
         match self {
             Self::LoginsOfAccount => "LOGIN_LIMIT",

@@ -1,4 +1,4 @@
-//! Named objects. Each named object holds a small state that no other code can write.
+//! Named objects. Each named object has a small storage that only this object can read and write.
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -43,7 +43,7 @@ pub trait NamedObjects: Send + Sync {
 }
 
 /// A named object, as the platform runs it. The platform may discard the object at any time and create it again from
-/// its rows. While one command waits, other commands run. The object itself must put its commands in order.
+/// its rows. While one command waits for I/O, other commands run. So the object itself must put its commands in order.
 #[async_trait]
 pub trait NamedObject: Send + Sync {
     /// Executes a command and returns the reply.

@@ -46,9 +46,10 @@ pub struct NewObject {
     pub key: StorageKey,
     /// Media type, stored with the object.
     pub content_type: &'static str,
-    /// Names and values stored with the object as custom metadata, at most 2,048 bytes in total.
+    /// Names and values stored with the object as custom metadata. R2 accepts at most 8,192 bytes of metadata for an
+    /// object.
     pub labels: Vec<(&'static str, String)>,
-    /// SHA-256 that the bytes must have. If they have another SHA-256, the store must not create the object.
+    /// SHA-256 that the bytes must have. If the bytes have another SHA-256, the store must not create the object.
     pub expected_sha256: Option<[u8; 32]>,
 }
 
@@ -70,7 +71,7 @@ pub enum PutError {
     /// The bytes do not have the expected hash. Nothing was stored.
     #[error("the digest does not match")]
     DigestMismatch,
-    /// The body broke or was refused while it was read. Nothing was stored.
+    /// The body broke, or the service refused it while it was read. Nothing was stored.
     #[error("{0}")]
     Body(Problem),
     /// The store failed. The object may or may not exist.
@@ -78,7 +79,7 @@ pub enum PutError {
     Store(StoreError),
 }
 
-/// Returns the problem that a client receives for a failed write.
+/// Converts the error of a write into the problem that the client receives.
 impl From<PutError> for Problem {
     fn from(error: PutError) -> Self {
         match error {
@@ -126,7 +127,7 @@ pub trait ObjectStore: Send + Sync {
     /// Returns the facts of an object, or `None` if it does not exist.
     async fn head(&self, key: &StorageKey) -> std::result::Result<Option<ObjectFacts>, StoreError>;
 
-    /// Opens an object, or the byte range `range` of it. Returns [`Fetched::Different`] if the object's etag is not
+    /// Opens a whole object, or only its byte range `range`. Returns [`Fetched::Different`] if the object's etag is not
     /// `only_if_etag`.
     async fn get(
         &self,
@@ -145,11 +146,11 @@ pub trait ObjectStore: Send + Sync {
         observer: &mut dyn PieceObserver,
     ) -> std::result::Result<StoredObject, PutError>;
 
-    /// Stores bytes in memory as an object.
+    /// Stores `bytes` as an object.
     async fn put_bytes(&self, object: NewObject, bytes: &[u8]) -> std::result::Result<ObjectFacts, PutError>;
 
-    /// Stores bytes in memory as an object, and replaces the existing object if there is one. Readers see the old
-    /// object or the new object. Must be used only for objects that can be made again from other objects.
+    /// Stores `bytes` as an object. If an object with this key exists, replaces it: each reader sees either the old
+    /// object or the new object. Use this function only for objects that can be made again from other objects.
     async fn replace_bytes(
         &self,
         object: NewObject,
@@ -232,7 +233,7 @@ impl PieceObserver for IgnorePieces {
     fn observe(&mut self, _: &[u8]) {}
 }
 
-/// A buffer for one part of an object. It is in the platform's memory and not in wasm memory, which never shrinks.
+/// A buffer for one part of an object. The buffer is in JavaScript memory, because wasm memory never shrinks.
 pub trait PartBuffer: Send + Sync {
     /// Returns the number of bytes in the buffer.
     fn len(&self) -> usize;

@@ -44,7 +44,7 @@ pub fn routes() -> Routes {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct SweepParams {
-    /// Only reports of this sweep. The error for an unknown sweep lists all names.
+    /// Name of a sweep: only its reports are listed. If the name is unknown, the error lists all names.
     kind: Option<String>,
     /// Number of reports on a page: 1 to 1,000, default 50.
     limit: Option<String>,
@@ -302,8 +302,8 @@ impl AdminPage {
         Ok(Self { limit: limit.into(), before: before.map(|id| id.to_string()) })
     }
 
-    /// Returns the items of the page, and the cursor of the next page. If there is a next page, `items` must contain
-    /// one more item than the page.
+    /// Returns the items of the page, and the cursor of the next page. The caller reads `limit + 1` items. If `items`
+    /// has the additional item, there is a next page.
     fn split<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
@@ -318,7 +318,7 @@ impl AdminPage {
 #[serde(rename_all = "camelCase")]
 struct IsolateResponse {
     success: bool,
-    /// Bytes of files copied into wasm since the isolate started. Downloads do not copy bytes into wasm.
+    /// Bytes of files that Cutty copied into wasm since the isolate started. A download copies no bytes into wasm.
     bytes_into_wasm: u64,
     /// Size of the wasm memory in bytes; it never shrinks.
     memory_bytes: u64,

@@ -38,7 +38,7 @@ pub fn routes() -> Routes {
 struct RegisterRequest {
     /// 1 to 64 characters of `A-Z a-z 0-9 . _ + -`.
     username: String,
-    /// Optional email. The user can sign in with it instead of the username.
+    /// Optional email. The user can sign in with the email instead of the username.
     email: Option<String>,
     /// At least 8 characters; not a commonly used password.
     password: String,
@@ -108,7 +108,7 @@ struct LogoutResponse {
 
 /// Creates an account and signs in.
 ///
-/// With an `Idempotency-Key`, a repeated request opens a new session of the account that the first request created.
+/// With an `Idempotency-Key`, a repeated request opens a new session for the account that the first request created.
 /// Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
@@ -163,8 +163,8 @@ async fn register(
     }
 }
 
-/// Responds to a repeated registration. The tokens of the first response are not stored. So this function logs the user
-/// in with the password of the repeated request, and the response has new tokens.
+/// Responds to a repeated registration. The tokens of the first response are not stored. So this function signs the
+/// user in with the password of the repeated request, and the response has new tokens.
 async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
     app.admit_account(&body.username, caller).await?;
     let session = app.accounts().login(body.username.trim(), &body.password).await;
@@ -185,7 +185,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
         (status = 401, description = "bad_credentials"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
-        (status = 429, description = "rate_limited: too many attempts from this address, for this account or in total"),
+        (status = 429, description = "rate_limited: too many attempts from this address, or for this account"),
     )
 )]
 async fn login(
@@ -203,8 +203,8 @@ async fn login(
     Ok(no_store_response(StatusCode::OK, session_response(session?)))
 }
 
-/// Exchanges a refresh token for a new pair of tokens. If a client sends the token again within 30 s, the response
-/// has the same pair. Costs 1 D1 call.
+/// Exchanges a refresh token for a new pair of tokens. If a client sends the old refresh token again within 30 s, the
+/// response has the same new refresh token. Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
@@ -265,8 +265,8 @@ async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) ->
     Ok(no_store_response(StatusCode::OK, UserResponse { success: true, user, usage }))
 }
 
-/// Logs whether a session was opened. The event never contains the username of the request, because users sometimes
-/// type their password in this field.
+/// Logs whether a session was opened. The event never contains the username that was sent, because users sometimes type
+/// their password in the field for the username.
 fn report(app: &App, event: fn(SignInOutcome) -> SecurityEvent, caller: &Caller, opened: &Result<Session>) {
     let outcome = opened.as_ref().map(|session| session.user.id.clone()).map_err(Problem::code);
     app.audit().report(&event(outcome), caller);

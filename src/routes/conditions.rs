@@ -1,13 +1,13 @@
 //! Conditions of requests for a file (RFC 9110 §13): `If-Match`, `If-None-Match`, `If-Unmodified-Since` and
 //! `If-Modified-Since`.
 //!
-//! A file has two entity tags: the tag of its bytes and the tag of its metadata. `If-Match` may contain either of them
-//! at every route, because responses at one URL have both: the response to `GET` has the tag of the bytes, and the
-//! response to `PATCH` has the tag of the metadata. `If-None-Match` in a `GET` is compared with only one tag
+//! A file has two entity tags: the tag of its bytes and the tag of its metadata. Every route accepts either tag in
+//! `If-Match`, because a client gets both tags at one URL. The response to `GET` has the tag of the bytes. The response
+//! to `PATCH` has the tag of the metadata. In a `GET`, `If-None-Match` is compared with only one tag
 //! ([`Representation`]).
 //!
-//! A condition is evaluated only if the request would succeed without it (RFC 9110 §13.2.1). So a missing file is
-//! `not_found` under every condition.
+//! A condition is evaluated only if the request would succeed without this condition (RFC 9110 §13.2.1). So the
+//! response for a missing file is always `not_found`.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ETAG, LAST_MODIFIED, VARY};
@@ -81,7 +81,8 @@ impl Representation {
     }
 }
 
-/// Evaluates the conditions of a request that would succeed without them.
+/// Evaluates the conditions of a request. The caller must use the outcome only if the request would succeed without
+/// conditions.
 ///
 /// # Errors
 /// `precondition_failed`.
@@ -103,8 +104,9 @@ pub fn evaluate(
     }
 }
 
-/// Evaluates the conditions of a request that reads or cuts the bytes of a file, and would succeed without the
-/// conditions. Returns the response 304 if the file has not changed.
+/// Evaluates the conditions of a request for a result that is made from the bytes of a file, such as a cut. Returns the
+/// response 304 if the file has not changed. The caller must use the outcome only if the request would succeed without
+/// conditions.
 ///
 /// # Errors
 /// `precondition_failed`.
@@ -142,7 +144,8 @@ pub struct ChangeRequest<'a> {
     pub headers: &'a HeaderMap,
     /// The scope that the change needs.
     pub scope: Scope,
-    /// Whether the change is possible for this file.
+    /// Whether the change is possible for a file in its current state. If it is not, the conditions are not evaluated,
+    /// because the change fails with another problem.
     pub is_possible: fn(&FileRow) -> bool,
 }
 

@@ -1,4 +1,4 @@
-//! Long JSON responses, made in memory that is leased until they are sent.
+//! Long JSON responses. The memory of such a response is leased until the response is sent.
 
 use std::io;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use crate::error::{Code, Problem, Result};
 use crate::memory::budget::Lease;
 use crate::ports::Clock;
 
-/// Maximum length of a JSON document, in bytes. It is greater than 12 MiB, because a page of rows ends only after the
-/// row that reaches 8 MiB, and this row may be a record of 4 MiB.
+/// Maximum length of a JSON document, in bytes. A page of rows can have 12 MiB: it ends after the row that reaches 8
+/// MiB, and this row may be a record of 4 MiB.
 const MAX_DOCUMENT_BYTES: usize = 13 << 20;
 
 /// A document of at most this many bytes is sent as one piece.
 const SHORT_BYTES: usize = 64 << 10;
 
-/// Returns a response with `value` as JSON. A long document is sent in pieces, and `lease` ends when the whole
-/// document is sent.
+/// Returns a response with `value` as JSON. A document of more than 64 KiB is sent in pieces, and `lease` ends when the
+/// last piece is sent.
 ///
 /// # Errors
 /// `too_large` if the document would have more than 13 MiB: the names of the columns or the cells of a row are too
 /// long.
 pub fn document<T: Serialize>(value: T, lease: Option<Lease>, clock: Arc<dyn Clock>) -> Result<Response> {
-    // The length is computed first. A vector that grows would take up to twice the memory.
+    // The length is computed first, because a vector that grows would take up to twice the memory.
     let mut length = Length(0);
     serde_json::to_writer(&mut length, &value).map_err(Problem::internal)?;
     let Length(length) = length;

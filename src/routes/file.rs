@@ -166,7 +166,8 @@ fn unsatisfiable(file: &FileRow) -> Response {
 }
 
 /// Returns the headers that the responses 200, 206 and 304 to a request for the bytes of a file have in common. A 304
-/// has `Content-Disposition` too, because the client then saves its copy of the bytes under the current name.
+/// has `Content-Disposition` too, so that a client with a copy of the bytes saves this copy under the current name of
+/// the file.
 fn representation_headers(file: &FileRow) -> Result<HeaderMap> {
     let mut headers = validator_headers(file, Representation::Bytes)?;
     headers.insert(CONTENT_DISPOSITION, Disposition::Attachment.with_filename(&file.filename));
@@ -190,8 +191,8 @@ fn header(text: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(text).map_err(Problem::internal)
 }
 
-/// Returns the metadata of a file, even if the file is in the trash. The ETag changes with every change of the
-/// metadata. Costs 2 D1 reads.
+/// Returns the metadata of a file, even if the file is in the trash. The ETag is the tag of the metadata. Each change
+/// of the metadata changes this tag. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/metadata", tag = "files", params(("id" = String, Path), Conditions),
     responses((status = 200, body = FileResponse), (status = 401), (status = 404)))]
 async fn get_metadata(
@@ -261,8 +262,8 @@ fn not_null<T>(name: &str, value: Option<Option<T>>) -> Result<Option<T>> {
 
 /// Changes the filename, tags, metadata, expiry or archived state of a file.
 ///
-/// With `If-Match` and the ETag of `/metadata`, the request fails if the file was changed after the ETag was read.
-/// Costs 2 D1 calls, or 3 with a condition.
+/// With `If-Match` and the ETag of `/metadata`, the request fails if the file was changed after the client got this
+/// ETag. Costs 2 D1 calls, or 3 with a condition.
 #[utoipa::path(patch, path = "/api/files/{id}", tag = "files",
     params(("id" = String, Path), Conditions), request_body = PatchBody,
     responses((status = 200, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 413),

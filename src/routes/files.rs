@@ -118,7 +118,7 @@ async fn store_raw(
     }
 }
 
-/// Stores a body whose length is not known. At most one R2 part is in memory.
+/// Stores a body whose length is not known. At most one R2 part of the body is in memory.
 async fn store_unmeasured(
     app: &App,
     service: &R2StorageService,

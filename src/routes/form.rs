@@ -2,7 +2,8 @@
 //! memory.
 //!
 //! The length of the form part is not known in advance, so its bytes are stored through a [`PartWriter`]. The fields
-//! `tags`, `metadata` and `expiresAt` may be sent before or after the file, or in headers instead.
+//! `tags`, `metadata` and `expiresAt` may stand before or after the file. The client may send each of these values in a
+//! header instead.
 
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ use crate::storage::upload::{check_length, too_large};
 /// Maximum length of a text field of a form, in bytes.
 const MAX_FIELD_BYTES: usize = 16 << 10;
 
-/// Maximum number of bytes in a form in addition to the file: the bytes of the other form parts and of the framing.
+/// Maximum number of bytes of a form without its file: the other form parts and the framing.
 const FRAMING_BYTES: u64 = 64 << 10;
 
 /// Memory for the upload of a form, or for the upload of a body without a length. In wasm: the pieces and the profile.
@@ -98,15 +99,15 @@ pub async fn store(
 const FIELDS: [(&str, &str); 3] =
     [("tags", "x-file-tags"), ("metadata", "x-file-metadata"), ("expiresAt", "x-file-expires")];
 
-/// Fields that browsers and common upload libraries add without being asked. The first three repeat facts about the
-/// form part `file`, so Cutty ignores their values.
+/// Fields that browsers and common upload libraries may add to a form. The first three repeat facts about the form part
+/// `file`, so Cutty ignores their values.
 const ADDED_FIELDS: [&str; 4] = ["name", "type", "relativePath", CHARSET];
 
 /// The field in which a browser puts the encoding of the form (HTML §4.10.21.5).
 const CHARSET: &str = "_charset_";
 
-/// Filenames that clients send if a file has no name. Browsers send such a filename for a `Blob`, and curl sends one
-/// for the standard input.
+/// Filenames that clients send if a file has no name. Browsers send `blob` for a `Blob`, and curl sends `-` for the
+/// standard input.
 const PLACEHOLDERS: [&str; 3] = ["", "blob", "-"];
 
 #[derive(Default)]

@@ -24,7 +24,7 @@ pub fn routes() -> Routes {
 pub enum Health {
     /// The service responds.
     Healthy,
-    /// Only for the Worker: one of the services that the Worker needs responds, and the other does not.
+    /// Only for the Worker: the Worker needs two services, and only one of them is healthy.
     Degraded,
     /// The service does not respond.
     Unhealthy,
@@ -64,7 +64,7 @@ async fn get_health() -> Json<HealthResponse> {
 
 /// Checks whether the database responds, and whether the object store responds and can be written. Costs 1 D1 query and
 /// 1 R2 head. The check of writing costs 1 R2 put and 1 R2 delete of a small object. Each isolate makes this check at
-/// most once in 30 seconds; other requests use its last outcome.
+/// most once in 30 seconds. Other requests use the outcome of the last check.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyResponse), (status = 503, body = ReadyResponse)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {

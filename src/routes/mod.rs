@@ -51,8 +51,9 @@ use table::Routes;
 
 /// Responds to a request.
 ///
-/// A CORS preflight does not reach the router. If a handler has read only the start of the request body, the remaining
-/// bytes (at most `MAX_FILE_SIZE`) are read and discarded before the response is sent.
+/// A CORS preflight does not reach the router. If a handler has read only the start of the request body, this function
+/// reads and discards the remaining bytes (at most `MAX_FILE_SIZE`) before it returns the response. Otherwise the
+/// connection of the client would break.
 pub async fn handle(
     app: SharedApp,
     head: http::Request<()>,
@@ -142,8 +143,8 @@ fn into_routed(head: http::Request<()>, body: Option<Box<dyn NativeBody>>) -> Re
     Request::from_parts(parts, Body::empty())
 }
 
-/// Sets `Content-Length` to the length of the body that is sent. The router has set `Content-Length` from the body that
-/// it knows, and this body is empty if an extension carries the real body.
+/// Sets `Content-Length` to the length of `body`, or removes the header if the length is unknown. The router may have
+/// set a wrong `Content-Length`: if an extension of the response carries the real body, the router sees an empty body.
 fn set_content_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
     let known = match body {
         ResponseBody::Bytes(bytes) => Some(bytes.len() as u64),
@@ -152,7 +153,7 @@ fn set_content_length(method: &Method, parts: &mut Parts, body: &ResponseBody) {
         ResponseBody::Sized(_, length_bytes) => Some(*length_bytes),
         ResponseBody::Empty => {
             // In a response to HEAD and in a 304, `Content-Length` is the length of the response to GET (RFC 9110
-            // §8.6). The response to GET is never empty, so 0 is wrong.
+            // §8.6). The response to GET is never empty, so the value 0 is wrong and must be removed.
             let describes_get = *method == Method::HEAD || parts.status == http::StatusCode::NOT_MODIFIED;
             if describes_get && parts.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0") {
                 parts.headers.remove(CONTENT_LENGTH);

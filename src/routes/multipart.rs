@@ -146,7 +146,7 @@ impl MultipartResponse {
 #[serde(rename_all = "camelCase")]
 struct PartView {
     part_number: u16,
-    /// Etag. The client sends it to `complete`.
+    /// Etag of the part. The client sends the etag in the request that completes the upload.
     etag: String,
     size: u64,
     #[schema(value_type = String, format = DateTime)]
@@ -275,7 +275,8 @@ async fn put_part(
 struct PartsParams {
     /// Number of parts on a page: 1 to 1,000, default 50.
     limit: Option<String>,
-    /// The page has only parts with a greater number. For the next page, send `nextAfter` of the previous page.
+    /// The page has only parts whose number is greater than `after`. For the next page, send `nextAfter` of the
+    /// previous page.
     #[param(value_type = Option<u64>)]
     after: Option<String>,
 }
@@ -330,7 +331,8 @@ struct CompleteBody {
 struct NamedPart {
     part_number: u64,
     etag: String,
-    /// Ignored. A client may send it, because the responses of `PUT` and of the list of parts contain it.
+    /// Ignored. Cutty accepts `size` so that a client can copy a part from the response to `PUT` or from the list of
+    /// parts.
     size: Option<u64>,
     /// Ignored, like `size`.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -339,8 +341,8 @@ struct NamedPart {
 
 /// Completes a multipart upload: joins the parts into a file.
 ///
-/// The request may be repeated. The file has no checksum, and `verified` is false, until a background pass has read the
-/// file once. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
+/// The request may be repeated. Until a background pass has read the file once, the file has no checksum, and
+/// `verified` is false. Costs 4 D1 calls (one to identify you), 1 R2 call and 1 queue message.
 #[utoipa::path(post, path = "/api/files/multipart/{id}/complete", tag = "uploads", request_body = CompleteBody,
     params(("id" = String, Path, description = "The upload")),
     responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 409),

@@ -1,4 +1,5 @@
-//! The OpenAPI description, made from the handlers. `completion` adds what all handlers have in common.
+//! The OpenAPI description, made from the handlers. The module `completion` adds the facts that all handlers have in
+//! common.
 
 mod bodies;
 mod completion;
@@ -42,7 +43,7 @@ pub fn description() -> Value {
          pairs: {}.",
         codes.join(", ")
     ));
-    // A description is made of texts, numbers, lists and maps, which all have a JSON form.
+    // `to_value` cannot fail, because a description has only texts, numbers, lists and maps with text keys.
     completion::completed(serde_json::to_value(description).unwrap_or_default())
 }
 

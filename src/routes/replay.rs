@@ -15,7 +15,8 @@ use crate::storage::R2StorageService;
 /// Responds to a repeated request whose effect is recorded.
 pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Result<Response>> {
     Box::pin(async move {
-        let registered = || Problem::internal("a user's key has the effect of a registration");
+        let registered =
+            || Problem::internal("the idempotency key of a user has the effect of a registration");
         let owner = service.allow_replay(Some(&done.effect))?.ok_or_else(registered)?;
         match done.effect {
             Effect::Created { file } => created_file(service.fetch(owner, file).await?),

@@ -1,9 +1,9 @@
 //! Routes with their handlers and their OpenAPI descriptions.
 //!
 //! Making all descriptions takes much longer than handling a request. `utoipa_axum` makes all descriptions when it
-//! makes the router, so the first request of each isolate would wait for the descriptions. Therefore each route
-//! contains a function that makes the description of the route. This function is called only when a client requests the
-//! descriptions.
+//! makes the router, so the first request of each isolate would wait for the descriptions. Therefore each [`Route`] has
+//! a function that makes its description. Cutty calls these functions only when a client requests the OpenAPI
+//! description.
 
 use axum::Router;
 use axum::handler::Handler;
@@ -50,7 +50,8 @@ impl Route {
         self
     }
 
-    /// Adds a function that amends the description of the route, for example with the header that a layer reads.
+    /// Adds a function that amends the description of the route. For example, the function adds the header that a layer
+    /// reads.
     pub fn amend_description(mut self, amend: fn(&mut Paths)) -> Self {
         self.amendments.push(amend);
         self
@@ -69,7 +70,7 @@ macro_rules! route {
 }
 pub(crate) use route;
 
-/// A list of routes, in the order of the description.
+/// A list of routes, in the order in which the OpenAPI description lists them.
 #[derive(Default)]
 pub struct Routes(Vec<Route>);
 

@@ -79,8 +79,8 @@ fn refuse_override(headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// Sets `Tus-Resumable`. If the response is 412, also sets `Tus-Version`. Must be called for every response of these
-/// routes, problems included.
+/// Sets `Tus-Resumable`. If the response is 412, also sets `Tus-Version`. Must be called for every response of the
+/// routes in this module, problems included.
 pub fn insert_version(response: &mut Response) {
     let version = HeaderValue::from_static(tus::VERSION);
     if response.status() == StatusCode::PRECONDITION_FAILED {
@@ -207,11 +207,11 @@ pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
     Ok(response)
 }
 
-/// Returns the offset of an upload (tus: core). Costs 1 Durable Object request, and once a minute 1 D1 call to check
-/// that your account still exists.
+/// Returns the offset of an upload (tus: core). Costs 1 Durable Object request, and at most once a minute 1 D1 call to
+/// check that your account still exists.
 ///
-/// If Cutty is still receiving another request of this upload, it interrupts that request and keeps the bytes received
-/// so far. So the client can continue at the returned offset.
+/// If Cutty is still receiving bytes of this upload in another request, Cutty interrupts that request and keeps the
+/// received bytes. So the client can continue at the returned offset.
 #[utoipa::path(head, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
     responses(
@@ -235,12 +235,12 @@ async fn get_offset(
     Ok(response)
 }
 
-/// Appends bytes to an upload (tus: core). When all bytes are received, the file is stored.
+/// Appends bytes to an upload (tus: core). When Cutty has received all bytes, it stores the file.
 ///
 /// If the connection breaks, Cutty keeps the received bytes. But if the request has `Upload-Checksum` or a digest,
 /// Cutty keeps either all bytes of the request or none. Costs 1 Durable Object request, 1 R2 put for each part that
-/// becomes full, and once a minute 1 D1 call to check that your account still exists. The last request also costs 1 D1
-/// call and 2 or 3 R2 calls. One of these R2 calls stores the profile.
+/// becomes full, and at most once a minute 1 D1 call to check that your account still exists. The last request also
+/// costs 1 D1 call and 2 or 3 R2 calls. One of these R2 calls stores the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"),
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
@@ -295,7 +295,8 @@ async fn terminate_upload(
 }
 
 fn creation_length(app: &App, headers: &HeaderMap) -> Result<Option<u64>> {
-    // A partial upload must not be stored as a file, because it may start in the middle of a row.
+    // `Upload-Concat` marks a partial upload. Its bytes must not become a file, because they may start in the middle of
+    // a row.
     if headers.contains_key(CONCAT) {
         let detail = "Upload-Concat is not supported. Send the file as one upload.";
         return Err(Problem::new(Code::BadRequest, detail));

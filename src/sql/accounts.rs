@@ -33,7 +33,7 @@ statements! {
         SELECT :user, :username, :now, :now WHERE ", admits_user!(), " ON CONFLICT DO NOTHING");
     /// Selects a user.
     FindUser<'a> { user: &'a UserId } = "SELECT id, username, email, role FROM users WHERE id = :user";
-    /// Selects the user whose name is `:login`, or otherwise the user whose email is `:login`.
+    /// Selects the user whose username is `:login`. If there is none, selects the user whose email is `:login`.
     FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users
         WHERE username = :login OR email = :login ORDER BY username = :login DESC LIMIT 1";
     /// Selects the greatest number of PBKDF2 iterations in the stored Django hashes. Ignores numbers above `:most`.

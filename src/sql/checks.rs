@@ -3,9 +3,9 @@
 
 use super::statement::{statement_variants, statements};
 
-/// Makes an SQL expression that checks columns with times. A value is wrong if it is neither NULL nor a time in the
-/// stored form. The result of the expression is the name of the first column with a wrong value, or NULL if there is no
-/// such column.
+/// Makes an SQL expression that checks columns with times. A value is right if it is NULL or a time in the stored form,
+/// such as `2025-01-31T12:00:00.000Z`. The result of the expression is the name of the first column with a wrong value,
+/// or NULL if all values are right.
 macro_rules! odd_time {
     ($($column:literal),+) => {
         concat!("CASE ", $("WHEN strftime('%Y-%m-%dT%H:%M:%fZ', ", $column, ") IS NOT ", $column,
@@ -13,8 +13,8 @@ macro_rules! odd_time {
     };
 }
 
-/// The SQL text of [`RowsToCheck`] for a table whose key has the columns `$a` and `$b`. An orphan is a row that belongs
-/// to another row that does not exist. `$orphan` is a condition that holds for each orphan.
+/// The SQL text of [`RowsToCheck`] for a table whose key has the columns `$a` and `$b`. An orphan is a row that is
+/// useless because a row of another table is missing. `$orphan` is a condition that holds for each orphan.
 macro_rules! rows_of {
     ($table:literal, $a:literal, $b:literal, [$($time:literal),+], orphan $orphan:literal) => {
         concat!("SELECT a, b, odd, orphan, n, total FROM
@@ -114,7 +114,7 @@ statements! {
     QueuedAttempts<'a> { attempts: &'a str } =
         "SELECT attempt AS name FROM gc_queue WHERE attempt IN (SELECT value FROM json_each(:attempts))";
     /// Selects at most `:limit` quotas, ordered by user. The page begins after the user `:after`. Each row also has the
-    /// sums of the sizes of the user's files.
+    /// total size of the user's kept files and the total reservation of the user's pending files.
     Quotas<'a> { after: &'a str, limit: u64 } = "SELECT user_id, used_bytes, reserved_bytes,
             (SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = quotas.user_id
                 AND lifecycle_status IN ('active', 'archived', 'deleted')) AS kept_bytes,
@@ -130,7 +130,7 @@ statements! {
             'audit_entries', audit_entries, 'spool_bytes', spool_bytes) AS counted,
             json_object(", counts!("json"), ") AS found
         FROM usage WHERE user_id > :after ORDER BY user_id LIMIT :limit");
-    /// Repair for operators: computes the numbers in a user's row of `usage` again.
+    /// Repair for operators: computes the numbers in a user's row of `usage` from the user's rows in the other tables.
     Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
     /// Selects at most `:limit` rows of `multipart_uploads`, ordered by id, each with the status of its file. The page
     /// begins after the upload with the id `:after`.
@@ -170,8 +170,8 @@ statement_variants! {
         FileRelationships "file_relationships" = rows_of!("file_relationships", "child_file_id", "parent_file_id",
             ["created_at"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = child_file_id)");
-        /// Tags. An orphan is a tag whose file does not exist. The table has no column with a time, so the time that is
-        /// checked is always NULL.
+        /// Tags. An orphan is a tag whose file does not exist. The table has no column with a time, so the statement
+        /// checks the constant NULL.
         FileTags "file_tags" = rows_of!("file_tags", "file_id", "kind || '/' || tag", ["NULL"],
             orphan "NOT EXISTS (SELECT 1 FROM files WHERE id = file_id)");
         /// Batches of a migration.
@@ -188,7 +188,7 @@ statement_variants! {
         /// Idempotency keys.
         IdempotencyKeys "idempotency_keys" = rows_of!("idempotency_keys", "user_id", "key",
             ["created_at", "expires_at", "lease_until"]);
-        /// Receipts. They have no orphans, because a receipt may outlive the tombstone of its file.
+        /// Receipts. They have no orphans, because a receipt may stay longer than the tombstone of its file.
         Cuts "cuts" = rows_of!("cuts", "id", "''", ["created_at", "finished_at"]);
         /// Jobs.
         Jobs "jobs" = rows_of!("jobs", "id", "''", ["created_at", "updated_at"]);

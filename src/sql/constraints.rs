@@ -24,7 +24,8 @@ const UPLOADS: &str = "multipart_uploads.part_size";
 const KEYS: &str = "idempotency_keys.created_at";
 /// Fails when the recipe of a saved cut does not fit into the user's space for recipes.
 const RECIPES: &str = "file_relationships.recipe";
-/// The constraints that fail when an account already has the username or the email address, each with its field.
+/// The constraints that fail when another account already has the username or the email address. Each constraint stands
+/// with the name of the field.
 const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
 
 impl From<DatabaseError> for Problem {

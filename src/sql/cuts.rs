@@ -35,8 +35,8 @@ statements! {
     Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
         FROM cuts WHERE id = :cut AND user_id = :user";
-    /// Sets the status of at most `:limit` cuts to `failed`: cuts that are `running` and began at `:cutoff` or before.
-    /// No Worker can still be running a cut that began so long ago. Returns the ids of the cuts.
+    /// Sets the status of at most `:limit` cuts from `running` to `failed`. These cuts began at `:cutoff` or before, so
+    /// no Worker can still be running them. Returns the ids of the cuts.
     FailStale { cutoff: Timestamp, now: Timestamp, limit: u64 } =
         "UPDATE cuts SET status = 'failed', error = 'interrupted', finished_at = :now
         WHERE id IN (SELECT id FROM cuts WHERE status = 'running' AND created_at <= :cutoff ORDER BY created_at

@@ -13,8 +13,8 @@ statements! {
         "SELECT file_id, erased_at, next_at FROM erasures
         WHERE next_at <= :now AND next_at >= :after_time AND (next_at, file_id) > (:after_time, :after_id)
         ORDER BY next_at, file_id LIMIT :limit";
-    /// Deletes at most `:limit` recipes by which a file was cut, and returns the hashes of the deleted recipes. A
-    /// recipe that a saved cut names is not deleted.
+    /// Deletes at most `:limit` recipes of the cuts of a file, except recipes that a saved cut names. Returns the
+    /// hashes of the deleted recipes.
     DeleteRecipes { file: FileId, limit: u64 } = "DELETE FROM recipes WHERE sha256 IN
         (SELECT sha256 FROM recipes WHERE file_id = :file AND is_lineage = 0 LIMIT :limit) RETURNING sha256";
     /// Erases the recipe, checksum and error text in at most `:limit` receipts of a file. Returns their ids.

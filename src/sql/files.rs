@@ -32,9 +32,9 @@ macro_rules! listed {
 }
 
 /// The SQL text of one page of a list that is sorted by `$column` in `$direction`. `$after` is the operator that
-/// compares a row with the row after which the page begins. A row is left out if the rows before it on the page already
-/// have `:most_bytes` of names, metadata and tags. `found` also counts the rows that are left out. It is at most
-/// `:limit`.
+/// compares a row with the row after which the page begins. The statement first finds at most `:limit` rows. The column
+/// `found` is their number. Then the statement leaves out each row if the names, metadata and tags of the rows before
+/// it already have `:most_bytes` or more.
 macro_rules! page_by {
     ($column:literal, $direction:literal, $after:literal) => {
         concat!(
@@ -148,7 +148,8 @@ statements! {
     /// Makes the file of a pending attempt dead, so that the attempt can no longer be committed.
     KillPending { attempt: AttemptId } =
         "UPDATE files SET lifecycle_status = 'dead' WHERE attempt = :attempt AND lifecycle_status = 'pending'";
-    /// Deletes the dead file of an attempt that was never committed. Only a commit sets the etag.
+    /// Deletes the dead file of an attempt that was never committed. The etag of this file is NULL, because only a
+    /// commit sets the etag.
     DeleteDeadAttempt { attempt: AttemptId } =
         "DELETE FROM files WHERE attempt = :attempt AND lifecycle_status = 'dead' AND etag IS NULL";
     /// Marks a dead file as purged: its bytes are deleted. Its row stays as a tombstone for lineage and the audit

@@ -15,9 +15,9 @@ macro_rules! unused_bytes {
     };
 }
 
-/// Expression: the reservation of a spool, at most `:wished_bytes`. `$held` is appended to `unused`: it adds the bytes
-/// that the spool has already reserved. If `:needed_bytes` do not fit into the quota, the expression is NULL, and the
-/// NOT NULL constraint of `gc_queue.spool_bytes` fails the batch.
+/// Expression: the reservation of a spool, at most `:wished_bytes`. `$held` is SQL text that stands after `unused`. For
+/// an existing spool, this text adds the bytes that the spool has already reserved. If `:needed_bytes` do not fit into
+/// the quota, the expression is NULL, and the NOT NULL constraint of `gc_queue.spool_bytes` fails the batch.
 macro_rules! reserve_spool {
     () => {
         reserve_spool!("")
@@ -81,8 +81,8 @@ statements! {
     /// Records the id of the R2 multipart upload that makes an object.
     SetUpload<'a> { key: &'a StorageKey, r2_upload: &'a str } =
         "UPDATE gc_queue SET upload_id = :r2_upload WHERE r2_key = :key RETURNING r2_key";
-    /// Makes an object due for collection now, unless its file was deleted permanently: such an object stays until
-    /// `PURGE_AFTER_DAYS` have passed.
+    /// Makes an object due for collection now. Does nothing if the file of the object was deleted permanently: this
+    /// object stays until `PURGE_AFTER_DAYS` have passed.
     MakeDueNow<'a> { key: &'a StorageKey, now: Timestamp } =
         "UPDATE gc_queue SET not_before = :now WHERE r2_key = :key AND reason <> 'deleted'";
     /// Removes a key from the queue, because its file is committed or its object is deleted.

@@ -7,10 +7,10 @@ use crate::domain::ids::ClaimId;
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Claims a key for `:claim` if the key is new or has expired. A request with the same fingerprint also gets the
-    /// key if the lease of the earlier request has ended and no effect and no response are stored. If the key is new
-    /// and `:scope` already has `:most_keys` keys, the statement sets `idempotency_keys.created_at` to NULL, and the
-    /// NOT NULL constraint fails the batch.
+    /// Claims a key for `:claim` if the key is new or has expired. Also claims the key of an earlier request with the
+    /// fingerprint `:fingerprint`, if the lease of the earlier request has ended and no effect and no response are
+    /// stored. If the key is new and `:scope` already has `:most_keys` keys, the statement sets
+    /// `idempotency_keys.created_at` to NULL, and the NOT NULL constraint fails the batch.
     ClaimKey<'a> {
         scope: &'a str,
         key: &'a str,

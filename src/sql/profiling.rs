@@ -5,8 +5,8 @@ use super::statement::statements;
 use crate::domain::ids::{AttemptId, UserId};
 use crate::domain::time::Timestamp;
 
-/// Condition: at the time `$time`, the file has a try left. A new file may have `:max_tries` tries. For each day since
-/// the file was stored, it may have `:max_tries` tries more.
+/// Condition: at the time `$time`, the file has a try left. A file has `:max_tries` tries from the start, and gets
+/// `:max_tries` more tries with each day that passes.
 macro_rules! may_be_tried_at {
     ($time:literal) => {
         concat!("learn_tries < :max_tries * (1 + julianday(", $time, ") - julianday(created_at))")

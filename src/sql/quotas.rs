@@ -42,9 +42,9 @@ statements! {
     /// Reserves bytes for a new file. `:default_quota_bytes` is the quota of a user whose row has none. In two cases,
     /// the statement sets a column to NULL, and the NOT NULL constraint of this column fails the batch:
     ///
-    /// - `quotas.used_bytes` if the user already has too many files. A waiting file is a file that waits for its purge.
-    ///   The user has too many files with `:most_files` pending and kept files, or with twice as many pending, kept and
-    ///   waiting files.
+    /// - `quotas.used_bytes` if the user already has the maximum number of files. One maximum is `:most_files` pending
+    ///   and kept files. The second maximum is `2 * :most_files` pending, kept and waiting files. A waiting file is a
+    ///   permanently deleted file that waits for its purge.
     /// - `quotas.reserved_bytes` or `quotas.updated_at` if the bytes do not fit.
     Reserve<'a> {
         user: &'a UserId,

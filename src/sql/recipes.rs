@@ -1,15 +1,15 @@
 //! Recipes. Each recipe is stored once. Triggers delete a recipe when no receipt and no saved cut names it any more.
-//! The triggers also keep the total length of each user's recipes in the table `usage`.
+//! The triggers also update the total length of each user's recipes in the table `usage`.
 
 use super::statement::statements;
 use crate::domain::ids::{CutId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
 statements! {
-    /// Makes room for a new recipe of `:recipe_bytes`: deletes recipes of `:user` until the other recipes and the new
-    /// recipe together have at most `:most_bytes`. Deletes at most 100 recipes, and only recipes that no saved cut
-    /// names. Begins with the recipe whose last use is longest ago. Does nothing if the recipe `:sha256` is stored
-    /// already.
+    /// Makes room for a new recipe of `:recipe_bytes`: deletes recipes of `:user` until the new recipe and the
+    /// remaining recipes together have at most `:most_bytes`. Deletes at most 100 recipes, and only recipes that no
+    /// saved cut names. The first deleted recipe is the one whose last use is longest ago. Does nothing if the recipe
+    /// `:sha256` is stored already.
     MakeRoom<'a> { user: &'a UserId, sha256: &'a str, recipe_bytes: u64, most_bytes: u64 } =
         "DELETE FROM recipes WHERE NOT EXISTS (SELECT 1 FROM recipes WHERE sha256 = :sha256) AND sha256 IN
             (SELECT sha256 FROM (SELECT sha256,
@@ -33,14 +33,14 @@ statements! {
         WHERE coalesce((SELECT recipe_bytes FROM usage WHERE user_id = :user), 0) + :recipe_bytes <= :most_bytes
             OR EXISTS (SELECT 1 FROM recipes WHERE sha256 = :sha256)
         ON CONFLICT (sha256) DO UPDATE SET used_at = excluded.used_at";
-    /// Selects the recipe of a cut of `:user`; NULL if the recipe is not stored any more. Rows that an older version
-    /// of Cutty wrote have the recipe in the receipt.
+    /// Selects the recipe of a cut of `:user`; NULL if the recipe is not stored any more. A receipt that an older
+    /// version of Cutty wrote contains the recipe itself.
     OfCut<'a> { cut: CutId, user: &'a UserId } = "SELECT recipe_sha256 AS sha256, CASE WHEN recipe_sha256 IS NULL
             THEN nullif(recipe, '{}')
             ELSE (SELECT recipe FROM recipes WHERE sha256 = recipe_sha256 AND user_id = :user) END AS recipe
         FROM cuts WHERE id = :cut AND user_id = :user";
-    /// Selects the recipe of a saved cut of `:user`. Rows that an older version of Cutty wrote have the recipe in the
-    /// lineage.
+    /// Selects the recipe of a saved cut of `:user`. A row of the lineage that an older version of Cutty wrote contains
+    /// the recipe itself.
     OfFile<'a> { file: FileId, user: &'a UserId } = "SELECT recipe_sha256 AS sha256, CASE WHEN recipe_sha256 IS NULL
             THEN nullif(recipe, '{}')
             ELSE (SELECT recipe FROM recipes WHERE sha256 = recipe_sha256 AND user_id = :user) END AS recipe

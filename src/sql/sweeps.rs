@@ -54,7 +54,7 @@ statements! {
 
     /// Selects at most `:limit` kept files whose last scrub was at `:cutoff` or before, ordered by the time of their
     /// last scrub and by id. The page begins after the file whose last scrub was at `:after_time` and whose id is
-    /// `:after_id`. For a file without a scrub, its creation counts as the last scrub.
+    /// `:after_id`. If a file was never scrubbed, the time of its creation counts as the time of its last scrub.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
         "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at, profile_bytes,
             coalesce(scrubbed_at, created_at) AS last_look
@@ -73,7 +73,7 @@ statements! {
     SetSidecars<'a> { lengths: &'a str } = "UPDATE files
         SET profile_bytes = (SELECT value FROM json_each(:lengths) WHERE key = attempt)
         WHERE attempt IN (SELECT key FROM json_each(:lengths))";
-    /// Marks the bytes of an attempt as damaged. An earlier mark keeps its time.
+    /// Marks the bytes of an attempt as damaged. If the bytes are already marked, the time of the first mark stays.
     MarkDamaged { attempt: AttemptId, now: Timestamp } =
         "UPDATE files SET damaged_at = coalesce(damaged_at, :now) WHERE attempt = :attempt";
     /// Removes the damage marks of the attempts in a JSON array, because the scrub found their bytes intact.
@@ -115,7 +115,7 @@ statements! {
     /// Selects a finding.
     GetFinding { finding: EventId } =
         concat!("SELECT ", finding_columns!(), " FROM findings WHERE id = :finding");
-    /// Resolves a finding for an operator.
+    /// Resolves an open finding, because an operator asked for it.
     ResolveFinding { finding: EventId, now: Timestamp } =
         "UPDATE findings SET resolved_at = :now WHERE id = :finding AND resolved_at IS NULL";
     /// Removes the damage mark of the file that a finding names, so that the file can be read again. Sets the time of

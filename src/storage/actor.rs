@@ -12,9 +12,9 @@ use crate::ports::Statement;
 pub struct Actor {
     /// The principal of the request.
     pub principal: Principal,
-    /// The sender of the request, for log lines and audit rows.
+    /// The sender of the request, for log lines and audit entries.
     pub caller: Caller,
-    /// The idempotency key that the request holds, if it has one.
+    /// The claim of the request on its idempotency key; `None` if the request has no key.
     pub claim: Option<Claim>,
 }
 
@@ -33,7 +33,7 @@ impl Actor {
                 Denied::NoSuchFile => Problem::no_such_file(),
                 Denied::Scope => {
                     let detail =
-                        "These credentials do not allow this. Sign in as the owner, or ask for more access.";
+                        "These credentials do not allow this request. Sign in as the owner, or ask for more access.";
                     Problem::new(Code::Forbidden, detail)
                 }
             }

@@ -20,7 +20,7 @@ impl R2StorageService {
     /// reads the bytes in wasm must open a [`VerifiedSource`](crate::cuts::verified::VerifiedSource) instead.
     ///
     /// # Errors
-    /// - `integrity_error`: the object is missing, has another size or etag, or is marked as damaged.
+    /// - `integrity_error`: the object is missing or has another size or etag, or the file is marked as damaged.
     /// - `unavailable`: R2 cannot be reached.
     pub async fn open(&self, file: &FileRow, range: Option<ByteRange>) -> Result<Box<dyn NativeBody>> {
         let fetched = self.app.objects.get(&file.key(), range, Some(file.stored_etag()?)).await?;
@@ -38,8 +38,8 @@ impl R2StorageService {
         Ok(self.native_response(file, vec![BodySegment::Open(body)], length))
     }
 
-    /// Builds the response body for several ranges, with the framing between them (RFC 9110 §14.6). Opens the first
-    /// range. The transfer opens each other range when it reaches the range.
+    /// Builds the response body for several ranges, with the framing between them (RFC 9110 §14.6). Opens only the
+    /// first range. The transfer opens each later range when it has sent all bytes before that range.
     ///
     /// # Errors
     /// The errors of [`Self::open`], for the first range.
@@ -96,7 +96,7 @@ async fn open_first(segments: &mut [BodySegment]) -> Result<()> {
     Ok(())
 }
 
-/// A byte range of an object that the transfer opens when it reaches the range.
+/// A byte range of an object. The transfer opens the range when it has sent all earlier segments of the response.
 pub struct ObjectRange {
     /// The store that holds the object.
     pub objects: Arc<dyn ObjectStore>,

@@ -67,7 +67,7 @@ pub struct FileRow {
     pub row_count: Option<u64>,
     pub column_count: Option<u64>,
     pub profile_bytes: Option<u64>,
-    /// The encoding that the upload declared: its name in the Encoding Standard.
+    /// Name, in the Encoding Standard, of the encoding that the upload declared.
     pub encoding: Option<String>,
     /// A JSON array of `{name, type}`. Queries for lists do not select this column.
     #[serde(default)]
@@ -115,9 +115,9 @@ impl FileRow {
         self.lifecycle_status != LifecycleStatus::Deleted && !expired
     }
 
-    /// Returns the options for reading this file. `asked` are the options in the request. If they name no encoding, the
-    /// returned options have the encoding that the upload declared. Otherwise the returned options are equal to
-    /// `asked`.
+    /// Returns the options for reading this file. `asked` are the options in the request. If the request names no
+    /// encoding, the returned options have the encoding that the upload declared. Otherwise the returned options are
+    /// equal to `asked`.
     pub fn input(&self, asked: InputOptions) -> InputOptions {
         let declared = || self.encoding.as_deref().and_then(encoding_for_label);
         InputOptions { encoding: asked.encoding.or_else(declared), ..asked }
@@ -178,7 +178,7 @@ pub fn expect_found(fetched: Fetched, key: &str, size_bytes: u64) -> Result<Box<
 pub struct FileView {
     /// The file's id, a UUID.
     pub id: String,
-    /// File name: Unicode, at most 255 bytes of UTF-8.
+    /// Filename: Unicode, at most 255 bytes of UTF-8.
     pub filename: String,
     /// Length in bytes.
     pub size: u64,

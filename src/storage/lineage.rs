@@ -19,12 +19,13 @@ pub struct Relative {
     pub file_id: String,
     /// The name of the parent or child; null if the name is not known.
     pub filename: Option<String>,
-    /// `active`, `archived`, `deleted` (in the trash), or `purged` after permanent deletion.
+    /// `active`, `archived`, `deleted` (in the trash), or `purged` after permanent deletion; null if the status is not
+    /// known.
     pub lifecycle_status: Option<String>,
     /// How the child was made; always `cut`.
     pub relationship_type: String,
-    /// SHA-256 of the recipe, 64 hex digits; null if an older version of Cutty saved the cut. With the id of the child,
-    /// `GET /api/files/{id}/recipe` returns the recipe.
+    /// SHA-256 of the recipe, 64 hex digits; null if an older version of Cutty saved the cut. To get the recipe, send
+    /// `GET /api/files/{id}/recipe` with the id of the child.
     pub recipe_sha256: Option<String>,
     /// When the child was made.
     #[schema(value_type = String, format = DateTime)]

@@ -1,5 +1,5 @@
-//! Lists of files, page by page. A page begins at a cursor or at an offset. A list with cursors never skips or repeats
-//! a file, even if other files are added or deleted between two pages.
+//! Lists of files, page by page. A page begins at a cursor or at an offset. If a client follows the cursors, it gets
+//! each file exactly once, even if other files are added or deleted between two pages.
 
 use serde_json::Value;
 

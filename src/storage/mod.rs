@@ -29,7 +29,7 @@ use crate::sql;
 use actor::Actor;
 use file::FileRow;
 
-/// The storage service for one principal. It works on the files of the principal's owner.
+/// The storage service for one principal. It reads and changes only files of the owner that [`Actor::allow`] returns.
 #[derive(Clone)]
 pub struct R2StorageService {
     pub(crate) app: SharedApp,
@@ -55,8 +55,8 @@ impl R2StorageService {
         self.allow(scope, Some(file)).map(drop)
     }
 
-    /// Checks that the principal still has the scope that the effect of a replayed request needs. Returns the owner of
-    /// the files; `None` if there is no effect, or if the effect needs no scope.
+    /// Checks that the principal still has the scope that it needed for the effect of the earlier request. Returns the
+    /// owner of the files; `None` if there is no effect, or if the effect needs no scope.
     ///
     /// # Errors
     /// `not_found`, `forbidden`.

@@ -9,8 +9,8 @@ use crate::error::{Code, Problem, Result};
 use crate::ports::{NewObject, ObjectFacts, PartBuffer, PieceObserver, Sha256Stream, StoredObject};
 use crate::storage::protocol::{Attempt, Leftover};
 
-/// Part size of a stream whose length is not known, in bytes. It is R2's minimum part size. With 10,000 parts, R2's
-/// maximum, an object can have 52 GB.
+/// Part size of a stream whose length is not known, in bytes. It is R2's minimum part size. R2 accepts at most 10,000
+/// parts, so an object can have 52 GB.
 pub const STREAM_PART_BYTES: usize = 5 << 20;
 
 /// Maximum number of parts of an R2 object.
@@ -67,7 +67,9 @@ impl PartUpload {
     pub async fn abort(&self, app: &App) {
         if let Err(error) = app.objects.abort_multipart(&self.key, &self.id).await {
             app.write_log(
-                LogLine::warn("parts are left to the sweep").with_text("key", &self.key).caused_by(error),
+                LogLine::warn("parts were not deleted; the sweep will delete them")
+                    .with_text("key", &self.key)
+                    .caused_by(error),
             );
         }
     }

@@ -62,8 +62,8 @@ impl RecipeView {
         let recipe =
             row.recipe.as_deref().map(serde_json::from_str).transpose().map_err(Problem::internal)?;
         let gone = || {
-            let detail = "The recipe is not stored any more: its file was deleted permanently, or newer recipes needed \
-                          its space. Make the cut again.";
+            let detail = "The recipe is not stored any more: the file that was cut was deleted permanently, or newer \
+                          recipes needed the space. Make the cut again.";
             Problem::new(Code::Gone, detail)
         };
         Ok(Self { sha256: row.sha256, recipe: recipe.ok_or_else(gone)? })
@@ -74,8 +74,10 @@ impl R2StorageService {
     /// Returns the recipe of a saved cut.
     ///
     /// # Errors
-    /// `not_found` if the file does not exist or belongs to another owner; `conflict` if it is not a saved cut; `gone`;
-    /// `forbidden`.
+    /// - `not_found`: the file does not exist or belongs to another owner.
+    /// - `conflict`: the file is not a saved cut.
+    /// - `gone`: the recipe is not stored any more.
+    /// - `forbidden`.
     pub async fn recipe(&self, id: FileId) -> Result<RecipeView> {
         let user = self.allow(Scope::Read, Some(id))?;
         let get = sql::recipes::OfFile { file: id, user };

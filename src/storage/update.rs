@@ -124,9 +124,9 @@ impl R2StorageService {
         Ok(())
     }
 
-    /// Runs the statements of a change and returns the file after the change. The last statement makes the change if
-    /// its conditions hold, and then returns a row. An earlier statement returns a row only if the file already has the
-    /// requested state.
+    /// Runs the statements of a change and returns the file after the change. The last statement makes the change and
+    /// returns a row, but only if the conditions in its WHERE clause hold. An earlier statement returns a row only if
+    /// the file already has the requested state.
     async fn run_guarded(
         &self,
         user: &UserId,
@@ -183,8 +183,7 @@ impl R2StorageService {
 const DEAD_ROW: usize = 1;
 
 /// Returns the statements that free the quota of a kept file, make the file unreachable and put its object on
-/// `gc_queue`. The caller runs the statements in one batch, so that either all of them or none of
-/// them take effect.
+/// `gc_queue`. The caller runs the statements in one batch, so that either all of them or none of them take effect.
 pub(crate) fn permanent_deletion(
     file: FileId,
     user: &UserId,

@@ -53,8 +53,9 @@ impl R2StorageService {
         }
     }
 
-    /// Starts a file whose length is not known. `part_bytes` is the size of a part:
-    /// [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if the whole file is shorter.
+    /// Begins an attempt for a file whose length is not known, and returns the writer for its bytes. `part_bytes` is
+    /// the size of a part: [`STREAM_PART_BYTES`](crate::storage::part_writer::STREAM_PART_BYTES), or less if the whole
+    /// file is shorter.
     ///
     /// # Errors
     /// The errors of [`Attempt::begin`].

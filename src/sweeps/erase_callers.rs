@@ -1,5 +1,5 @@
 //! Erases IP addresses and user agents from entries of the audit log that are older than `PERSONAL_DATA_DAYS`. The
-//! cursor is the id of the last entry that was erased. Costs 1 D1 call per run.
+//! cursor is the id of the last entry that the sweep has changed. Costs 1 D1 call per run.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -11,7 +11,7 @@ use crate::domain::ids::EventId;
 use crate::error::Result;
 use crate::sql;
 
-/// Maximum number of entries that one run erases.
+/// Maximum number of entries that one run changes.
 const ENTRIES_PER_RUN: u64 = 5_000;
 
 /// Erases IP addresses and user agents from old entries of the audit log.
@@ -34,7 +34,8 @@ impl Sweep for EraseCallers {
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
         let days = TimeDelta::days(app.config.personal_data_days.into());
         let before = EventId::first_of(step.now.plus(-days).instant()).to_string();
-        // A cursor is ignored if it is not an id or is not below `before`, because this cursor would skip entries.
+        // Ignores a cursor with which the run would leave out entries: text that is not an id, or an id that is not
+        // below `before`.
         let behind = step.cursor.take().filter(|cursor| EventId::parse(cursor).is_some() && *cursor < before);
         let erase = sql::erasure::EraseCallers {
             behind: behind.as_deref().unwrap_or_default(),

@@ -1,8 +1,8 @@
 //! Erases texts about permanently deleted files: recipes, texts in receipts, and error texts in entries of the audit
-//! log. One file may have many recipes, receipts and entries. A trigger erases all other texts about a file, in the
-//! batch that deletes the file. A file is due immediately after its deletion. It is due again 25 hours after its
-//! deletion, because until then, a cut or a queue message from before the deletion may still write a row. Costs 2 D1
-//! calls per run and 1 per file.
+//! log. One file may have many recipes, receipts and entries. In the batch that deletes the file, a trigger erases all
+//! other texts about it. A file is due immediately after its deletion, and once more 25 hours later. Within these 25
+//! hours, a cut that began before the deletion, or an earlier queue message, may still write a row about the file.
+//! Costs 2 D1 calls per run and 1 per file.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::sql;
 
-/// Maximum number of rows of each table that one run erases for one file.
+/// Maximum number of rows of each table that one run changes or deletes for one file.
 const ROWS_PER_FILE: u64 = 500;
 
 /// The longest time between the deletion of a file and the last write of a row about this file. A cut that began before
@@ -74,8 +74,8 @@ impl Sweep for EraseFiles {
     }
 }
 
-/// Erases a bounded number of rows about one file. Returns the time at which the erasure continues; `None` if it is
-/// finished.
+/// Erases texts in a bounded number of rows about one file. Returns the time at which the erasure continues; `None` if
+/// the erasure is finished.
 async fn erase(app: &App, due: &DueErasure, now: Timestamp) -> Result<Option<Timestamp>> {
     let (file, limit) = (due.file_id, ROWS_PER_FILE);
     let erased = app

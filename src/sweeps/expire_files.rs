@@ -1,6 +1,6 @@
 //! Moves files to the trash after their `expiresAt`. Costs 2 D1 calls. If the database refuses the batch for all files,
-//! the sweep moves each file in its own batch, for 1 more call per file. A file that cannot be changed therefore does
-//! not block the others.
+//! the sweep moves each file in its own batch. This costs 1 more call per file. So a file that cannot be changed does
+//! not block the other files.
 
 use async_trait::async_trait;
 
@@ -30,7 +30,7 @@ impl Sweep for ExpireFiles {
 
     fn cost(&self) -> Cost {
         // The limit for each of the two states is half of the run's limit, but at least one item. So a run with a limit
-        // of one item can handle two items. `base` is the two calls of a run and one call for the second item.
+        // of one item can handle two items. `base` counts the two calls of a run and the call for this second item.
         Cost { base: 3, each: 1 }
     }
 

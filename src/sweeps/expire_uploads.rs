@@ -1,8 +1,8 @@
-//! Expires the uploads that were not finished in time: tus uploads and uploads part by part. For each such upload, one
-//! batch releases the reservation, sets the pending file to `dead`, and puts the object on `gc_queue`, due immediately.
-//! A `dead` file can no longer be committed. The sweep `collect_garbage` then drops the parts and deletes the object.
-//! The sweep `expire_uploads` also deletes the row of an ended upload 7 days after the time at which the upload
-//! expires.
+//! Expires the uploads that were not finished in time: tus uploads and uploads part by part. For each of these uploads,
+//! one batch releases the reservation, sets the pending file to `dead`, and puts the object on `gc_queue`, due
+//! immediately. A `dead` file can no longer be committed. The sweep `collect_garbage` then drops the parts and deletes
+//! the object. The sweep `expire_uploads` also deletes the row of an ended upload, 7 days after the `expires_at` of the
+//! row.
 //!
 //! Every statement checks again that the upload has expired, so the sweep does not change an upload that has continued.
 //! Costs 1 D1 call per run and 1 per upload.
@@ -26,8 +26,8 @@ const UNFINISHED: [&str; 2] = ["open", "completing"];
 /// The states of an upload that has ended.
 const ENDED: [&str; 3] = ["completed", "aborted", "expired"];
 
-/// How long the row of an ended upload is kept after the time at which the upload expires. Until then, the client can
-/// ask how the upload ended.
+/// How long the row of an ended upload is kept after the `expires_at` of the row. Until the row is deleted, the client
+/// can ask how the upload ended.
 const RETENTION: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]

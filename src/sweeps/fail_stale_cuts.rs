@@ -1,4 +1,5 @@
-//! Sets receipts that are still `running` to `failed` if the Worker of the cut has died. Costs 1 D1 call per run.
+//! Sets the status of a receipt from `running` to `failed` if the Worker stopped before the cut ended. Costs 1 D1 call
+//! per run.
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -8,10 +9,10 @@ use crate::app::App;
 use crate::error::Result;
 use crate::sql;
 
-/// Maximum duration of a cut. If a receipt is still `running` after this time, the Worker of the cut has died.
+/// Maximum duration of a cut. If a receipt is still `running` after this time, the Worker stopped before the cut ended.
 const STALE: TimeDelta = TimeDelta::hours(24);
 
-/// Sets receipts that are still `running` to `failed` if the Worker of the cut has died.
+/// Sets the status of a receipt from `running` to `failed` if the Worker stopped before the cut ended.
 pub struct FailStaleCuts;
 
 #[async_trait]

@@ -12,13 +12,14 @@ use crate::error::Result;
 use crate::ports::Statement;
 use crate::sql;
 
-/// Maximum number of rows that one call deletes, and maximum number of calls per run. With a run every five minutes, a
-/// sweep deletes up to 10 rows per second.
+/// Maximum number of rows that one call deletes.
 const ROWS_PER_CALL: u64 = 1_000;
+
+/// Maximum number of calls per run. With a run every five minutes, a sweep deletes up to 10 rows per second.
 const CALLS_PER_RUN: u32 = 3;
 
-/// How long a commit marker is kept after its attempt has begun. An attempt lasts at most 7 days. A request that
-/// does not know the outcome of its commit reads the marker within another day.
+/// How long a commit marker is kept after its attempt has begun. An attempt lasts at most 8 days. So no request can
+/// commit an attempt whose marker was deleted.
 const MARKER_RETENTION: TimeDelta = TimeDelta::days(14);
 
 /// How long a resolved finding is kept.

@@ -1,5 +1,5 @@
-//! Deletes expired refresh tokens. An expired token needs no row, because the check of its expiry already refuses it.
-//! Costs 1 D1 call per run.
+//! Deletes expired refresh tokens. The service needs no row to refuse an expired token, because the token itself
+//! contains its expiry. Costs 1 D1 call per run.
 
 use async_trait::async_trait;
 

@@ -1,8 +1,9 @@
 //! The sweeps: work that is due at some time, done in bounded runs.
 //!
-//! Each sweep continues at its cursor in `sweep_cursors`, where its last run stopped, so that an item that fails does
-//! not block the items after it. Each run leaves a row in `sweep_runs`. All sweeps of a run share the budget of one
-//! event. A sweep may use the calls that remain, except the minimum number of calls that the later sweeps need.
+//! Each sweep begins at its cursor in `sweep_cursors`: the place where its last run stopped. So an item that fails does
+//! not block the items after it. Each run of a sweep writes a row into `sweep_runs`. All sweeps of a run share the
+//! budget of one event. A sweep may use the calls that remain, except the minimum number of calls that the later sweeps
+//! need.
 //!
 //! **To add a sweep**, add a file with a [`Sweep`] to this folder, and a line to [`SWEEPS`].
 
@@ -114,8 +115,8 @@ impl App {
         for (sweep, cursor) in sweeps.iter().zip(cursors) {
             reserved_calls -= least_calls(*sweep);
             if !sweep.is_due(&self.config) {
-                // A sweep that is switched off leaves no row in `sweep_runs`. When it is switched on again, it starts at the first
-                // item.
+                // A sweep that is switched off writes no row into `sweep_runs`. After it is switched on, its first run
+                // starts at the first item.
                 let reset = sql::sweeps::SetCursor { kind: sweep.name(), cursor: None, now: self.now() };
                 pending.extend(cursor.map(|_| reset.statement()));
                 runs.push(self.run_sweep(*sweep, SweepStep::new(now, 0, None)).await.0);

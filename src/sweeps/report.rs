@@ -28,7 +28,7 @@ pub struct SweepRun {
     /// When the run ended (RFC 3339, UTC, milliseconds).
     #[schema(value_type = String, format = DateTime)]
     pub finished_at: Timestamp,
-    /// Where the next run begins; null if it begins at the start.
+    /// Where the next run begins; null if the next run begins at the start.
     pub cursor: Option<String>,
     /// Number of items examined.
     pub examined: u64,

@@ -1,15 +1,16 @@
-//! The scrub reads the stored bytes of files and compares them with the files' rows. It reads each file once per period
-//! (`SCRUB_PERIOD_DAYS`). It begins with the file that has not been read for the longest time.
+//! The scrub reads the stored bytes of files and compares their size, etag and SHA-256 with the rows of the files. It
+//! reads each file once per period (`SCRUB_PERIOD_DAYS`). It begins with the file whose last scrub is longest ago.
 //!
-//! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. A longer file is hashed over
-//! several runs. Between these runs, the cursor holds the state of the hash. The scrub writes damage to `findings` and
-//! to the log. If the bytes are known to be wrong, the scrub also marks the file's row as damaged. Then requests for
-//! the bytes are refused. When the bytes are intact again, the scrub resolves the findings and removes the mark.
+//! A run reads at most `SCRUB_BYTES_PER_RUN` bytes of at most [`OBJECTS_PER_RUN`] files. If the bytes of a file do not
+//! fit into one run, the scrub hashes the file over several runs. Between these runs, the cursor holds the state of the
+//! hash. The scrub writes damage to `findings` and to the log. If the bytes are known to be wrong, the scrub also marks
+//! the file's row as damaged. Then Cutty refuses requests for the bytes. If a later scrub finds the bytes intact, it
+//! resolves the findings and removes the mark.
 //!
 //! If a file is intact, the scrub also reads its sidecar. It replaces a sidecar whose digests are missing or differ
-//! from the digests of the bytes. If a sidecar is missing or damaged, the background pass must make it again. The scrub
-//! has no digests of a file that it hashed over several runs. If the sidecar of such a file also has no digests, the
-//! background pass must make the sidecar again.
+//! from the digests of the bytes. If a sidecar is missing or damaged, the background pass must make the sidecar again.
+//! If the scrub hashed a file over several runs, it has no digests of the bytes. If the sidecar of this file has no
+//! digests either, the background pass must make the sidecar again.
 //!
 //! A run costs 2 D1 calls. Each file costs 2 R2 calls, 1 more R2 call if its sidecar is replaced, and 1 D1 call if the
 //! file is damaged. If the database refuses the batch that marks all intact files, the scrub marks each intact file in
@@ -37,7 +38,7 @@ use crate::ports::{ObjectFacts, PieceObserver, Row};
 use crate::sql;
 use crate::storage::profiling::{ProfileTarget, StoredSidecar};
 
-/// Maximum number of files per run: 70 per run and 288 runs per day are 604,800 in 30 days.
+/// Maximum number of files per run. With 288 runs per day, the scrub reads up to 604,800 files in 30 days.
 const OBJECTS_PER_RUN: u64 = 70;
 
 /// Time after which an unreadable file is read again.
@@ -84,7 +85,7 @@ impl PieceObserver for DigestingObserver {
     }
 }
 
-/// Where a run stopped: after the file `behind`, or, if `inside` is set, within the file `inside`.
+/// Where a run stopped: within the file `inside` if there is one, and otherwise after the file `behind`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ScrubPosition {
     behind: SweepPosition,
@@ -222,8 +223,8 @@ impl Candidate {
     }
 
     /// Checks the sidecar of an intact file. `digests` are the digests of the file's bytes; `None` if the bytes were
-    /// not read in one run. Replaces the sidecar if its digests are missing or differ from `digests`. If the sidecar
-    /// cannot be read, the background pass must make it again.
+    /// not read in one run. Replaces the sidecar if its digests are missing or differ from `digests`. If the sidecar is
+    /// missing or damaged, the background pass must make the sidecar again.
     ///
     /// If `digests` is `None`, this function replaces nothing. The background pass must then make the sidecar again if
     /// the sidecar has no digests, or if the file is marked as damaged.

@@ -34,7 +34,7 @@ pub trait Sweep: Sync {
     /// Returns the maximum number of calls to other services, per run and per item.
     fn cost(&self) -> Cost;
 
-    /// Continues where the last run stopped, with at most [`SweepStep::limit`] items.
+    /// Handles at most [`SweepStep::limit`] items. Begins where the last run stopped.
     ///
     /// # Errors
     /// The problem that stopped the run early. The report counts the items that were handled before the problem.
@@ -50,8 +50,8 @@ pub struct Cost {
     pub each: u32,
 }
 
-/// One run of one sweep: the limits of the run, and counts of the items that it has handled so far. The counts are also
-/// reported if the run stops early.
+/// One run of one sweep: the limits of the run, and counts of the items that the run has handled so far. The report
+/// contains the counts even if the run stops early.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SweepStep {
     /// The time of the run. The run handles items that are due at this time.
@@ -91,9 +91,7 @@ impl SweepStep {
     pub(super) fn postpone(&mut self, app: &App, what: &str, cause: &dyn std::fmt::Display) {
         self.failed += 1;
         app.write_log(
-            LogLine::warn("an item failed and stays for a later sweep")
-                .with("subject", what)
-                .caused_by(cause),
+            LogLine::warn("an item failed and stays for a later run").with("subject", what).caused_by(cause),
         );
     }
 

@@ -15,7 +15,7 @@ use crate::support::{Fault, On, TestApp};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const PASSWORD: &str = "correct horse battery";
 
-/// Returns an application in which Ada has a file, Ada's access token and the path of the file.
+/// Returns three values: an application in which Ada has a file, the access token of Ada, and the path of the file.
 async fn with_file() -> (TestApp, String, String) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -152,9 +152,10 @@ fn refresh_token_of(session: &Value) -> String {
     session["tokens"]["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// Sends a request to register, to log in, to refresh a token or to log out, and injects each fault into each call that
-/// the request makes to a port. Returns the number of injected faults. If `is_registered`, the user registers first. In
-/// this case, `make` and `check` get the user's first refresh token.
+/// Sends the request that `make` returns: to register, to log in, to refresh a token or to log out. Injects each fault
+/// into each call that this request makes to a port, and then runs `check`. Returns the number of injected faults. If
+/// `is_registered` is true, the user registers first, and `make` and `check` get the user's first refresh token.
+/// Otherwise they get an empty text.
 async fn session_survives(
     is_registered: bool,
     make: impl Fn(&str) -> Call,

@@ -275,7 +275,7 @@ async fn two_concurrent_permanent_deletions_free_the_quota_once() {
 }
 
 #[tokio::test]
-async fn each_change_has_one_audit_row_and_a_refused_change_has_none() {
+async fn each_change_has_one_audit_entry_and_a_refused_change_has_none() {
     let owner = Owner::with_a_file().await;
     owner.patch(json!({"filename": "b.csv"})).await.expect(200);
     owner.delete("").await.expect(200);

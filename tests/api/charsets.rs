@@ -1,4 +1,4 @@
-//! The service reads a file in the character set that its upload declared. This holds for every kind of upload.
+//! For every kind of upload, the service reads the file in the character set that the upload declared.
 
 use encoding_rs::{
     EUC_JP, Encoding, GB18030, ISO_8859_15, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1251,
@@ -33,7 +33,7 @@ fn declared(charset: &str, bytes: &[u8]) -> Call {
         .header("content-type", format!("text/csv; charset={charset}"))
 }
 
-/// Asserts that every route reads the file in this encoding.
+/// Asserts that every route that reads the file decodes it with `encoding`. `text` is the decoded file.
 async fn assert_reads(scene: &Cutter, text: &str, encoding: &'static Encoding) {
     let name = encoding.name();
     let (header, row) = text.trim_end().split_once('\n').unwrap();
@@ -157,7 +157,7 @@ fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-/// Asserts that the routes read the user's only file as UTF-16BE and that its cut is `text`.
+/// Asserts that the service decodes the user's only file as UTF-16BE. A cut of the file must be `text`.
 async fn assert_file_reads(scene: &Uploader<'_>, text: &str) {
     let id = scene.files().await[0]["id"].as_str().unwrap().to_owned();
     for (route, expected) in [("profile", "UTF-16BE"), ("cut", text)] {
@@ -212,7 +212,7 @@ async fn an_unknown_character_set_is_refused_and_the_problem_says_what_to_send()
 }
 
 #[tokio::test]
-async fn a_file_that_is_declared_as_utf16_by_any_label_may_have_nul_bytes() {
+async fn a_file_may_contain_nul_bytes_under_every_label_of_utf16() {
     let text = "größe,b\nž,2\n";
     for name in ["ucs-2", "unicode", "UTF16", "csUnicode"] {
         let scene = stored(TestApp::new(), declared(name, &encoded(text, "utf-16le"))).await;
@@ -222,7 +222,7 @@ async fn a_file_that_is_declared_as_utf16_by_any_label_may_have_nul_bytes() {
 }
 
 #[tokio::test]
-async fn a_cut_uses_the_row_index_only_if_it_reads_the_file_in_the_encoding_of_the_profile() {
+async fn only_a_cut_in_the_encoding_of_the_profile_uses_the_row_index() {
     use std::fmt::Write;
     let mut csv = String::from("id,name\n");
     for id in 0..160_000 {

@@ -1,5 +1,5 @@
-//! Requests in the forms that common clients use: without a `Content-Length`, with the older header `Digest`, with
-//! other media types for CSV, or with the method `PUT`.
+//! Requests in the forms that common clients use: without a `Content-Length`, with the older header `Digest`, with a
+//! media type other than `text/csv`, or with the method `PUT`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -38,7 +38,7 @@ async fn a_body_without_a_length_is_stored_in_parts_of_5_mib() {
 }
 
 #[tokio::test]
-async fn a_refused_body_without_a_length_leaves_nothing() {
+async fn a_refused_body_without_a_length_leaves_no_file_and_no_object() {
     let unmeasured = |call: Call| call.without("content-length");
     let wrong = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
     let cases = [
@@ -85,7 +85,7 @@ async fn the_older_digest_header_is_checked() {
 }
 
 #[tokio::test]
-async fn a_header_that_describes_a_file_is_refused_where_no_route_reads_it() {
+async fn each_route_refuses_the_file_headers_that_it_does_not_read() {
     let scene = Uploader::alone();
     let file = scene.app.upload(&scene.app.token_of("ada"), "a.csv", CSV).await;
     let path = format!("/api/files/{}", file["id"].as_str().unwrap());
@@ -142,7 +142,7 @@ async fn a_header_that_describes_a_file_is_refused_where_no_route_reads_it() {
 }
 
 #[tokio::test]
-async fn common_names_of_csv_and_missing_types_are_accepted() {
+async fn media_types_that_clients_send_for_csv_are_stored_as_text_csv() {
     let app = TestApp::new();
     let token = app.user("ada");
     for declared in [
@@ -163,7 +163,7 @@ async fn common_names_of_csv_and_missing_types_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_put_of_a_file_is_refused_and_names_the_way() {
+async fn a_put_of_a_file_is_refused_and_the_problem_names_the_right_command() {
     let app = TestApp::new();
     let token = app.user("ada");
     for path in ["/api/files", "/api/files/late.csv", "/api/v1/files/late.csv", "/api/files/"] {

@@ -1,4 +1,4 @@
-//! Conditions (RFC 9110 §13) of every route for a file.
+//! Preconditions of requests (RFC 9110 §13), such as `If-Match`, at every route for a file.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,8 @@ const CHANGED: &str = "Sat, 03 Jan 2026 03:04:05 GMT";
 const BEFORE: &str = "Sat, 03 Jan 2026 03:04:04 GMT";
 const AFTER: &str = "Sat, 03 Jan 2026 03:04:06 GMT";
 
-/// Ada's file. A day after its creation, it was renamed. For [`Kind::Restore`], it was moved to the trash instead.
+/// Ada's file. A day after its creation, the file was renamed. For [`Kind::Restore`], the file was moved to the trash
+/// instead.
 struct Scene {
     app: TestApp,
     token: String,
@@ -53,7 +54,8 @@ impl Scene {
         (metadata.json(), self.app.database.row_counts())
     }
 
-    /// Returns the value of a condition. `B` stands for the tag of the bytes and `M` for the tag of the metadata.
+    /// Returns the value of a precondition. In a list of tags, replaces `B` with the tag of the bytes, and `M` with the
+    /// tag of the metadata.
     fn value(&self, name: &str, value: &str) -> String {
         match name.ends_with("since") {
             true => value.to_owned(),
@@ -62,22 +64,23 @@ impl Scene {
     }
 }
 
-/// How a route uses conditions.
+/// The kind of a route. The kind decides the status of a request whose precondition is false.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
-    /// It reads the bytes, or makes a result from them.
+    /// The route reads the bytes, or makes a result from them.
     Bytes,
-    /// It reads the metadata.
+    /// The route reads the metadata.
     Metadata,
-    /// It changes something.
+    /// The method of the route is neither `GET` nor `HEAD`.
     Change,
-    /// It changes a file in the trash.
+    /// The route restores a file from the trash.
     Restore,
 }
 
 type Route = (&'static str, Kind, fn(&str) -> Call, u16);
 
-/// Every route with conditions: its name, its kind, a request, and the status without a condition.
+/// Every route with preconditions: its name, its kind, a function that makes a request, and the status without a
+/// precondition.
 const ROUTES: [Route; 15] = [
     ("GET bytes", Kind::Bytes, |path| get(path), 200),
     ("HEAD bytes", Kind::Bytes, |path| head(path), 200),
@@ -96,15 +99,15 @@ const ROUTES: [Route; 15] = [
     ("POST restore", Kind::Restore, |path| post(&format!("{path}/restore")), 200),
 ];
 
-/// In [`PRECONDITIONS`]: the status that the route returns without a condition.
+/// Stands in [`PRECONDITIONS`] for the status that the route returns without a precondition.
 const OK: u16 = 0;
 
-/// Conditions and the expected statuses. The items are: (1) the names and values of the conditions, in the form that
-/// [`Scene::value`] reads; (2) three statuses: of a route that reads the bytes, of a route that reads the metadata, and
-/// of a route that changes something.
+/// The preconditions of one request, and the expected statuses. The items are: (1) the names and values of the
+/// preconditions, in the form that [`Scene::value`] reads; (2) three statuses: for [`Kind::Bytes`], for
+/// [`Kind::Metadata`], and for all other kinds.
 type Precondition = (&'static [(&'static str, &'static str)], [u16; 3]);
 
-/// Combinations of conditions.
+/// The combinations of preconditions that each route must evaluate.
 const PRECONDITIONS: [Precondition; 26] = [
     (&[("if-match", "B")], [OK, OK, OK]),
     (&[("if-match", "M")], [OK, OK, OK]),
@@ -135,7 +138,7 @@ const PRECONDITIONS: [Precondition; 26] = [
 ];
 
 #[tokio::test]
-async fn each_route_evaluates_each_condition_and_changes_nothing_if_it_is_false() {
+async fn each_route_evaluates_preconditions_and_a_false_precondition_prevents_the_change() {
     for (route, kind, call, usual) in ROUTES {
         for (fields, expected) in PRECONDITIONS {
             let scene = Scene::new(kind).await;
@@ -164,11 +167,11 @@ async fn each_route_evaluates_each_condition_and_changes_nothing_if_it_is_false(
     }
 }
 
-/// A request that fails, and its status.
+/// A request that fails, and the status of its response.
 type Failing = (fn(&str) -> Call, u16);
 
 #[tokio::test]
-async fn a_request_that_fails_without_a_condition_fails_in_the_same_way_with_a_false_condition() {
+async fn a_failing_request_has_the_same_status_with_and_without_a_false_precondition() {
     let scene = Scene::new(Kind::Change).await;
     let missing = format!("/api/files/{}", uuid_of(&scene.path));
     let trashed = scene.app.upload(&scene.token, "c.csv", CSV).await;
@@ -252,7 +255,7 @@ async fn the_validators_of_a_response_are_accepted_at_the_same_url() {
 }
 
 #[tokio::test]
-async fn a_304_has_the_name_of_the_file_after_a_rename() {
+async fn a_304_response_has_the_new_name_of_a_renamed_file() {
     let scene = Scene::new(Kind::Change).await;
     let not_modified =
         scene.send(get(&scene.path).header("if-none-match", &scene.bytes_tag)).await.expect(304);
@@ -260,7 +263,7 @@ async fn a_304_has_the_name_of_the_file_after_a_rename() {
 }
 
 #[tokio::test]
-async fn a_concurrent_change_between_the_check_and_the_change_fails_the_request() {
+async fn a_request_fails_if_another_request_changes_the_file_after_the_precondition_was_checked() {
     for (name, value) in [("if-match", "B"), ("if-none-match", "\"zz\""), ("if-unmodified-since", AFTER)] {
         for (route, _, call, _) in
             ROUTES.iter().filter(|route| ["PATCH", "DELETE", "DELETE permanently"].contains(&route.0))
@@ -290,7 +293,7 @@ async fn a_concurrent_change_between_the_check_and_the_change_fails_the_request(
 }
 
 #[tokio::test]
-async fn a_route_without_conditions_refuses_them_or_has_no_etag() {
+async fn other_routes_refuse_preconditions_of_changes_and_evaluate_preconditions_of_reads() {
     let scene = Scene::new(Kind::Change).await;
     let changing = [
         post("/api/files").bytes(CSV),

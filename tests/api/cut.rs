@@ -225,7 +225,7 @@ async fn a_malformed_record_at_the_start_gives_a_problem_instead_of_a_broken_tra
             let problem = cutter.query(query).await.expect_problem(422, "malformed_csv");
             assert_eq!((&problem["record"], &problem["line"]), (&json!(record), &json!(line)), "{csv:?}");
             let calls = [On::database(), On::objects()].map(|on| cutter.app.faults.count(&on));
-            // The profile is in the cache after the first cut.
+            // After the first cut, the profile is in the cache. Then a cut makes only one call to R2.
             assert!(calls == [4, 2] || calls == [4, 1], "{csv:?}: {calls:?}");
             let failed = cutter.receipts().pop().unwrap();
             assert_eq!((&failed["status"], &failed["rows_rejected"]), (&json!("failed"), &json!(1)));
@@ -279,7 +279,7 @@ async fn a_long_result_without_streaming_is_spooled_and_the_spool_is_deleted() {
 }
 
 #[tokio::test]
-async fn an_object_that_cannot_be_read_to_its_end_breaks_the_transfer_and_sets_the_receipt_to_failed() {
+async fn a_cut_whose_object_cannot_be_read_to_its_end_breaks_and_its_receipt_has_the_status_failed() {
     let csv = long_csv(3 << 20);
     for at in [600_000, csv.len() - 1] {
         let cutter = Cutter::new(csv.clone()).await;
@@ -349,7 +349,7 @@ async fn a_cut_stops_and_its_receipt_is_set_to_failed_if_the_client_disconnects(
     assert_eq!((&receipts[0]["status"], receipts.len()), (&json!("failed"), 1));
     assert!(
         receipts[0]["bytes_in"].as_u64().unwrap() < 2 << 20,
-        "the cut must not read ahead of the client: {receipts:?}"
+        "the cut must not read much more than the client received: {receipts:?}"
     );
     let failed = "SELECT count(*) AS n FROM file_access_logs WHERE action = 'process' AND success = 0";
     assert_eq!(cutter.app.database.value(failed), 1);
@@ -479,9 +479,10 @@ async fn a_cut_that_will_certainly_exceed_the_output_limit_is_refused_before_its
     let cutter = Cutter::new(file_with_a_long_name(3_000)).await;
     for query in ["format=json", "format=ndjson&streaming=false"] {
         let problem = cutter.query(query).await.expect_problem(413, "too_large");
+        // The result would have 3,000 names of 1 MiB: about 3,145 million bytes.
         assert!(problem["detail"].as_str().unwrap().contains("3145"), "{problem}");
     }
-    // CSV writes the name of the column only once. A `limit` also keeps the result short.
+    // A CSV result has the name of the column only once. With `limit=10`, an NDJSON result has only 10 names.
     cutter.query("format=csv").await.expect(200);
     cutter.query("format=ndjson&limit=10").await.expect(200);
 }

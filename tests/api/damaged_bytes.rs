@@ -1,4 +1,4 @@
-//! Every reader compares the bytes of a file with the digests that were made when the file was stored.
+//! Every reader compares the bytes of a file with the digests in the sidecar of the file.
 
 use std::fmt::Write;
 
@@ -81,7 +81,7 @@ impl Scene {
         Profile::decode(&self.app.objects.bytes(&self.sidecar), &self.binding()).unwrap()
     }
 
-    /// Replaces the sidecar by a copy in which `change` has changed the digests.
+    /// Changes the digests in the sidecar: calls `change` with the decoded sidecar and stores the result.
     fn change_digests(&self, change: impl FnOnce(&mut Profile)) {
         let mut profile = self.profile();
         change(&mut profile);
@@ -193,7 +193,7 @@ async fn a_page_and_a_pruned_cut_compare_the_digest_blocks_that_they_read() {
     for (place, is_read) in [(csv.len() - 5, true), (BLOCK + 5, false)] {
         scene.app.objects.change_bytes(&scene.key, |bytes| bytes[place] ^= 4);
         let cut = scene.get("/cut?id__gte=099990&columns=id").await;
-        // Every cut reads the first zone, and the second digest block lies in the first zone.
+        // The cut breaks for both places: every cut reads the first zone, and the byte `BLOCK + 5` is in this zone.
         assert!(cut.broken, "{place}");
         scene.app.database.execute("UPDATE files SET damaged_at = NULL");
         match is_read {
@@ -205,7 +205,7 @@ async fn a_page_and_a_pruned_cut_compare_the_digest_blocks_that_they_read() {
 }
 
 #[tokio::test]
-async fn bytes_are_compared_with_their_digests_in_pieces_of_any_length() {
+async fn bytes_are_compared_with_the_digests_for_any_length_of_the_pieces() {
     let scene = Scene::new(sorted_csv_of(100_000)).await;
     let queries = ["/cut", "/cut?id__gte=099990&columns=id", "/rows?offset=50000", "/rows?offset=99990"];
     let ask = async || {
@@ -242,7 +242,7 @@ async fn damaged_bytes_are_refused_even_if_the_finding_cannot_be_recorded() {
 }
 
 #[tokio::test]
-async fn a_cut_of_a_file_without_digests_has_the_same_bytes_and_its_receipt_is_not_verified() {
+async fn without_digests_a_cut_has_the_same_bytes_but_its_receipt_is_not_verified() {
     let mut numbers = Numbers(3);
     for length in [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 5 * BLOCK + 77] {
         let mut csv = b"a,b\n".to_vec();
@@ -296,8 +296,8 @@ async fn every_upload_route_makes_the_same_digests() {
     app.send(Form::default().file("a.csv", csv.as_bytes()).post().bearer(&token)).await.expect(201);
     assert_eq!(digests_of(&app), Some(wanted.clone()), "form");
 
-    // Neither chunks nor parts end at the end of a digest block. The upload session loses its memory before each chunk
-    // and continues from its stored rows.
+    // No chunk and no part ends where a digest block ends. Before each chunk, the upload session loses its memory. It
+    // continues from the state that it has stored.
     let app = TestApp::with_parts_of(300_007);
     let token = app.user("ada");
     let begun = app.send(tus::create(csv.len()).bearer(&token)).await.expect(201);
@@ -391,12 +391,12 @@ async fn the_scrub_adds_no_digests_of_damaged_bytes() {
 }
 
 #[tokio::test]
-async fn a_sidecar_that_the_scrub_cannot_repair_is_made_again() {
+async fn a_background_pass_makes_a_sidecar_that_the_scrub_cannot_repair() {
     type Harm = fn(&Scene);
     let harms: [(&str, Harm); 3] = [
         ("1000000000", |scene| scene.app.objects.corrupt(&scene.sidecar)),
         ("1000000000", |scene| scene.app.objects.lose(&scene.sidecar)),
-        // The scrub needs several runs to hash the file.
+        // The scrub hashes the file over several runs, so it has no digests of the file.
         ("1000000", |scene| scene.change_digests(|profile| profile.digests = None)),
     ];
     for (bytes_per_run, harm) in harms {
@@ -429,7 +429,7 @@ async fn wrong_digests_of_intact_bytes_are_replaced_by_the_next_scrub() {
     assert_eq!(
         scene.scrub().await["sidecars"],
         1,
-        "the scrub must first read the files that a reader found damaged"
+        "the scrub must begin with the files that a reader found damaged"
     );
     assert_eq!(scene.findings().await, 0);
     assert!(scene.app.objects.bytes(&scene.sidecar) == wanted);

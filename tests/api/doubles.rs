@@ -1,4 +1,4 @@
-//! Tests of the doubles themselves: the properties that other tests rely on.
+//! Tests of the doubles. The other tests rely on the properties that are tested here.
 
 use std::sync::atomic::Ordering;
 
@@ -191,7 +191,7 @@ async fn a_put_never_replaces_an_object_and_checks_length_and_hash() {
 }
 
 #[tokio::test]
-async fn reads_support_ranges_and_conditions_and_can_fail() {
+async fn reads_support_byte_ranges_and_etags_and_can_fail() {
     let app = TestApp::new();
     let etag = app.objects.plant("uploads/a", "0123456789").etag;
     let range = ByteRange::new(2, 4).unwrap();
@@ -208,7 +208,7 @@ async fn reads_support_ranges_and_conditions_and_can_fail() {
 }
 
 #[tokio::test]
-async fn only_the_last_part_may_be_shorter_than_the_other_parts_or_than_the_minimum() {
+async fn all_parts_except_the_last_must_have_one_length_of_at_least_the_minimum() {
     for (lengths, accepted) in [
         (&[4, 4, 2][..], true),
         (&[2], true),

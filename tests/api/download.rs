@@ -11,7 +11,7 @@ use crate::support::{Fault, On, TestApp};
 
 const BYTES: &[u8] = b"0123456789";
 
-/// Returns an application, Ada's access token and the JSON of Ada's file, which has ten digits.
+/// Returns an application, Ada's access token and the JSON of Ada's file. The file contains ten digits.
 async fn with_a_file() -> (TestApp, String, Value) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -60,7 +60,7 @@ async fn a_download_has_the_headers_that_describe_its_bytes() {
 }
 
 #[tokio::test]
-async fn a_range_request_gets_exactly_its_bytes() {
+async fn a_range_request_gets_exactly_the_requested_bytes() {
     let (app, token, file) = with_a_file().await;
     let single = [
         ("bytes=0-0", "0", "bytes 0-0/10"),

@@ -1,4 +1,5 @@
-//! Permanent deletion erases the name, tags, metadata, filter values and other texts of a file. The ids stay.
+//! Erasure: after the permanent deletion of a file, the service erases the name, tags, metadata, filter values and
+//! other texts of the file. The ids stay.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -113,7 +114,7 @@ async fn the_sweep_erases_texts_in_receipts_and_in_the_audit_log_and_repeats_the
     let run = async || scene.app.run_sweep("erase_files").await.unwrap().runs.swap_remove(0).examined;
     assert_eq!((run().await, run().await), (2, 0));
     assert_eq!((scene.app.database.value(texts), scene.app.database.value(errors)), (json!(0), json!(0)));
-    // This is the state after a cut that began before the deletion and ended after the first run of the sweep.
+    // A cut writes these texts if it began before the deletion and ended after the first run of the sweep.
     scene.app.database.execute("UPDATE cuts SET checksum = 'c', error = 'e'");
     scene.app.advance(TimeDelta::hours(25));
     assert_eq!((run().await, run().await), (2, 0));
@@ -133,6 +134,7 @@ async fn the_texts_in_many_rows_of_one_file_are_erased_in_several_runs() {
     ));
     scene.delete(&scene.child).await;
     scene.delete(&scene.file).await;
+    // One run erases the texts in at most 500 receipts.
     for left in [703, 203, 0, 0] {
         scene.app.advance(TimeDelta::minutes(5));
         scene.app.run_sweep("erase_files").await.unwrap();
@@ -172,7 +174,7 @@ async fn a_profile_that_is_computed_after_the_deletion_is_not_written() {
 }
 
 #[tokio::test]
-async fn the_rows_of_an_upload_in_parts_are_erased_with_its_file() {
+async fn the_texts_of_an_upload_in_parts_are_erased_with_the_file() {
     let app = TestApp::with_parts_of(1);
     let token = app.user("ada");
     let body =

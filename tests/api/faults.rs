@@ -59,9 +59,10 @@ pub async fn sweep_up(app: &TestApp, case: &str) {
     assert_eq!(app.objects.open_uploads(), Vec::new(), "{case}");
 }
 
-/// Sends a request once for each pair of a fault and a call that the request makes to a port. Each time, the fault is
-/// injected into the call. After each request, checks rows and objects. Then calls `check` with the response (`None` if
-/// the isolate crashed) and a text that names the fault and the call. Returns the number of injected faults.
+/// Tests one request with each fault in each call that the request makes to a port. For each fault and each call,
+/// injects the fault into the call, sends the request, and checks rows and objects. Then calls `check` with the
+/// response (`None` if the isolate crashed) and a text that names the fault and the call. Returns the number of
+/// injected faults: four for each call.
 async fn break_request(
     prepare: impl AsyncFn(&TestApp, &Scene),
     make: impl Fn(&Scene) -> Call,
@@ -263,7 +264,7 @@ async fn change_survives(
             assert_eq!(
                 done - prepared.as_u64().unwrap(),
                 1,
-                "{case}: the change must have exactly one audit row"
+                "{case}: the change must have exactly one audit entry"
             );
             assert_eq!(app.objects.file_keys().len(), 1, "{case}: the bytes must stay until the purge");
         },
@@ -341,7 +342,7 @@ async fn a_patch_is_applied_once_after_any_fault() {
 }
 
 #[tokio::test]
-async fn later_runs_of_the_sweeps_finish_the_work_of_a_run_that_failed_at_any_call() {
+async fn later_runs_of_the_sweeps_finish_the_work_of_a_run_in_which_a_call_failed() {
     let broken = break_every_call(
         async || {
             let (app, scene) = Scene::new().await;

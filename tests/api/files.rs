@@ -1,4 +1,4 @@
-//! Uploads as a raw body, and uploads that are refused.
+//! Uploads in which the request body is the file, and refused uploads.
 
 use chrono::TimeDelta;
 use http::Method;
@@ -17,8 +17,8 @@ fn digest_of(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256(bytes)))
 }
 
-/// Panics if a refused request has changed the database or the object store. `before` has the row counts from before
-/// the request.
+/// Panics if a refused request has changed the database or the object store. `before` must be the row counts before the
+/// request.
 pub fn assert_untouched(app: &TestApp, before: &std::collections::BTreeMap<String, u64>, case: &str) {
     let mut now = app.database.row_counts();
     // The refused request may have created the user's rows in `quotas` and `usage`. `assert_consistent` and the query

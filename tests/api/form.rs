@@ -9,7 +9,8 @@ use crate::support::{On, TestApp, TestBody};
 
 const CSV: &[u8] = b"origin,dep_delay\nJFK,61\n";
 
-/// Returns a CSV file of `bytes` bytes. All its rows are different, so that a test notices parts in the wrong order.
+/// Returns a CSV file of `bytes` bytes. All rows are different, so a test notices if parts are stored in the wrong
+/// order. The last row may be incomplete.
 pub fn long_csv(bytes: usize) -> Vec<u8> {
     let mut csv = b"number,square\n".to_vec();
     for number in 0_u64.. {
@@ -80,7 +81,7 @@ async fn fields_that_upload_libraries_add_have_no_effect() {
 }
 
 #[tokio::test]
-async fn the_headers_of_a_form_are_used_or_refused() {
+async fn file_headers_of_a_request_with_a_form_are_used_or_refused() {
     let app = TestApp::new();
     let token = app.user("ada");
     let described = |form: Form| {

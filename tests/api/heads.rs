@@ -1,4 +1,4 @@
-//! The service refuses headers, parameters and members that it cannot use. It does not silently ignore them.
+//! The service refuses headers, query parameters and JSON members that it cannot use. It does not silently ignore them.
 
 use cutty::error::Code;
 use cutty::http::text;
@@ -16,7 +16,7 @@ use crate::support::{TestApp, TestBody};
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// Sets a header to a value that need not be UTF-8.
+/// Sets a header to these bytes. The bytes may be invalid UTF-8.
 fn raw(mut call: Call, name: &'static str, value: &[u8]) -> Call {
     let value = HeaderValue::from_bytes(value).unwrap();
     call.request.headers_mut().insert(HeaderName::from_static(name), value);
@@ -41,10 +41,10 @@ async fn tags_and_metadata_are_read_as_utf8() {
 }
 
 #[tokio::test]
-async fn an_unreadable_header_is_refused_and_the_problem_names_it() {
+async fn an_unreadable_header_is_refused_and_the_problem_names_the_header() {
     let cases: [(&str, &[u8], u16, &str); 16] = [
         ("x-file-name", b"\xff.csv", 400, "bad_request"),
-        // The replacement character that the platform puts in place of bytes that are not UTF-8.
+        // The platform replaces bytes that are not UTF-8 with this character.
         ("x-file-name", "\u{fffd}.csv".as_bytes(), 400, "bad_request"),
         ("x-file-tags", "k\u{fffd}ln".as_bytes(), 400, "bad_request"),
         ("repr-digest", b"zzz", 400, "bad_request"),
@@ -287,11 +287,8 @@ async fn a_cut_that_is_not_saved_refuses_tags_and_metadata() {
             assert!(detail_of(&problem).contains("/save"), "{problem}");
         }
         app.send(cut(json!({"filename": "a/b.csv"}))).await.expect_problem(422, "bad_name");
-        let names_the_member = app.send(cut(json!({"filename": "mine.txt"}))).await.expect(200);
-        assert!(
-            names_the_member.header("content-disposition").contains("filename=\"mine.txt\""),
-            "{names_the_member}"
-        );
+        let named = app.send(cut(json!({"filename": "mine.txt"}))).await.expect(200);
+        assert!(named.header("content-disposition").contains("filename=\"mine.txt\""), "{named}");
     }
 }
 
@@ -362,7 +359,7 @@ async fn storage_health_reports_whether_the_store_works() {
     assert_eq!(down, json!({"success": false, "status": "unhealthy", "storage": "unhealthy"}));
 }
 
-/// Returns the request of an operation, with the bodies and headers that it needs to reach its handler.
+/// Returns a request for an operation, with the body and the headers that the operation requires.
 fn call_of(operation: &Operation, id: &str, query: &str) -> Call {
     let call = Call::new(operation.method.clone(), &format!("{}{query}", operation.path(id)));
     let call = if operation.takes_json() { call.json(&json!({})) } else { call };
@@ -418,7 +415,7 @@ async fn every_operation_refuses_headers_and_queries_that_cannot_be_read_and_cha
 }
 
 #[tokio::test]
-async fn a_guarded_deletion_with_an_unreadable_guard_deletes_nothing() {
+async fn a_deletion_with_an_unreadable_if_match_deletes_nothing() {
     let app = TestApp::new();
     let token = app.user("ada");
     let id = app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap().to_owned();
@@ -444,7 +441,7 @@ async fn headers_that_only_describe_the_sender_may_have_any_encoding() {
 }
 
 #[tokio::test]
-async fn names_in_a_form_that_are_not_utf8_are_refused_and_nothing_is_stored() {
+async fn a_form_part_with_unreadable_headers_is_refused_and_nothing_is_stored() {
     let part = |disposition: &[u8], content_type: &[u8]| {
         let boundary = b"----form-of-a-test";
         let body = [
@@ -474,7 +471,7 @@ async fn names_in_a_form_that_are_not_utf8_are_refused_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn every_json_route_refuses_a_member_that_is_there_twice() {
+async fn every_json_route_refuses_a_repeated_member() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.database.execute("UPDATE users SET role = 'admin'");
@@ -534,7 +531,7 @@ async fn every_json_route_refuses_a_member_that_is_there_twice() {
 }
 
 #[tokio::test]
-async fn a_post_that_needs_no_members_accepts_an_empty_body_and_an_empty_object_and_nothing_else() {
+async fn a_post_without_members_must_have_an_empty_body_or_an_empty_object() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.database.execute("UPDATE users SET role = 'admin'");
@@ -588,7 +585,7 @@ fn uuid_of_nothing() -> &'static str {
 }
 
 #[tokio::test]
-async fn a_finished_upload_in_parts_is_completed_again_by_an_empty_body() {
+async fn a_repeated_completion_of_an_upload_in_parts_may_have_an_empty_body() {
     let scene = Uploader::alone();
     let bytes = csv(10);
     let path = scene.begin_by(create_in_parts(10)).await;
@@ -602,7 +599,7 @@ async fn a_finished_upload_in_parts_is_completed_again_by_an_empty_body() {
 }
 
 #[tokio::test]
-async fn a_method_override_that_names_no_method_creates_nothing() {
+async fn an_invalid_method_override_is_refused_and_creates_nothing() {
     let scene = Uploader::alone();
     for value in ["PAT CH", "", "(", "é"] {
         let call = raw(create_upload(10), "x-http-method-override", value.as_bytes());
@@ -629,14 +626,14 @@ async fn a_cut_with_a_malformed_accept_encoding_is_refused() {
     assert_eq!(app.database.row_counts(), before);
 }
 
-/// Returns the number of objects that the service stored and the number that it deleted.
+/// Returns the number of calls of `put_bytes` and the number of calls of `delete`.
 fn writes(app: &TestApp) -> (usize, usize) {
     use crate::support::On;
     (app.faults.count(&On::objects().method("put_bytes")), app.faults.count(&On::objects().method("delete")))
 }
 
 #[tokio::test]
-async fn readiness_notices_a_store_that_cannot_be_written() {
+async fn the_readiness_check_fails_if_the_store_cannot_be_written() {
     use crate::support::{Fault, On};
     for broken in ["put_bytes", "delete"] {
         let app = TestApp::new();
@@ -655,7 +652,7 @@ async fn readiness_notices_a_store_that_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn readiness_writes_one_object_in_30_s_and_deletes_it() {
+async fn the_readiness_check_writes_and_deletes_one_object_per_30_seconds() {
     let app = TestApp::new();
     for wanted in 1..=3 {
         for seconds in [0, 29] {

@@ -1,5 +1,5 @@
-//! `Idempotency-Key`: a request takes effect once, even if the client repeats it, and even if one of its calls to a
-//! port fails.
+//! A request with an `Idempotency-Key` takes effect once, even if the client repeats the request or a call to a port
+//! fails.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ use crate::support::{Fault, On, TestApp, TestBody};
 const CSV: &str = "a,b\n1,2\n3,4\n";
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// A request that may have a key. The items are: (1) the name of the case; (2) a function that makes the request from
+/// A request that accepts a key. The items are: (1) the name of the case; (2) a function that makes the request from
 /// the path of the file; (3) whether the file is in the trash before the request.
 struct Case(&'static str, fn(&str) -> Call, bool);
 
@@ -188,7 +188,7 @@ async fn a_response_that_an_older_version_stored_is_replayed() {
 }
 
 #[tokio::test]
-async fn another_request_with_the_same_key_is_refused_and_changes_nothing() {
+async fn a_different_request_with_the_same_key_is_refused_and_changes_nothing() {
     for case in &CASES {
         let scene = Scene::for_case(case).await;
         scene.send(case).await;
@@ -232,7 +232,7 @@ async fn a_request_whose_lease_has_ended_has_no_effect_after_another_request_cla
         let before = scene.effects();
         scene.app.faults.set_yield_before_calls(true);
         let mut slow = Box::pin(scene.send(case));
-        // Polls the request until it has claimed the key.
+        // After three polls, the request has claimed the key.
         for _ in 0..3 {
             assert!(poll_once(slow.as_mut()).is_pending(), "{}", case.0);
         }
@@ -372,7 +372,7 @@ async fn a_key_is_bound_to_its_user_and_expires_after_a_day() {
 }
 
 #[tokio::test]
-async fn a_sweep_deletes_many_expired_keys_in_bounded_batches() {
+async fn a_sweep_deletes_many_expired_keys_in_several_calls() {
     let app = TestApp::new();
     app.database.execute(
         "INSERT INTO idempotency_keys (user_id, key, fingerprint, created_at, expires_at)

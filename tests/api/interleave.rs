@@ -1,5 +1,6 @@
-//! Runs concurrent requests on one file, one quota and one key in thousands of orders. In every order, the invariants
-//! must hold after the last request has ended, and no response may report an effect that did not happen.
+//! Runs concurrent requests in thousands of orders. The requests share one file, one quota and a few idempotency keys.
+//! In every order, the invariants must hold after the last request has ended. No response may report an effect that did
+//! not happen.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +18,12 @@ use crate::support::turns::{PendingRequest, expect_ready, poll_once, run_interle
 /// replace each seed by a test of the error that it found.
 const REGRESSIONS: &[u64] = &[];
 
-/// The number of seeds that each test tries. Each seed gives another order.
+/// The number of seeds that each test tries. Each seed gives other actions and another order.
 const SEEDS: u64 = 1000;
 
 const CSV: &str = "a,b\n1,2\n3,4\n";
 
-/// The quota in bytes: enough for three files of the size of the first file, and a few bytes more.
+/// The quota in bytes. Three files like the first file have 36 bytes. A fourth file exceeds the quota.
 const QUOTA: u64 = 40;
 
 const KEY: &str = "one-and-the-same";
@@ -39,7 +40,7 @@ enum Action {
     KeyedSave,
     /// Renames the file and sets the new name as its only tag.
     Rename(String),
-    /// Renames the file if it still has its first version.
+    /// Renames the file if its revision is still 1: the request has `If-Match: "r1"`.
     RenameFirst(String),
     KeyedRename,
     Trash,
@@ -217,16 +218,16 @@ fn check_quota(scene: &Scene, crashed: bool) {
     );
 }
 
-/// Checks that at most one of the requests with the first version in `If-Match` changed the file.
+/// Checks that at most one request with `If-Match: "r1"` changed the file.
 fn check_first_version(responses: &[(&Action, &TestResponse)]) {
     let won = responses
         .iter()
         .filter(|(action, response)| action.needs_the_first_version() && response.status == 200);
-    assert!(won.count() <= 1, "two requests changed the same version: {responses:?}");
+    assert!(won.count() <= 1, "two requests changed the first revision: {responses:?}");
 }
 
-/// Checks that the state of the first file is the result of the acknowledged changes, and of crashed requests if there
-/// were any.
+/// Checks that each change of the first file has an audit entry and was acknowledged, and that name and tags come from
+/// one change. If requests crashed, their changes may lack an acknowledgement.
 fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let first = scene.first();
     let sql = format!(
@@ -237,13 +238,15 @@ fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed:
     assert_eq!(
         first["revision"].as_u64().unwrap(),
         1 + audited,
-        "each change must increment the revision once and have one audit row"
+        "each change must increment the revision once and have one audit entry"
     );
     let changed = |(action, response): &&(&Action, &TestResponse)| {
         let changes = !action.brings_a_file() && !matches!(action, Action::Read | Action::Cut | Action::List);
         changes && response.status == 200 && response.header("idempotency-replayed").is_empty()
     };
-    // A deletion of a file that is already in the trash changes nothing and returns the current revision.
+    // A deletion of a file that is already in the trash changes nothing and returns the current revision. So all
+    // deletions that returned the same revision count as one change. They do not count if another change returned this
+    // revision.
     let (trashed, others): (Vec<_>, Vec<_>) =
         responses.iter().filter(changed).partition(|(action, _)| **action == Action::Trash);
     let revision = |(_, response): &(&Action, &TestResponse)| response.json()["file"]["revision"].as_u64();
@@ -263,8 +266,8 @@ fn check_history(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed:
     assert_eq!(tags, expected, "name and tags must come from the same change");
 }
 
-/// Checks that each acknowledged file exists, and that exactly one response that is not a replay has reported its
-/// creation. If requests crashed, this response may be missing.
+/// Checks that each acknowledged file exists. For each of these files, exactly one response must be the original
+/// response to the creation. All others must be replays. If requests crashed, the original response may be missing.
 fn check_files(scene: &Scene, responses: &[(&Action, &TestResponse)], crashed: bool) {
     let made: Vec<&TestResponse> = responses
         .iter()
@@ -335,8 +338,8 @@ fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     scene.app.assert_consistent();
 }
 
-/// The service refuses a change because of the state of the file. Before the service reads the reason for its problem,
-/// another request changes this state.
+/// The service refuses a change because of the state of the file. The service then reads the file to find the reason.
+/// Before this second call, another request changes the state.
 #[test]
 fn a_refused_change_reports_the_state_that_caused_the_refusal() {
     let cases = [

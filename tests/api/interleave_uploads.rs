@@ -190,6 +190,6 @@ fn run(seed: u64) {
 }
 
 #[test]
-fn an_upload_has_its_complete_file_or_no_file_after_concurrent_requests() {
+fn concurrent_requests_make_the_complete_file_or_no_file() {
     for_each_seed("UPLOADS_SEED", &[], SEEDS, run);
 }

@@ -1,4 +1,4 @@
-//! Queue messages: each message is acknowledged separately.
+//! The service acknowledges or retries each queue message of a batch separately.
 
 use cutty::audit::entry::{Action, Entry};
 use cutty::domain::ids::{AttemptId, UserId};
@@ -25,7 +25,7 @@ fn logged(app: &TestApp) -> u64 {
 }
 
 #[tokio::test]
-async fn a_failed_message_does_not_block_the_others() {
+async fn a_failed_message_does_not_block_the_other_messages() {
     let app = TestApp::new();
     app.database.execute(
         "CREATE TRIGGER no_eve BEFORE INSERT ON file_access_logs WHEN NEW.user_id = 'eve'
@@ -75,7 +75,7 @@ async fn a_message_with_values_of_a_newer_version_is_retried() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_profiled_is_left_to_the_sweep_and_the_log_says_why() {
+async fn a_failed_profile_job_is_logged_and_the_queue_does_not_retry_it() {
     let app = TestApp::new();
     let token = app.user("ada");
     let file = app.upload(&token, "a.csv", "a\n1\n").await;
@@ -124,12 +124,12 @@ async fn a_full_batch_stays_within_the_budget_of_one_event() {
     let messages: Vec<_> = (0..100).map(|_| learn(&app)).collect();
     let outcomes = app.do_jobs(messages).await;
     assert!(outcomes.iter().all(|outcome| *outcome == Acknowledge));
-    assert_eq!(app.queue.take().len(), 96, "the messages of all jobs except four must be sent again");
+    assert_eq!(app.queue.take().len(), 96, "the service must run four jobs and send the others again");
     assert!(app.faults.count(&On::any()) < 1_000);
 }
 
 #[tokio::test]
-async fn messages_that_cannot_be_sent_as_new_messages_are_retried_by_the_queue() {
+async fn the_queue_retries_a_message_that_the_service_cannot_send_again() {
     let app = TestApp::new();
     app.faults.always(Fault::Failed, On::queue());
     let outcomes = app.do_jobs((0..6).map(|_| learn(&app)).collect()).await;

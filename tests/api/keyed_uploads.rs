@@ -1,5 +1,5 @@
-//! `Idempotency-Key` on uploads that take several requests: a repeated request creates no second upload and has no
-//! second effect.
+//! `Idempotency-Key` on uploads in several requests: a repeated request creates no second upload and has no second
+//! effect.
 
 use std::cell::RefCell;
 
@@ -56,7 +56,7 @@ fn lose_response(app: &TestApp) {
     app.database.execute("UPDATE idempotency_keys SET status = NULL, response = NULL");
 }
 
-/// Repeats a request until it succeeds.
+/// Sends a request until it succeeds. After each failure, advances the clock by the seconds in `Retry-After`.
 async fn retry_until_success(
     scene: &Uploader<'_>,
     fault_case: &str,
@@ -233,7 +233,7 @@ async fn a_failed_creation_is_undone_and_can_be_retried() {
 }
 
 #[tokio::test]
-async fn the_response_to_a_chunk_or_a_part_or_a_deletion_is_replayed() {
+async fn a_repeated_request_for_a_chunk_or_a_part_or_a_deletion_gets_a_replay() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     let by_tus = scene.begin_by(CREATIONS[0].1()).await;
@@ -320,7 +320,7 @@ async fn a_retried_completion_creates_one_file_after_any_fault() {
 }
 
 #[tokio::test]
-async fn a_repeat_continues_a_creation_that_hangs_longer_than_the_lease_of_its_key() {
+async fn a_repeated_request_continues_a_creation_that_hangs_longer_than_the_lease() {
     let bytes = csv(100);
     let app = Uploader::app();
     let scene = Uploader::new(&app);

@@ -21,8 +21,8 @@ fn names(page: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Creates the files `f0.csv` to `f{count - 1}.csv` with sizes 3, 1, 2, 3, … Every third file (`f1.csv`, `f4.csv`, …)
-/// has the same time as the file before it. All other files are created 1 ms after the file before.
+/// Creates the files `f0.csv` to `f{count - 1}.csv` with 3, 1, 2, 3, … bytes. Every third file (`f1.csv`, `f4.csv`, …)
+/// has the same time as the file before it. Each other file is created 1 ms after the file before it.
 async fn with_files(count: usize) -> (TestApp, String) {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -202,7 +202,7 @@ async fn invalid_list_parameters_are_refused_and_a_cursor_reveals_no_files_of_an
 }
 
 #[tokio::test]
-async fn a_page_with_much_metadata_ends_before_its_limit() {
+async fn a_page_with_much_metadata_has_fewer_files_than_its_limit_allows() {
     let (app, token) = with_files(200).await;
     let note = "n".repeat(8_000);
     for file in list(&app, &token, "limit=1000").await["files"].as_array().unwrap() {
@@ -213,7 +213,7 @@ async fn a_page_with_much_metadata_ends_before_its_limit() {
     for sort in ["createdAt", "-createdAt", "filename", "-filename", "size", "-size"] {
         let page = list(&app, &token, &format!("limit=1000&sort={sort}")).await;
         let (shown, total) = (names(&page).len(), page["total"].as_u64());
-        assert_eq!((shown, total), (131, Some(200)), "{sort}: 131 files reach 1 MiB");
+        assert_eq!((shown, total), (131, Some(200)), "{sort}: a page ends when its files reach 1 MiB");
         let found: BTreeSet<String> =
             pages(&app, &token, &format!("limit=1000&sort={sort}")).await.into_iter().collect();
         assert_eq!(found.len(), 200, "{sort}");

@@ -1,4 +1,4 @@
-//! API tests: they run the application inside the test process, on native doubles of the platform.
+//! The API tests. They run the service in the test process, with doubles instead of the platform.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

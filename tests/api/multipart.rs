@@ -115,7 +115,7 @@ async fn a_wrong_part_and_a_wrong_list_of_parts_are_refused_with_a_reason() {
     }
     let arrays: Vec<_> = parts.iter().map(|part| json!([part["partNumber"], part["etag"]])).collect();
     let problem = scene.send(complete(&path, &arrays)).await.expect_problem(400, "bad_request");
-    assert_eq!(problem["field"], "parts[0]", "a part must be an object");
+    assert_eq!(problem["field"], "parts[0]", "each part in the list must be a JSON object");
     let quoted: Vec<_> = parts
         .iter()
         .map(|part| json!({"partNumber": part["partNumber"], "etag": format!("\"{}\"", part["etag"].as_str().unwrap())}))

@@ -1,4 +1,4 @@
-//! Every operation that accepts a filename checks it by the same rule.
+//! Every operation that accepts a filename checks the filename by the same rule.
 
 use serde_json::json;
 
@@ -61,7 +61,8 @@ async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation
     for name in ["x.json", "x.ndjson", "x.csv.gz", "x.txt", "x"] {
         app.send(cut(name)).await.expect(200);
     }
-    // A file that was stored before this rule existed keeps its name. Such a file can be changed and cut.
+    // Older versions stored files with names that are refused today. These files keep their names, and can be changed
+    // and cut.
     app.database.execute("UPDATE files SET filename = 'old.exe'");
     let tags = patch_json(&path, &json!({"tags": ["x"]})).bearer(&token);
     assert_eq!(app.send(tags).await.expect(200).json()["file"]["filename"], "old.exe");
@@ -69,7 +70,7 @@ async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation
 }
 
 #[tokio::test]
-async fn a_name_with_an_accepted_extension_or_none_is_accepted() {
+async fn a_name_with_an_accepted_extension_or_without_an_extension_is_accepted() {
     let app = TestApp::new();
     let token = app.user("ada");
     for name in [

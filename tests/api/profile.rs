@@ -1,5 +1,5 @@
-//! Profiles: the service computes them during an upload, stores them beside the file, and uses them to read fewer
-//! bytes.
+//! The service profiles a file during its upload and stores the profile beside the file. With the profile, later
+//! requests read fewer bytes.
 
 use std::fmt::Write;
 
@@ -50,7 +50,7 @@ async fn every_upload_route_profiles_the_file_during_the_upload() {
         let fields =
             app.send(get(&format!("/api/files/{id}/fields")).bearer(&token)).await.expect(200).json();
         assert_eq!((&fields["fields"], &fields["rowCount"]), (&json!(["age", "city"]), &json!(3)));
-        assert_eq!(app.faults.count(&On::objects()), 0, "columns and fields must come from the row in D1");
+        assert_eq!(app.faults.count(&On::objects()), 0, "these two routes must read no object");
     }
     app.assert_consistent();
 }
@@ -80,7 +80,7 @@ async fn a_file_whose_profile_could_not_be_stored_is_usable_and_profiled_later()
 }
 
 #[tokio::test]
-async fn the_sweep_queues_files_without_a_profile() {
+async fn the_sweep_queues_a_job_for_each_file_without_a_profile() {
     let (app, token, file) = with_unprofiled_file().await;
     app.advance(TimeDelta::minutes(11));
     app.sweep(app.now()).await.unwrap();
@@ -146,7 +146,7 @@ async fn a_background_pass_that_cannot_restore_its_state_ends_and_is_retried_lat
     assert_eq!(
         try_on().await,
         1,
-        "the limit grows from 5 tries by 5 tries per day, so after 11 minutes it must allow exactly one more try"
+        "a new file has 5 tries and gets 5 more tries per day; after 11 minutes, one more try must be allowed"
     );
     app.queue.take();
     app.faults.forget_calls();
@@ -313,7 +313,8 @@ async fn an_estimate_has_the_byte_counts_of_the_cut() {
         let rows = |cell: char, bytes: usize| format!("{cell},{}\n", "x".repeat(997)).repeat(bytes / 1_000);
         format!("kind,text\n{}{}", rows(low, mib << 20), rows('z', 400 << 10))
     };
-    // The cut of the first file could skip the second zone, but reads it too, because the zone is shorter than 1 MiB.
+    // In the first case, no row of the second zone matches. The cut still reads this zone, because a cut that would
+    // skip less than 1 MiB skips nothing.
     for (csv, filter) in [
         (of_mib(1, 'a'), "kind__eq=a"),
         (of_mib(3, 'a'), "kind__eq=z"),
@@ -394,11 +395,11 @@ fn broken_csv() -> String {
 }
 
 #[tokio::test]
-async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
+async fn rows_before_an_unreadable_record_are_returned_with_the_position_of_the_record() {
     let cutter = Cutter::new(broken_csv()).await;
     let page = |query: &str| cutter.send(get(&format!("{}/rows?{query}", cutter.path)));
-    // With the first kind of query, the service takes the failure from the profile. The second kind names a delimiter.
-    // Then the service does not use the profile, and finds the failure only by reading the file.
+    // Without `delimiter`, the service takes the failure from the profile. With `delimiter`, the service does not use
+    // the profile, so it must read the file to find the failure.
     for how in ["", "&delimiter=comma"] {
         for (offset, limit, shown, has_more) in
             [(0, 2, 2, true), (500, 100, 100, true), (990, 10, 10, false), (990, 100, 10, false)]
@@ -417,13 +418,13 @@ async fn rows_before_an_unreadable_record_are_returned_with_its_position() {
         }
         page(&format!("columns=nope{how}")).await.expect_problem(400, "unknown_column");
     }
-    let sound = Cutter::new("id\n1\n").await;
-    let response = sound.send(get(&format!("{}/rows", sound.path))).await.expect(200).json();
+    let intact = Cutter::new("id\n1\n").await;
+    let response = intact.send(get(&format!("{}/rows", intact.path))).await.expect(200).json();
     assert_eq!((&response["total"], &response["failure"]), (&json!(1), &Value::Null));
 }
 
 #[tokio::test]
-async fn a_page_returns_rows_that_could_not_be_read_before_the_record_limit_was_raised() {
+async fn after_the_record_limit_is_raised_a_page_returns_rows_that_could_not_be_read_before() {
     let cutter = Cutter::new(broken_csv()).await;
     let app = cutter.app.reconfigured(&[("MAX_RECORD_SIZE", "8388608")]);
     let ask = get(&format!("{}/rows?limit=1&offset=1001", cutter.path)).bearer(&cutter.token);

@@ -7,7 +7,7 @@ use crate::support::TestApp;
 use crate::support::client::{Call, get};
 use crate::support::contract::{Operation, operations};
 
-/// The name in the description that stands for all filters, such as `age__gt`.
+/// In the description, one parameter with this name stands for all filters. An example of a filter is `age__gt`.
 const FILTERS: &str = "column__op";
 
 /// Returns the query parameters that the description names.

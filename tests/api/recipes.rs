@@ -79,7 +79,7 @@ async fn a_cut_is_not_saved_if_the_recipes_of_saved_cuts_leave_no_space() {
     cutter.send(call).await.expect_problem(507, "quota_exceeded");
     assert_eq!(cutter.app.database.row_counts()["files"], 2);
     assert_eq!(cutter.app.database.row_counts()["recipes"], 1);
-    // The cut itself still works. A cut whose recipe is already stored can still be saved.
+    // The service still runs the cut without saving it. It also still saves a cut whose recipe is already stored.
     cutter.body(long_body(1)).await.expect(200);
     saved(&cutter, &long_body(0)).await;
     assert_eq!(cutter.send(get(&format!("{first}/recipe"))).await.expect(200).json()["success"], true);
@@ -99,7 +99,8 @@ async fn the_length_of_a_lineage_page_does_not_depend_on_the_length_of_the_recip
 #[tokio::test]
 async fn a_recipe_that_does_not_fit_into_a_row_is_refused() {
     let cutter = Cutter::new(CSV).await;
-    // Each value has 2 bytes in the expression and 4 bytes in the recipe.
+    // Each value has 2 bytes in the expression and 4 bytes in the recipe. So the recipe is too long although the
+    // request body is not.
     let filters: serde_json::Map<String, Value> = (0..52)
         .map(|column| (format!("c{column}"), format!("IN ({}a)", "a,".repeat(9_900)).into()))
         .collect();

@@ -11,7 +11,7 @@ use crate::support::client::{Call, Form, post, post_json, upload};
 use crate::support::tus::{CHUNK, create as begin_upload, patch};
 use crate::support::{TestApp, TestBody};
 
-/// How much of a refused body was read.
+/// The part of a refused body that the service reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Read {
     Nothing,
@@ -77,7 +77,7 @@ async fn a_part_that_is_refused_for_its_content_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_refused_chunk_of_a_resumable_upload_is_read_to_its_end() {
+async fn a_refused_chunk_of_a_tus_upload_is_read_to_its_end() {
     let app = TestApp::new();
     let token = app.user("ada");
     let begun = app.send(begin_upload(png().len()).bearer(&token)).await.expect(201);

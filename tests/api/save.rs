@@ -1,4 +1,4 @@
-//! Saved cuts are files like all others. The lineage of a saved cut names the file from which it was made.
+//! A saved cut is a file like any other. The lineage of the saved cut names the file that was cut.
 
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn a_saved_cut_can_be_cut_listed_and_deleted_like_any_other_file() {
     assert_eq!(listed["total"], 2);
     cutter.send(delete(&format!("{}?permanent=true", path_of(&first)))).await.expect(200);
     let lineage = cutter.send(get(&format!("{}/lineage", path_of(&second)))).await.expect(200).json();
-    assert_eq!(lineage["parents"][0]["lifecycleStatus"], "purged", "a purged parent must still be named");
+    assert_eq!(lineage["parents"][0]["lifecycleStatus"], "purged", "the lineage must name a purged parent");
     cutter.app.assert_consistent();
 }
 

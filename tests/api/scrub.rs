@@ -86,7 +86,7 @@ async fn each_kind_of_damage_is_found_and_reported_and_damaged_bytes_are_not_sen
         assert_eq!(again[0]["firstSeenAt"], found[0]["firstSeenAt"]);
         assert_ne!(again[0]["lastSeenAt"], found[0]["lastSeenAt"]);
 
-        // After a repair the next scrub resolves the finding.
+        // After a repair, the next scrub resolves the finding.
         app.objects.plant(&key, CSV);
         app.advance(TimeDelta::days(30));
         assert_eq!(scrub(&app).await.changed, 0);
@@ -139,7 +139,7 @@ async fn a_file_longer_than_the_read_limit_is_hashed_in_several_runs() {
 }
 
 #[tokio::test]
-async fn each_scrub_run_respects_its_read_limit_and_all_files_are_read_in_the_end() {
+async fn each_scrub_run_respects_the_read_limit_and_later_runs_read_the_other_files() {
     let app = TestApp::with(&[("SCRUB_BYTES_PER_RUN", "40")]);
     let token = app.user("ada");
     for _ in 0..12 {
@@ -194,7 +194,7 @@ async fn unreadable_bytes_are_reported_and_read_again_the_next_day() {
     assert_eq!(
         scrub(&app).await.details["unreadable"],
         1,
-        "an object is unreadable if the store can read only its metadata"
+        "an object is unreadable if the store returns its metadata, but not its bytes"
     );
     assert_eq!(findings(&app, "").await.len(), 1);
     app.objects.plant(&key, CSV);
@@ -221,7 +221,7 @@ async fn an_outage_of_the_store_creates_no_finding() {
     assert_eq!(
         app.faults.count(&On::objects()),
         2,
-        "after the first failure, the scrub must read no other file"
+        "after the first failure, the scrub must read no second file"
     );
     app.faults.clear();
     assert_eq!(findings(&app, "?open=false").await, Vec::<Value>::new());
@@ -257,7 +257,7 @@ async fn a_scrub_that_is_turned_off_deletes_its_cursor_once_and_writes_no_report
     assert_eq!(
         (run.examined, &run.details["readBytes"]),
         (1, &json!(CSV.len())),
-        "the whole file must be read"
+        "the scrub must read the file from its first byte"
     );
 }
 

@@ -12,7 +12,7 @@ use crate::support::{TestApp, parts};
 
 const CSV: &str = "a,b\n1,2\n";
 
-/// Returns a valid request of the operation for one file, cut or upload.
+/// Returns a valid request for an operation. `id` is the id of a file, a cut or an upload.
 fn request(operation: &Operation, id: &str) -> Call {
     let call = Call::new(operation.method.clone(), &operation.path(id));
     match (operation.method.as_str(), operation.template) {
@@ -319,7 +319,7 @@ async fn cors_allows_only_the_configured_origins() {
     assert_eq!(
         failed.header("access-control-allow-origin"),
         "https://cutty.com",
-        "a page of an allowed origin must be able to read errors too"
+        "a web page of an allowed origin must be able to read errors too"
     );
     failed.expect_problem(401, "unauthenticated");
 }

@@ -1,5 +1,5 @@
-//! Security events. Each refused request, each sign-in, and each request that reads a part of the administration writes
-//! one log line with the id of the request. No event contains a secret.
+//! Security events. The service writes one log line for each refused request, for each sign-in, and for each read of
+//! the administration. The line has the id of the request. No event contains a secret.
 
 use cutty::domain::ids::{ApiKeyId, UserId};
 use cutty::domain::principal::{Principal, Scopes};
@@ -35,7 +35,7 @@ fn login(password: &str) -> Call {
 }
 
 #[tokio::test]
-async fn each_operation_writes_one_event_if_it_refuses_a_request() {
+async fn each_operation_writes_one_event_for_a_refused_request() {
     let app = TestApp::new();
     let ada = app.user("ada");
     for operation in operations().into_iter().filter(|operation| !operation.is_open()) {
@@ -72,7 +72,7 @@ async fn a_refusal_names_the_principal_and_the_id_in_the_path() {
 }
 
 #[tokio::test]
-async fn a_response_that_is_no_refusal_writes_no_refusal() {
+async fn a_success_or_another_error_writes_no_event() {
     let app = TestApp::new();
     let ada = app.user("ada");
     for call in
@@ -85,7 +85,7 @@ async fn a_response_that_is_no_refusal_writes_no_refusal() {
 }
 
 #[tokio::test]
-async fn sign_ins_and_their_failures_are_one_event_each() {
+async fn each_sign_in_and_each_failed_sign_in_is_one_event() {
     let app = TestApp::new();
     let body = json!({"username": "eve", "password": PASSWORD});
     let register = || post_json("/api/auth/register", &body);

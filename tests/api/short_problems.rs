@@ -10,7 +10,8 @@ use crate::support::tus;
 /// The longest allowed problem document, in bytes.
 const FEW_KIB: usize = 10 << 10;
 
-/// Returns a long text. A JSON body with this text is still shorter than the limit for JSON bodies.
+/// Returns a long text. If the letter has one byte, a JSON body with this text is shorter than the limit of 1 MiB for
+/// JSON bodies.
 fn long(letter: &str) -> String {
     letter.repeat((1 << 20) - 1000)
 }

@@ -1,5 +1,6 @@
-//! The service limits the sign-in attempts from one network address: the attempts at one account, and all attempts.
-//! These limits affect neither other addresses nor signed-in users.
+//! The service limits the sign-in attempts from one network. A network is an IPv4 address, or the first 64 bits of an
+//! IPv6 address. One limit holds for the attempts for one account, and another limit holds for all attempts. The limits
+//! affect neither other networks nor signed-in users.
 
 use cutty::ports::{Admission, RateLimit};
 use serde_json::json;
@@ -20,7 +21,7 @@ fn register(name: &str, address: &str) -> Call {
 }
 
 #[tokio::test]
-async fn sign_in_attempts_at_one_account_from_one_network_are_limited() {
+async fn sign_in_attempts_for_one_account_from_one_network_are_limited() {
     let app = TestApp::new();
     let session = app.send(register("ada", "192.0.2.1")).await.expect(201).json();
     app.limits.set(RateLimit::LoginsOfAccount, 3);
@@ -72,7 +73,7 @@ async fn all_callers_without_a_readable_address_share_one_counter() {
 }
 
 #[tokio::test]
-async fn a_repeated_registration_counts_as_a_sign_in_attempt_at_its_account() {
+async fn a_repeated_registration_counts_as_a_sign_in_attempt_for_its_account() {
     let app = TestApp::new();
     let again = |password: &str, address: &str| {
         let body = json!({"username": "ada", "password": password});

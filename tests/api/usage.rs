@@ -1,4 +1,5 @@
-//! Every table limits the bytes of a row and the number of rows of one user.
+//! Limits of storage: the quota with its waiting allowance and the spools, the number of rows that a user may have in
+//! each table, and the length of a row in bytes.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -64,7 +65,7 @@ async fn an_upload_is_refused_if_kept_and_waiting_bytes_would_exceed_the_quota_p
     scene.send(create_in_parts(1)).await.expect_problem(507, "quota_exceeded");
     let form = crate::support::client::Form::default().file("b.csv", b"a\n1\n").post();
     scene.send(form).await.expect_problem(507, "quota_exceeded");
-    // The limit never refuses a deletion.
+    // A deletion is never refused, although it adds waiting bytes.
     scene.delete_for_good(&kept).await.expect(200);
     assert_eq!(scene.usage().await["waitingBytes"], 200);
     scene.app.assert_consistent();
@@ -104,7 +105,7 @@ async fn a_spool_counts_against_the_quota_while_it_exists() {
     let path = format!("/api/files/{}/cut?streaming=false", file.json()["file"]["id"].as_str().unwrap());
     let cut = scene.send(get(&path)).await.expect(200);
     assert_eq!(scene.usage().await["spoolBytes"], 0, "the spool must be deleted after it was sent");
-    // The quota has space for a spool of 9.6 MB beside the file, but not beside the file and another file of 4 MB.
+    // The file and the spool have 9.6 MB each. The quota of 20 MB has space for both, but not for another file of 4 MB.
     let small = scene.upload(4_000_000).await.expect(201);
     let refused = scene.send(get(&path)).await;
     assert!(refused.json()["detail"].as_str().unwrap().contains("without streaming=false"), "{refused}");
@@ -158,8 +159,8 @@ async fn the_number_of_files_of_a_user_is_limited() {
         assert!(refused.json()["detail"].as_str().unwrap().contains("as many files"), "{refused}");
         refused.expect_problem(507, "quota_exceeded");
     }
-    // Files in the trash count too. Files that wait for the purge do not count toward this limit. Kept files
-    // and files that wait for the purge may together be at most twice the limit.
+    // Files in the trash count toward the limit, and waiting files do not. A second limit holds for kept files and
+    // waiting files together. The second limit is twice as high.
     scene.send(delete(&path)).await.expect(200);
     scene.upload(1).await.expect_problem(507, "quota_exceeded");
     for _ in 0..3 {
@@ -174,7 +175,7 @@ async fn the_number_of_files_of_a_user_is_limited() {
 }
 
 #[tokio::test]
-async fn the_number_of_uploads_that_take_several_requests_is_limited() {
+async fn the_number_of_uploads_in_several_requests_is_limited() {
     let scene = Scene::with(&[]);
     scene.send(create_in_parts(8)).await.expect(201);
     scene.app.database.execute("UPDATE usage SET uploads = 10000");

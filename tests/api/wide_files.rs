@@ -1,4 +1,5 @@
-//! Files with many columns or long records: their headers, profiles and profilers lease memory of the isolate.
+//! Files with many columns or long records. A request for such a file leases memory of the isolate for the header, the
+//! profile or the profiler.
 
 use std::fmt::Write;
 
@@ -18,7 +19,7 @@ fn wide_csv(columns: usize) -> String {
     csv + "\n" + &vec!["7"; columns].join(",") + "\n"
 }
 
-/// Takes `bytes` bytes of the memory budget for wide files.
+/// Leases `bytes` bytes of the memory budget for wide files, until the test drops the returned lease.
 fn occupy(app: &TestApp, bytes: usize) -> Lease {
     app.memory.wide.try_lease_now(Memory::wasm(bytes), Memory::default(), app.now().instant()).unwrap()
 }
@@ -108,8 +109,8 @@ async fn a_long_response_holds_its_lease_until_it_is_sent_and_a_longer_one_is_re
     let page = get(&format!("/api/files/{}/rows?limit=10000", file["id"].as_str().unwrap())).bearer(&token);
     let page = app.send(page).await.expect(200);
     assert_eq!(page.json()["rows"].as_array().unwrap().len(), 10_000);
-    assert_eq!(app.memory.large.usage().leases, 0, "the response was read to its end");
-    // JSON needs six bytes for each of these characters.
+    assert_eq!(app.memory.large.usage().leases, 0, "a response that was read to its end must hold no lease");
+    // In JSON, each character U+0001 takes six bytes (`\u0001`).
     let text = "some text,more text\n".repeat(15_000);
     let escaped = format!("a,b\n{text}1,{}\n", "\u{1}".repeat(3_000_000));
     let file = app.upload(&token, "b.csv", escaped).await;

@@ -87,7 +87,7 @@ fn a_cut_whose_client_disconnects_has_a_failed_receipt() {
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let cut = head.lines().find_map(|line| line.strip_prefix("x-cut-id: ")).unwrap().trim();
 
-    // The sweep of the next day marks a cut as failed if its end was never recorded.
+    // A sweep marks a running cut as failed if the end of the cut was not recorded within a day.
     server.sweep_after_hours(25);
     let receipt = user.ask(Call::get(&format!("/api/cuts/{cut}"))).expect(200).json();
     assert_eq!((&receipt["cut"]["status"], &receipt["cut"]["complete"]), (&json!("failed"), &json!(false)));

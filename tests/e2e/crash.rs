@@ -1,5 +1,5 @@
-//! `kill -9` at every step of storing a file: no acknowledged file is lost, no incomplete file is visible, and the
-//! sweeps delete all remaining objects and release all quota.
+//! The tests kill the server (`kill -9`) at every step of storing a file. No acknowledged file may be lost, and no
+//! incomplete file may be visible. The sweeps must delete all objects that no file uses and release all reserved bytes.
 //!
 //! The tests contain no list of the steps. In a traced run, the server lists the calls to bindings that a request
 //! makes. Then a test kills the process before each of these calls, and once more between the last call and the
@@ -22,13 +22,13 @@ struct Storing<'a> {
     body: Vec<u8>,
     /// The expected bytes of the file.
     wanted: Vec<u8>,
-    /// The first call that the requests of the other tests do not make. Another test covers the steps before this call.
-    /// `None`: this test covers all steps.
+    /// The name of the call at which the test starts to kill the process. Another test covers the earlier calls. If
+    /// this is `None`, the test starts at the first call.
     own_from: Option<&'static str>,
 }
 
 impl Storing<'_> {
-    /// Sends the request with this header. `parent` is the id of the source file.
+    /// Sends the request with this header. `parent` is the id of the file to cut.
     fn send(
         &self,
         user: &Client,
@@ -169,7 +169,7 @@ pub fn traced_calls(response: &Response) -> Vec<String> {
 }
 
 /// Sends a request with the header that names the crash point, and kills the process when the request reaches `step`.
-/// Returns what the client received.
+/// Returns the response or the error that the client received.
 pub fn crash_at(
     server: &Server,
     name: &str,
@@ -227,14 +227,14 @@ fn assert_whole(user: &Client, id: &str, storing: &Storing<'_>, name: &str) {
 
 /// Runs the sweeps twice and asserts that only kept files, their objects and consistent quotas are left.
 pub fn sweep_away_what_is_left(server: &Server) {
-    // An attempt is abandoned after 24 hours.
+    // The sweeps abandon an unfinished attempt after 24 hours.
     sweep_away_after(server, 25);
 }
 
 /// Like [`sweep_away_what_is_left`], but for attempts that are abandoned after `hours` hours.
 pub fn sweep_away_after(server: &Server, hours: u64) {
-    // The first run deletes the objects of abandoned attempts. After 24 hours, these objects are due again, and the
-    // second run deletes them once more.
+    // The first run deletes the objects of abandoned attempts. After 24 hours, the second run deletes these objects
+    // once more, because a put that ran during the first deletion may have stored an object afterwards.
     server.sweep_after_hours(hours);
     let state = server.state();
     assert_eq!(state.objects(), state.referenced_objects(), "after the first run");

@@ -31,7 +31,8 @@ fn the_sweeps_delete_the_spool_after_a_crash_between_any_two_steps_of_a_spooled_
         let response = crash_at(&server, &name, &step.to_string(), |header| user.send(call(header)));
         assert!(response.is_err() || response.is_ok_and(|response| response.status >= 500), "{name}");
     }
-    // After the result was sent, the spool is deleted, and then its key is removed from `gc_queue`.
+    // After the Worker has sent the result, it makes two more calls: it deletes the spool, and then it removes the
+    // spool's key from `gc_queue`.
     for step in 1..=2 {
         let name = format!("aside-sent-{step}");
         let step = (calls.len() + step).to_string();

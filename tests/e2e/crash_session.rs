@@ -1,11 +1,11 @@
-//! The test kills the process (`kill -9`) at every step of the session of a resumable upload: before each call to a
-//! store, and before each change of the session's rows or alarm. After each kill, the client asks for the offset, sends
+//! The test kills the process (`kill -9`) at every step of the session of a resumable upload: before each call to R2 or
+//! D1, and before each change of the session's rows or alarm. After each kill, the client asks for the offset, sends
 //! the rest of the bytes, and gets its file.
 //!
 //! The test finds the steps by tracing one upload, as in [`super::crash`]. It does not assume which calls a session
-//! makes, when the session makes them, or how long the parts are. A call that changes rows is synchronous. If the crash
-//! point is before a synchronous call, the whole process waits until the test kills the process. As in a real crash,
-//! data are lost if the runtime has not made them durable before the kill.
+//! makes, when the session makes them, or how long the parts are. A call that changes rows is synchronous. So a crash
+//! point before a call of this kind blocks the whole process until the test kills the process. As in a real crash, the
+//! kill loses all data that the runtime has not made durable.
 
 use super::crash::{kill_during, sweep_away_after};
 use super::http::{Call, Client, Response, sha256_hex};
@@ -25,12 +25,13 @@ fn a_crash_between_any_two_steps_of_a_session_loses_nothing_that_was_acknowledge
     for (step, call) in (1..).zip(&calls) {
         crash_before(&server, &bytes, step, call);
     }
-    // An upload whose session never started is abandoned after eight days.
+    // If the session of an upload never started, the sweep ends the upload after eight days.
     sweep_away_after(&server, 9 * 24);
 }
 
-/// Returns the bytes of an upload, and the calls that its session makes. The upload is so long that the session stores
-/// at least three parts, whatever the length of a part is.
+/// Returns the bytes of an upload with at least three parts, and the calls that the session of this upload makes. The
+/// test does not know the length of a part. So this function tries uploads, each twice as long as the one before, until
+/// the session stores three parts.
 fn upload_of_three_parts(server: &Server) -> (Vec<u8>, Vec<String>) {
     let lengths = std::iter::successors(Some(21 << 19), |length| Some(length * 2));
     let traced = lengths.take(4).map(|length| {

@@ -47,9 +47,9 @@ fn a_damaged_blob_is_found_and_later_requests_for_its_file_fail() {
         harm(&server.blob_of(id));
     }
 
-    // A download does not compare its bytes with digests. The flipped file has its old length, so its download is
-    // complete, but the bytes do not match the digest in the response. A cut compares the bytes that it reads with
-    // their digests. Therefore no cut of a damaged file is complete.
+    // A download does not compare its bytes with digests. The file with the flipped bit still has the right length, so
+    // its download is complete. But the downloaded bytes do not match the digest in the response. A cut compares the
+    // bytes that it reads with their digests. Therefore no cut of a damaged file is complete.
     for (id, (name, _)) in harmed.iter().zip(DAMAGES) {
         match user.send(Call::get(&format!("/api/files/{id}")).within(BROKEN)) {
             Ok(response) if name == "flipped" => {
@@ -94,7 +94,7 @@ fn a_damaged_blob_is_found_and_later_requests_for_its_file_fail() {
     let output = String::from_utf8(script.stdout).unwrap();
     assert_eq!((script.status.code(), output.matches("what to do: ").count()), (Some(1), 4), "{output}");
 
-    // A month later the scrub has read all files.
+    // After a month, the scrub has read all files.
     server.sweep_after_hours(31 * 24);
     let findings = server.findings();
     println!("scrub: {:?}", findings.iter().map(|finding| &finding["kind"]).collect::<Vec<_>>());
@@ -146,7 +146,8 @@ fn concurrent_sweeps_change_nothing_twice_and_write_reports() {
     assert_eq!(server.state().quota(&user.id).used, bytes.len() as i64);
     let reports = server.operator().ask(Call::get("/api/admin/sweeps?limit=1000")).expect(200).json();
     let reports = reports["sweeps"].as_array().unwrap();
-    // A sweep deletes the reports that are more than 30 days older than the time of the sweep.
+    // Each run also deletes the reports that are more than 30 days older than the time of the run. So some reports are
+    // missing.
     assert!(reports.len() >= 8, "{}", reports.len());
     assert!(reports.iter().all(|run| run["error"].is_null()), "{reports:?}");
     let script = server.script("sweep", &[]);

@@ -4,8 +4,8 @@
 //! With `LONG=1`, the test uses the full list of lengths: every length from 1 to 4,100 bytes; the lengths within 2
 //! bytes of a multiple of 64 KiB, up to 1 MiB; and 1,000 random lengths up to 1 MiB, which come from a seed.
 //!
-//! By default, the test uses a shorter list. This list has only one of ten random lengths. Of the lengths up to 4,100
-//! bytes, it has only those within 2 bytes of a multiple of 64 bytes. A SHA-256 block has 64 bytes.
+//! By default, the test uses a shorter list. This list has every tenth random length. Of the lengths from 1 to 4,100
+//! bytes, the list has only the lengths within 2 bytes of a multiple of 64 bytes, because a SHA-256 block has 64 bytes.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

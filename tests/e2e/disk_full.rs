@@ -1,5 +1,5 @@
-//! Uploads to a full disk. The list of files shows only files that are stored. When there is space again and the sweeps
-//! have run, rows, objects and quotas agree.
+//! Uploads to a full disk. The list of files shows only files that are stored. After the test has freed space and the
+//! sweeps have run, rows, objects and quotas agree.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -24,7 +24,8 @@ fn an_upload_during_which_the_disk_becomes_full_leaves_nothing() {
         mount.output().is_ok_and(|done| done.status.success())
     };
     let Some(server) = Server::start_on(Entry::CrashPoints, &[], mounted) else {
-        // The text is written directly to the terminal, so that it is visible even if all tests pass.
+        // `cargo test` hides the output of `eprintln!` if a test passes. A text that is written directly to the
+        // standard error stays visible.
         let loud = "THE TEST WITH A SMALL DISK DID NOT RUN: this user cannot mount a tmpfs. Another test limits the \
                     size of files instead.\n";
         std::io::stderr().write_all(loud.as_bytes()).unwrap();
@@ -90,7 +91,7 @@ const UPLOAD_BYTES: usize = 8 << 20;
 /// The number of bytes of this upload that are sent before the disk is full.
 const SENT_FIRST: usize = 1 << 20;
 
-/// Begins an upload. Returns when its intent is written and its put has begun.
+/// Begins an upload. Returns when the server has written the intent and has begun the put.
 fn begin_upload(server: &Server, user: &Client, name: &str) -> std::net::TcpStream {
     let mut slow = user.raw("POST /api/files");
     let head = format!("x-file-name: {name}.csv\r\ncontent-type: text/csv\r\nx-trace-calls: {name}");

@@ -1,4 +1,4 @@
-//! An HTTP client of the API: requests are values, and responses are read completely.
+//! An HTTP client for the API. A [`Call`] describes a request, and a [`Response`] contains the complete body.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -135,8 +135,7 @@ impl Client {
 
     /// Sends a request.
     ///
-    /// # Errors
-    /// An error of `ureq` if there is no response or the response breaks.
+    /// # Errors An error of `ureq` if no response arrives or the response breaks.
     pub fn send(&self, call: Call) -> Result<Response, ureq::Error> {
         let mut request = http::Request::builder()
             .method(call.method)
@@ -162,7 +161,7 @@ impl Client {
         self.ask(upload_call(name, bytes)).expect(201).json()["file"].take()
     }
 
-    /// Returns the ids of the listed files.
+    /// Returns the ids of the listed files, in the order of their creation.
     pub fn files(&self) -> Vec<String> {
         let list = self.ask(Call::get("/api/files?sort=createdAt")).expect(200).json();
         list["files"].as_array().unwrap().iter().map(|file| file["id"].as_str().unwrap().to_owned()).collect()
@@ -172,8 +171,8 @@ impl Client {
         self.ask(Call::get(&format!("/api/files/{id}"))).expect(200).body
     }
 
-    /// Reads a response with a `Content-Length`, discards its body and returns the number of bytes. A plain socket and
-    /// a large buffer are used, so that the client does not limit the measured speed.
+    /// Reads a response with a `Content-Length`, discards its body and returns the number of bytes. This function uses
+    /// a plain socket and a large buffer, so that the client does not limit the measured speed.
     pub fn count_bytes(&self, path: &str) -> u64 {
         let mut stream = self.raw(&format!("GET {path}"));
         write!(stream, "\r\n").unwrap();
@@ -231,7 +230,8 @@ pub fn upload_call<'a>(name: &str, bytes: &'a [u8]) -> Call<'a> {
     Call::post("/api/files", bytes).header("x-file-name", name).header("content-type", "text/csv")
 }
 
-/// Reads the response headers from a raw connection, with any body bytes that arrive together with them.
+/// Reads the status line and the headers of a response from a raw connection. The returned text may also contain the
+/// first bytes of the body.
 pub fn read_head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut piece = [0; 4096];

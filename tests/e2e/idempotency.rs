@@ -1,5 +1,5 @@
-//! Tests of requests with an `Idempotency-Key`, with the real database. The database writes the effect and the key in
-//! one batch. The process is killed with `kill -9`.
+//! Requests with an `Idempotency-Key`, with the local D1 of the runtime. D1 writes the effect of a request, and the
+//! record of this effect under the key, in one batch. One test kills the process (`kill -9`) at every step.
 
 use super::crash::{crash_at, traced_calls};
 use super::http::{Call, Response, upload_call};

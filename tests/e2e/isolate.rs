@@ -9,9 +9,9 @@ use super::samples::Orders;
 /// second time when the whole body is stored.
 const PEEKED_BYTES: u64 = 256 << 10;
 
-/// A cut always reads whole digest blocks. This is the maximum number of extra bytes that a cut with a filter on a
-/// sorted column reads for this reason. The cut reads two byte ranges. The first byte range is extended at its end, and
-/// the second byte range is extended at both ends.
+/// Maximum number of extra bytes that a cut with a filter on a sorted column reads, because a cut always reads whole
+/// digest blocks of 256 KiB. The cut reads two byte ranges. Cutty extends the first byte range at its end, and the
+/// second byte range at both ends.
 const EXTENDED_BYTES: u64 = 3 * (256 << 10);
 
 #[test]

@@ -1,10 +1,10 @@
 //! End-to-end tests: they send HTTP requests to the built Worker, which runs in workerd under `wrangler dev`.
 //!
-//! Tests that do not change the server share one server ([`server::shared`]). A test that kills the process of a server
-//! or moves its clock uses one of a few other servers ([`server::exclusive`]). Tests that measure a server use another
-//! server ([`metered::metered`]). Only one test at a time uses an exclusive or a metered server. The tests wait most of
-//! the time, so `scripts/test` runs more tests concurrently than there are cores. An independent parser, `oracle.py`,
-//! computes the expected result of a cut.
+//! Tests that do not change the server share one server ([`server::shared`]). A test that kills the process of a
+//! server, or runs its sweeps at a later time, uses one of a few other servers ([`server::exclusive`]). Tests that
+//! measure a server use one server with a large file ([`metered::metered`]). Only one test at a time uses an exclusive
+//! or a metered server. The tests wait most of the time, so `scripts/test` runs more tests concurrently than there are
+//! cores. An independent parser, `oracle.py`, computes the expected result of a cut.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

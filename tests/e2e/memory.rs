@@ -1,8 +1,8 @@
 //! The memory of a cut does not depend on the size of the file.
 //!
-//! The test measures the peak memory (`VmHWM`) of the process that runs the Worker. The peak is reset before the cut.
-//! The process is started for this test and warmed up by one small cut. The other process of wrangler, its proxy, does
-//! not count.
+//! The test measures the peak memory (`VmHWM`) of the process that runs the Worker. The test restarts this process,
+//! warms it up with one small cut, and resets the peak before the large cut. Wrangler's proxy is another process, and
+//! its memory does not count.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ use super::server::{Entry, Server};
 const ALLOWED_GROWTH: u64 = 64 << 20;
 
 #[test]
-fn a_cut_of_300_megabytes_holds_no_more_than_64_megabytes() {
+fn a_cut_of_300_megabytes_holds_less_than_64_mebibytes() {
     let metered = metered();
     let (user, large) = (&metered.user, &metered.large);
     let small = user.upload("small.csv", &Orders::file(7, 10_000, 0).0)["id"].as_str().unwrap().to_owned();
@@ -32,7 +32,7 @@ fn a_cut_of_300_megabytes_holds_no_more_than_64_megabytes() {
 }
 
 #[test]
-fn the_memory_measurement_notices_100_megabytes() {
+fn the_memory_measurement_notices_100_mebibytes() {
     let server = Server::start(Entry::Bare, &[]);
     let waste = |bytes: u64| server.client().ask(Call::get(&format!("/waste?bytes={bytes}"))).expect(200);
     waste(1000);

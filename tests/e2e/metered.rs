@@ -81,7 +81,7 @@ impl Drop for Turn {
     }
 }
 
-/// Waits for the exclusive use of the server.
+/// Waits until no other test uses the metered server. The first call starts the server.
 pub fn metered() -> Turn {
     static METERED: Mutex<Option<Metered>> = Mutex::new(None);
     let mut metered = METERED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +94,7 @@ pub fn metered() -> Turn {
 pub struct Usage {
     /// Number of file bytes that were copied into wasm.
     pub bytes_into_wasm: u64,
-    /// The size of wasm's memory in bytes. It never shrinks.
+    /// The size of wasm's memory, in bytes. The size never shrinks.
     pub memory_bytes: u64,
 }
 

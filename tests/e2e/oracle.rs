@@ -1,4 +1,4 @@
-//! The oracle: `oracle.py`, which uses Python's csv module.
+//! The oracle `oracle.py` computes expected results with Python's csv module.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! Long bodies that are refused after their first bytes were read. The client always gets the problem that names the
-//! reason, and never a 500 or a broken connection. The last test sends headers and queries that cannot be read.
+//! reason, and never a 500 or a broken connection. The last test sends headers and a query with invalid bytes.
 
 use std::io::Write;
 
@@ -77,7 +77,7 @@ fn a_request_whose_long_body_is_refused_always_gets_the_problem() {
 }
 
 #[test]
-fn a_header_or_a_query_that_cannot_be_read_is_refused_and_the_guarded_file_stays() {
+fn a_header_or_a_query_with_invalid_bytes_is_refused_and_the_file_stays() {
     let server = server::shared();
     let user = server.user();
     let file = user.upload("a.csv", b"a,b\n1,2\n");

@@ -1,13 +1,13 @@
-//! Pages of rows from anywhere in a large file are right. To make a page, Cutty reads few bytes besides the rows of the
-//! page.
+//! Pages of rows from any position in a large file are correct. To make a page, Cutty reads the rows of the page and at
+//! most 2 MiB more.
 
 use serde_json::{Value, json};
 
 use super::http::Call;
 use super::metered::metered;
 
-/// Maximum number of bytes that are read for a page in addition to the rows of the page: 1 MiB before these rows and
-/// 1 MiB after them. The row index has an entry for about each MiB.
+/// Maximum number of bytes that are read for a page in addition to the rows of the page: 1 MiB before these rows and 1
+/// MiB after them. The row index has an entry for each zone of about 1 MiB.
 const EXTRA_BYTES: u64 = 2 << 20;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sample data.
+//! Sample data: a file of flights, and generated files of orders.
 
 use std::fs;
 use std::path::PathBuf;

@@ -60,7 +60,8 @@ pub struct Server {
 }
 
 /// A shell script that runs wrangler in a separate process group. When its standard input closes, the script kills the
-/// group and removes the state. The input is a pipe from our process, so it closes whenever our process ends.
+/// group and removes the state. The standard input is a pipe from our process, so the pipe closes whenever our process
+/// ends.
 const KEEPER: &str = r#"
 folder="$1"; log="$2"; shift 2
 setsid "$@" >>"$log" 2>&1 </dev/null &
@@ -147,13 +148,13 @@ impl Server {
         self.eventually("a response after the restart", || self.responds().then_some(()));
     }
 
-    /// Returns the process that runs the Worker. The other process of wrangler is its proxy, which listens on the
+    /// Returns the id of the process that runs the Worker. Wrangler's proxy is another process, which listens on the
     /// public port.
     pub fn worker_pid(&self) -> u32 {
         self.eventually("a process that runs the Worker", || self.find_worker_pid())
     }
 
-    /// Returns the process id of wrangler, which is also the id of its process group. `None` before wrangler is
+    /// Returns the process id of wrangler, which is also the id of its process group. Returns `None` before wrangler is
     /// started.
     fn leader(&self) -> Option<String> {
         let pid = fs::read_to_string(self.folder.join("group")).ok()?;
@@ -228,8 +229,8 @@ impl Server {
     }
 
     fn responds(&self) -> bool {
-        // If a request is sent while the process is replaced, it sometimes gets no response. The next request gets a
-        // response.
+        // A request that is sent while the process is replaced sometimes gets no response. The timeout is short, so
+        // that the caller soon sends the next request.
         let call = Call::get("/health").within(Duration::from_millis(500));
         self.client().send(call).is_ok_and(|response| response.status == 200)
     }
@@ -250,7 +251,8 @@ impl Server {
         format!("the end of {}:\n{}", self.log.display(), self.log_from(length.saturating_sub(8000)))
     }
 
-    /// Prints the end of the log if the test fails. Call it at the end of each test that uses this server.
+    /// Prints the end of the log if the current test has failed. The types that give a test access to a server call
+    /// this function when the test ends.
     pub fn show_log_on_failure(&self) {
         if std::thread::panicking() {
             eprintln!("{}", self.end_of_log());
@@ -293,7 +295,7 @@ pub fn shared() -> Shared {
 }
 
 /// Maximum number of servers with crash points. A test that kills a process spends most of its time waiting for the new
-/// process. So there may be more such servers than cores.
+/// process. So there may be more of these servers than cores.
 const CRASHING_SERVERS: usize = 3;
 
 /// The slots that no test uses now. A slot is empty or contains a server with crash points. At first, all slots are
@@ -321,7 +323,7 @@ impl Drop for Exclusive {
         if let Some(server) = &server {
             server.show_log_on_failure();
         }
-        // A failed test has printed the end of the server's log. The next test can use the same server.
+        // Even if this test has failed, the next test can use the same server.
         IDLE.lock().unwrap().push(server);
         SLOT_FREED.notify_one();
     }
@@ -346,7 +348,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds the Worker if it is out of date, and removes the files of earlier runs, mostly logs.
+/// Builds the Worker if it is out of date, and removes the files that earlier runs left, mostly logs.
 fn build_once() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -379,8 +381,8 @@ pub fn require(tool: &str, install: &str) {
     assert!(found, "{tool} is missing. Install it: {install}");
 }
 
-/// Writes `wrangler.toml` for this entry, and the secrets. `wrangler.toml` is the deployed configuration with settings
-/// for tests. It has neither environments nor a build command.
+/// Writes `wrangler.toml` for this entry, and the secrets. The written file is a copy of the deployed `wrangler.toml`.
+/// The copy has settings for tests, and neither environments nor a build command.
 fn write_configuration(entry: Entry, folder: &Path) {
     let deployed = fs::read_to_string(root().join("wrangler.toml")).unwrap();
     let (mut section, mut name) = ("", "");
@@ -417,7 +419,8 @@ fn write_configuration(entry: Entry, folder: &Path) {
     fs::write(folder.join(".dev.vars"), secrets).unwrap();
 }
 
-/// Returns a template: a state whose database has all migrations and no rows.
+/// Returns the folder of a state whose database has all migrations and no rows. Each server starts with a copy of this
+/// state.
 fn migrated_state() -> &'static Path {
     static STATE: OnceLock<PathBuf> = OnceLock::new();
     STATE.get_or_init(|| {
@@ -469,8 +472,8 @@ fn peak_memory(pid: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-/// Returns a port below the range that the system gives to clients, so that no connection takes it before the server
-/// listens. Each process starts at another port and takes no port twice.
+/// Returns a free port from 20,000 to 31,999. The system takes the ports of outgoing connections from a higher range,
+/// so no connection takes the port before the server listens. Each test process starts its search at another port.
 fn free_port() -> u16 {
     static TAKEN: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(61);
@@ -494,8 +497,8 @@ fn runs(pid: &str) -> bool {
     stat(pid).next().is_some_and(|state| state != "Z")
 }
 
-/// Returns the fields of `/proc/PID/stat` (proc(5)) after the name: state, parent, group, … The name may contain any
-/// character.
+/// Returns the fields of `/proc/PID/stat` (proc(5)) after the name: state, parent, group and more. The function looks
+/// for the last `)`, because the name may contain any character.
 fn stat(pid: &str) -> impl Iterator<Item = String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::http::{Call, Response};
 use super::server::shared;
 
-/// More tries than `wrangler.toml` allows in two minutes, because the test may begin in one minute and end in the next.
+/// The number of sign-in attempts: more than the 20 that `wrangler.toml` allows in two minutes. The test may begin in
+/// one minute and end in the next.
 const TRIES: usize = 21;
 
 #[test]

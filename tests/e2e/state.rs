@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row};
 
-/// Copies of the two SQLite databases: the rows of D1 and the objects of R2.
+/// Copies of the two SQLite databases: the rows of D1, and the list of the objects in R2.
 pub struct State {
     rows: Connection,
     objects: Connection,
@@ -33,8 +33,8 @@ impl State {
         Quota { used: one(&self.rows, &sum("used_bytes")), reserved: one(&self.rows, &sum("reserved_bytes")) }
     }
 
-    /// Returns a text for each quota that differs from the total of the user's files. The text has the user and both
-    /// numbers of the quota.
+    /// Returns a text for each quota that differs from the total of the user's files. The text names the user and has
+    /// the used bytes and the reserved bytes of the quota.
     pub fn wrong_quotas(&self) -> Vec<String> {
         let sql = format!(
             "SELECT user_id || ': ' || used_bytes || ' used, ' || reserved_bytes || ' reserved' FROM quotas WHERE
@@ -47,8 +47,8 @@ impl State {
         statement.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// Returns the number of rows that exist only until the storage or the deletion of a file has ended: pending and
-    /// dead files, and keys on `gc_queue`.
+    /// Returns the number of rows that exist only while a file is being stored or deleted: pending and dead files, and
+    /// keys in `gc_queue`.
     pub fn unfinished(&self) -> i64 {
         one(
             &self.rows,
@@ -62,7 +62,8 @@ impl State {
         one(&self.rows, "SELECT count(*) FROM cuts WHERE status = 'running'")
     }
 
-    /// Returns key and size of each object of a kept file: the object with the bytes of the file, and the sidecar.
+    /// Returns the key and the size of each object of a kept file: the object with the bytes of the file, and the
+    /// sidecar.
     pub fn referenced_objects(&self) -> BTreeMap<String, i64> {
         let profile = "'uploads/user-' || user_id || '/metadata/' || id || '-' || attempt || '.profile'";
         let sql = format!(
@@ -72,7 +73,7 @@ impl State {
         sizes(&self.rows, &sql)
     }
 
-    /// Returns key and size of each stored object.
+    /// Returns the key and the size of each stored object.
     pub fn objects(&self) -> BTreeMap<String, i64> {
         sizes(&self.objects, "SELECT key, size FROM _mf_objects")
     }

@@ -1,5 +1,5 @@
-//! The memory of wasm never shrinks. So the size of this memory is the greatest amount of wasm memory that the process
-//! has needed since its start.
+//! Measures the memory of wasm during cuts and uploads. This memory never shrinks, so its size is the most that the
+//! process has needed since its start.
 //!
 //! Each test starts a new process and warms it up with one small upload and one small cut.
 
@@ -45,7 +45,7 @@ fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
     all
 }
 
-/// Whether a chunked response is complete.
+/// Whether a response with `Transfer-Encoding: chunked` is complete.
 fn is_whole(response: &[u8]) -> bool {
     response.ends_with(b"\r\n0\r\n\r\n")
 }
@@ -72,8 +72,8 @@ fn thirty_two_concurrent_cuts_fit_in_96_megabytes() {
     };
     let mut begun: Vec<_> = (0..CUTS_AT_ONCE).map(begin).collect();
     let all_begun = metered.usage().memory_bytes;
-    // Slow clients read a little, one after another. Then four clients, one for each kind of cut, read their whole
-    // cuts, and the other clients disconnect.
+    // Four times, each client reads 512 KiB, one client after another. Then the first four clients, one for each kind
+    // of cut, read the rest of their cuts. The other clients disconnect.
     let mut piece = vec![0; 512 << 10];
     for _ in 0..4 {
         begun.iter_mut().for_each(|cut| cut.read_exact(&mut piece).unwrap());

@@ -30,7 +30,7 @@ use super::random::SeededRandom;
 /// The bearer token that gives access to `/api/admin` without an account.
 pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
 
-/// The variables that have no default.
+/// The secrets that each application has, unless a test changes them.
 const VARIABLES: [(&str, &str); 2] =
     [("JWT_SECRET", "a secret of tests, 32 bytes or more"), ("OPERATOR_TOKEN", OPERATOR_TOKEN)];
 
@@ -106,7 +106,8 @@ impl TestApp {
         self.under(config)
     }
 
-    /// Keeps the stored state and changes the variables, as a deploy does. Waiting messages and faults are also kept.
+    /// Changes the variables and keeps the stored state, as a deploy does. Also keeps the waiting messages and the
+    /// faults.
     #[must_use]
     pub fn reconfigured(self, variables: &[(&str, &str)]) -> Self {
         self.under(config(variables))
@@ -209,8 +210,8 @@ impl Deref for TestApp {
     }
 }
 
-/// Runs `work` once for each pair of a [`Fault`] and a call that `work` makes to a port. In this run, the fault is
-/// injected into the call.
+/// Runs `work` once for each pair of a [`Fault`] and a call that `work` makes to a port. Each run injects one fault
+/// into one call.
 ///
 /// Each run uses a new application from `prepare`. After the run, the faults are removed, and `check` inspects the
 /// application. The second argument of `check` names the fault and the call. Returns the number of runs, so that a test

@@ -36,7 +36,8 @@ impl TestBody {
         Self::from_bytes(Bytes::new())
     }
 
-    /// Creates a body whose reads return exactly these pieces.
+    /// Creates a body whose reads return these pieces. A piece longer than [`PIECE_BYTES`] is split, and an empty piece
+    /// is left out.
     pub fn pieces<B: Into<Bytes>>(pieces: impl IntoIterator<Item = B>) -> Self {
         let pieces: Vec<Bytes> = pieces.into_iter().map(Into::into).collect();
         Self::from_results(pieces.into_iter().map(Ok))

@@ -55,7 +55,8 @@ pub fn head(path: &str) -> Call {
     Call::new(Method::HEAD, path)
 }
 
-/// Uploads a CSV file as a raw body. `name` is sent unchanged, so percent-encode it if it is not ASCII.
+/// Returns the request that uploads a CSV file as a raw body. `name` is sent unchanged, so percent-encode it if it is
+/// not ASCII.
 pub fn upload(name: &str, bytes: impl Into<Bytes>) -> Call {
     post("/api/files").header("x-file-name", name).header("content-type", "text/csv").bytes(bytes)
 }
@@ -330,7 +331,7 @@ impl TestResponse {
         self
     }
 
-    /// Panics unless the response is a complete problem document with this status and code. Returns the document.
+    /// Panics unless the response is a problem document with this status and code. Returns the document.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self}");

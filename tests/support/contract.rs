@@ -113,8 +113,8 @@ fn matches(template: &str, path: &str) -> bool {
     }) && parts.next().is_none()
 }
 
-/// Headers that need not be exposed. A web page may read some of them from any response (Fetch standard,
-/// "CORS-safelisted response-header name"). The others are headers that only browsers and caches need.
+/// Headers that need not be exposed. Some are CORS-safelisted response headers (Fetch standard), which every web page
+/// may read. Only browsers and caches need the other headers.
 const NEED_NO_EXPOSING: [&str; 18] = [
     "cache-control",
     "content-language",

@@ -1,5 +1,5 @@
-//! An in-memory SQLite database with the real migrations. It behaves like D1: a batch is one transaction, and D1's
-//! limits are checked.
+//! An in-memory SQLite database with the real migrations. As in D1, a batch is one transaction. The database panics at
+//! a statement that exceeds a limit of D1.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -94,8 +94,8 @@ impl Database for MemoryDatabase {
     }
 }
 
-/// Converts an SQLite error into the message that D1 gives for this error. Then parses this message with the same code
-/// with which the service parses the messages of D1.
+/// Converts an SQLite error into the message that D1 gives for this error. Then parses this message as the service
+/// parses the messages of D1.
 fn d1_error(error: &rusqlite::Error) -> DatabaseError {
     let kind = match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => "SQLITE_CONSTRAINT",

@@ -70,7 +70,7 @@ impl On {
         Self::default()
     }
 
-    /// Selects database batches and queries.
+    /// Selects database batches. A query is a batch of one statement.
     pub fn database() -> Self {
         Self { port: Some(Port::Database), ..Self::default() }
     }
@@ -116,7 +116,8 @@ impl On {
     }
 }
 
-/// The selected calls to which a rule applies. Calls are counted from the moment at which the rule is added.
+/// Whether a rule applies to one of the selected calls or to all of them. `Nth(1)` is the first selected call after the
+/// rule was added.
 #[derive(Debug)]
 enum When {
     Nth(usize),

@@ -19,7 +19,7 @@ impl CountingLimits {
         Arc::default()
     }
 
-    /// Admits at most `max` requests per key.
+    /// Sets the maximum number of requests for each key of a limit.
     pub fn set(&self, limit: RateLimit, max: u32) {
         self.max.lock().unwrap().insert(limit, max);
     }

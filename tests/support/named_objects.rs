@@ -19,7 +19,7 @@ use super::faults::{Call, Faults, Port};
 /// Maximum length of a row, in bytes. The platform's limit is twice as high.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// The rows of one named object. They are kept when the named object is evicted.
+/// The rows and the alarm of one named object. They are kept when the named object is evicted.
 #[derive(Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<String, Vec<u8>>>,
@@ -92,8 +92,8 @@ impl MemoryObjectsByName {
         rows.iter().map(|(name, value)| (name.clone(), value.len())).collect()
     }
 
-    /// Removes the saved profiler state of an upload and keeps its hash state. Then this version cannot restore the
-    /// profiler, as if another version of Cutty had saved the state.
+    /// Removes the saved profiler state of an upload and keeps the saved hash state. Then this version cannot restore
+    /// the profiler, as if another version of Cutty had saved the state.
     pub fn lose_profiler_state(&self, upload: AttemptId) {
         let rows = self.rows_at(&session(upload));
         for (name, value) in rows.rows.lock().unwrap().iter_mut() {

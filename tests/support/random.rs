@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use cutty::ports::Random;
 use sha2::{Digest, Sha256};
 
-/// Bytes derived from a seed: SHA-256 hashes of a counter.
+/// SHA-256 hashes of a counter. The seed decides where the counter starts.
 pub struct SeededRandom(Mutex<u64>);
 
 impl SeededRandom {

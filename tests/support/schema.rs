@@ -62,7 +62,8 @@ pub fn columns(connection: &Connection, table: &str) -> Vec<(String, String)> {
     columns.map(Result::unwrap).collect()
 }
 
-/// Whether a column of this name holds a time.
+/// Whether a column of this name holds a time. The name of a time column ends with `_at`. If it does not, add the name
+/// to the list in this function.
 pub fn is_time(column: &str) -> bool {
     column.ends_with("_at")
         || ["timestamp", "last_accessed", "not_before", "purge_after", "lease_until"].contains(&column)

@@ -10,8 +10,8 @@ use super::seeds::Rng;
 /// A request that is running.
 pub type PendingRequest<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// Runs all requests to their end, one step at a time. If `crash_once_in` is `Some(n)`, the isolate of the request can
-/// crash before each step, with a probability of 1 in `n`. A crash ends the request: its outcome is `None`, and the
+/// Runs all requests to their end. In each turn, one randomly chosen request runs one step. If `crash_once_in` is
+/// `Some(n)`, this request crashes before the step with a probability of 1 in `n`. Then its outcome is `None`, and the
 /// effects of its earlier steps are kept.
 pub fn run_interleaved<T>(
     faults: &Faults,

@@ -27,7 +27,8 @@ impl Uploader<'static> {
         Self::on(TestApp::with_parts_of(PART as u64))
     }
 
-    /// Creates an account for Ada in this application. The application is never dropped.
+    /// Returns Ada, signed in to this application with a new account. Leaks the application, so that the test need not
+    /// keep it.
     pub fn on(app: TestApp) -> Self {
         app.user("ada");
         Self::new(Box::leak(Box::new(app)))
@@ -78,7 +79,7 @@ impl<'a> Uploader<'a> {
         }
     }
 
-    /// Returns the stored parts.
+    /// Returns the stored parts of the upload at `path`.
     pub async fn parts(&self, path: &str) -> Vec<Value> {
         let response = self.send(get(&format!("{path}/parts?limit=1000"))).await.expect(200);
         response.json()["parts"].as_array().unwrap().clone()

@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both blocks exist while the system copies one to the other.
+        // Both allocations exist while the system copies the old one to the new one.
         count_allocated(size);
         count_freed(layout.size());
         // SAFETY: the caller upholds the contract of `realloc`.

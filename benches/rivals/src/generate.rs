@@ -18,7 +18,8 @@ const LONG_CELL_BYTES: u64 = 8 << 10;
 pub struct Kind {
     pub name: &'static str,
     columns: usize,
-    /// The numeric column that the filter compares. Its values are uniform, from 0 to `bound - 1`.
+    /// The numeric column that the filter compares. Its values are random numbers from 0 to `bound - 1`, all equally
+    /// likely.
     pub filter: usize,
     pub bound: u64,
     pub selected: [usize; 3],
@@ -125,8 +126,8 @@ fn twenty_columns(random: &mut Random, row: u64, csv: &mut String, quoted_percen
     csv.push('\n');
 }
 
-/// Appends a word of 5 to 12 letters. `quoted_percent` percent of the words contain a character that needs quotes, and
-/// are quoted.
+/// Appends a word of 5 to 12 letters. In `quoted_percent` percent of the calls, the word contains a character that
+/// needs quotes, and is quoted.
 fn text(random: &mut Random, csv: &mut String, quoted_percent: u64) {
     let is_quoted = quoted_percent > 0 && random.below(100) < quoted_percent;
     let (length, bits) = (5 + random.below(8) as usize, random.next());

@@ -2,8 +2,8 @@
 //! given number, and writes three columns.
 //!
 //! The same functions run natively and in wasm. Only the source and the destination of the bytes differ. All engines
-//! write the same bytes. Some engines copy a field with its quotes, and the others quote an output field only if CSV
-//! requires it. So the input also quotes a field only if CSV requires it.
+//! must write the same bytes. Some engines copy a field with its quotes. The other engines quote an output field only
+//! if CSV requires it. So that both kinds write the same bytes, the input also quotes a field only if CSV requires it.
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -1,6 +1,6 @@
 //! Reads one page of rows as decoded text and counts the rows of the file.
 //!
-//! The rows before the page and after it are only counted.
+//! The pager only counts the rows before the page and the rows after the page.
 
 use crate::csv::cell::Cells;
 use crate::csv::error::CsvError;
@@ -21,8 +21,8 @@ pub struct PageRequest {
     pub offset: u64,
     /// Maximum number of rows of the page.
     pub limit: usize,
-    /// Maximum size of the page in bytes. The size of a cell is its length as a JSON string, without the quotes around
-    /// it, plus the size of a `String`. The page ends after the row that reaches the maximum.
+    /// Maximum size of the page in bytes. The size of a cell is the length of its JSON string (without the two quotes)
+    /// plus the memory of a `String`. The page ends after the row that reaches the maximum.
     pub max_bytes: usize,
 }
 
@@ -31,8 +31,8 @@ pub struct PageRequest {
 pub struct RowPage {
     /// The rows, each with one cell per requested column. Bytes that are not UTF-8 become U+FFFD.
     pub rows: Vec<Vec<String>>,
-    /// Number of rows of the file up to the last row read. After [`RowPager::finish`], the number of
-    /// all rows of the file.
+    /// Number of rows of the file up to and including the last row that was read. After [`RowPager::finish`], this is
+    /// the number of all rows of the file.
     pub total: u64,
     /// Whether the page ended early because of `max_bytes`.
     pub is_truncated: bool,
@@ -55,10 +55,10 @@ impl RowPager {
     }
 
     /// Creates a pager that starts in the middle of a profiled file. `start` must be at or before the first row of the
-    /// page; [`Profile::locate_row`] finds such a row start. The first piece must begin at the byte of `start`. If
-    /// [`RowPager::into_page`] returns the page before the end of the file, [`RowPage::total`] is too small. In this
-    /// case, take the number of rows from the profile. Returns `None` for a file without a row index. A file that is
-    /// not UTF-8 has no row index, because positions in its text are not positions in the file.
+    /// page. [`Profile::locate_row`] returns this `start`. The first piece must begin at the byte of `start`. If the
+    /// caller calls [`RowPager::into_page`] before the end of the file, [`RowPage::total`] is too small. Then the
+    /// caller must take the number of rows from the profile. Returns `None` for a file without a row index. A file that
+    /// is not UTF-8 has no row index, because positions in the decoded text are not positions in the file.
     pub fn at(
         profile: &Profile,
         start: RowStart,
@@ -81,7 +81,7 @@ impl RowPager {
         Some(Self { stream, collector: Collector { request, page, room_bytes } })
     }
 
-    /// Bytes of memory that the page and the unfinished record take.
+    /// Returns the memory of the page and of the unfinished record, in bytes.
     pub fn held_bytes(&self) -> usize {
         self.stream.carried_bytes() + self.collector.request.max_bytes - self.collector.room_bytes
     }
@@ -92,7 +92,7 @@ impl RowPager {
     /// # Errors
     /// [`CsvError::Malformed`] for a record that is too long or has too many fields.
     pub fn push(&mut self, piece: &[u8]) -> Result<bool, CsvError> {
-        // The collector never pauses.
+        // The collector never pauses, so the stream always reads the whole piece.
         self.stream.push(piece, &mut self.collector)?;
         Ok(self.collector.is_full())
     }
@@ -154,7 +154,7 @@ impl RecordSink for Collector {
     }
 }
 
-/// Returns the length in bytes of a cell as a JSON string, without the quotes around it. JSON escapes quotes,
+/// Returns the number of bytes that a cell has as a JSON string, without the two quotes. JSON escapes quotes,
 /// backslashes and control characters.
 fn json_len(cell: &str) -> usize {
     let more = |byte| match byte {

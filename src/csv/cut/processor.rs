@@ -4,8 +4,8 @@
 //! CsvOpener ──push, finish──▶ OpenedCsv ──CutPlan──▶ StreamingCsvProcessor ──push, finish──▶ output
 //! ```
 //!
-//! The processor does no I/O and keeps at most one unfinished record. The caller pushes pieces of the file, split
-//! anywhere, and takes the output away between two calls.
+//! The processor does no I/O and keeps at most one unfinished record. The caller pushes the pieces of the file, which
+//! may be split at any byte. After each call, the caller takes the output away.
 
 use super::plan::CutPlan;
 use crate::csv::error::CsvError;
@@ -24,10 +24,10 @@ use std::cmp::Ordering;
 /// writes a short row completely before it pauses, so the output can have more bytes.
 pub const OUTPUT_TARGET_BYTES: usize = 128 * 1024;
 
-/// The length, in bytes, up to which a row is written at once. A row is written in parts if the sum of two lengths is
-/// greater: the length of its record, and the minimum length of a row in the output. The limit is low because the
-/// output of a row can be much longer than the record: a column may be picked several times, and JSON may escape one
-/// byte as six.
+/// A row is written in parts if its size exceeds this limit, in bytes. The size is the sum of two lengths: the length
+/// of the record, and the minimum length of a row in the output ([`StreamingCsvProcessor::row_overhead_bytes`]). The
+/// limit is low because the output of a row can be much longer than the record: a column may be picked several times,
+/// and JSON may escape one byte as six.
 const LONG_RECORD_BYTES: usize = 32 * 1024;
 
 /// The next thing that the caller must do.
@@ -36,8 +36,9 @@ const LONG_RECORD_BYTES: usize = 32 * 1024;
 pub enum CutProgress {
     /// Push the next piece, or call `finish` at the end of the file.
     More,
-    /// The output is full, because a few bytes of input can produce much output. Take the output away. If `push`
-    /// returned `Full`, then push `&piece[consumed..]`. If `finish` returned `Full`, then call `finish` again.
+    /// The output is full. This can happen in the middle of a piece, because a few bytes of input can produce much
+    /// output. Take the output away. If `push` returned `Full`, push the rest of the piece next: `&piece[consumed..]`.
+    /// If `finish` returned `Full`, call `finish` again.
     Full {
         /// Bytes of the piece that were read.
         consumed: usize,
@@ -66,7 +67,8 @@ pub struct CutCounts {
     /// Rows with a stray quote, or with a quote that is not closed before the end of the file. [`crate::csv`] describes
     /// how such rows are read.
     pub rows_malformed: u64,
-    /// Rows refused: 1 if a record ended the cut with an error, else 0. Only strict mode refuses malformed rows.
+    /// Number of refused rows: 1 if a record ended the cut with an error, else 0. Only strict mode refuses malformed
+    /// rows.
     pub rows_rejected: u64,
     /// Byte sequences of the file that could not be decoded and became U+FFFD.
     pub undecodable: u64,
@@ -135,7 +137,7 @@ impl StreamingCsvProcessor {
     ///
     /// # Errors
     /// [`CsvError::Malformed`] for a record that is too long or has too many fields. In strict mode, also for a
-    /// malformed record. The error ends the cut. The output before the error is valid.
+    /// malformed record. The error ends the cut. The output that was written before the error is valid.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.advance(piece, out);
@@ -143,9 +145,9 @@ impl StreamingCsvProcessor {
         progress
     }
 
-    /// Ends the cut: appends the last row and the closing bytes of the format. Call this function at the end of the
-    /// file, or after `push` has returned [`CutProgress::Done`]. If this function returns [`CutProgress::Full`], call
-    /// it again until it returns [`CutProgress::Done`].
+    /// Ends the cut: appends the last row and the closing bytes of the format (`]` in JSON). Call this function at the
+    /// end of the file, or after `push` has returned [`CutProgress::Done`]. If this function returns
+    /// [`CutProgress::Full`], call it again until it returns [`CutProgress::Done`].
     ///
     /// # Errors
     /// The errors of [`StreamingCsvProcessor::push`].
@@ -158,8 +160,8 @@ impl StreamingCsvProcessor {
 
     /// Skips `rows` rows and counts them as read. The caller must know that all these rows are well-formed and that the
     /// filter matches none of these rows. The next piece must start with the record at `next_byte` on line `next_line`.
-    /// Returns `false` and does nothing if a record is unfinished, if some pushed bytes have not been read yet, or if
-    /// the file is not UTF-8.
+    /// Returns `false` and does nothing in these cases: a record is unfinished, some pushed bytes have not been read
+    /// yet, `next_byte` is before the current position, or the file is not UTF-8.
     #[must_use]
     pub fn skip_to(&mut self, rows: u64, next_byte: u64, next_line: u64) -> bool {
         let Some(skipped_bytes) = self.stream.skip_to(rows, next_byte, next_line) else {
@@ -219,7 +221,7 @@ impl StreamingCsvProcessor {
     }
 }
 
-/// The state of a cut, without the stream of records that it reads.
+/// The state of a cut, except the stream of records.
 struct CutState {
     /// Number of columns of the file.
     columns: usize,
@@ -232,7 +234,7 @@ struct CutState {
     /// Rows that may still be written.
     limit_left: u64,
     strict: bool,
-    /// A row that is written in parts, and the progress of writing it.
+    /// The row that is being written in parts, and how much of this row has been written.
     long_row: Option<(OwnedRecord, RowProgress)>,
     long_record_bytes: usize,
     output_target_bytes: usize,
@@ -247,8 +249,8 @@ impl CutState {
         self.tally.rows_rejected += u64::from(failed);
     }
 
-    /// Continues to write the long row, if there is one, until the output is full. Returns `false` if part of
-    /// the row is left.
+    /// If there is a long row, continues to write this row until the output is full. Returns `false` if a part of the
+    /// row still has to be written.
     fn write_long_row(&mut self, out: &mut Vec<u8>) -> bool {
         let Some((record, progress)) = &mut self.long_row else { return true };
         let is_over =
@@ -259,8 +261,8 @@ impl CutState {
         is_over
     }
 
-    /// Checks a record that may be malformed, and counts its defects. In strict mode, returns the first defect as an
-    /// error instead.
+    /// Checks a record that may be malformed, and counts its defects. In strict mode, counts nothing and returns the
+    /// first defect as an error.
     #[inline(never)]
     fn check_form(&mut self, fields: usize, marks: Marks, place: RecordPosition<'_>) -> Result<(), CsvError> {
         let form = RecordForm::new(fields, marks, self.columns);
@@ -293,8 +295,8 @@ impl RecordSink for CutSink<'_> {
         {
             return Ok(Flow::Continue);
         }
-        // The record is passed by value. If its address left this function, the compiler would have to write every
-        // record to memory.
+        // The record is passed by value. If a reference to the record were passed, the compiler would have to write
+        // every record to memory.
         Ok(self.write_row(*record))
     }
 
@@ -317,7 +319,7 @@ impl RecordSink for CutSink<'_> {
 }
 
 impl CutSink<'_> {
-    /// Writes a matching row, or skips it because of the offset.
+    /// Writes a matching row. If the offset is not reached yet, skips the row instead.
     #[inline(never)]
     fn write_row(&mut self, record: Record<'_>) -> Flow {
         let cut = &mut *self.cut;

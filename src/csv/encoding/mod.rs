@@ -19,7 +19,8 @@ pub enum EncodingSource {
     ByteOrderMark,
     /// The client declared the encoding.
     Declared,
-    /// The start of the file is valid UTF-8, or `chardetng` guessed the encoding from the start of the file.
+    /// The start of the file is valid UTF-8 with a character that is not ASCII, or `chardetng` guessed the encoding
+    /// from the start of the file.
     Detected,
     /// The start of the file is ASCII, so UTF-8 is assumed.
     Assumed,
@@ -70,7 +71,7 @@ pub(super) struct Detected {
     pub(super) bom_bytes: usize,
 }
 
-/// Detects the encoding from the first bytes of a file. `whole` says whether the sample is the whole file.
+/// Detects the encoding from the first bytes of a file. `whole` is `true` if the sample is the whole file.
 pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encoding>) -> Detected {
     if let Some((encoding, bom_bytes)) = Encoding::for_bom(sample) {
         return Detected { encoding, source: EncodingSource::ByteOrderMark, bom_bytes };
@@ -100,8 +101,8 @@ fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
 
 /// Maximum number of bytes of UTF-8 text that one step makes.
 const STEP_BYTES: usize = 64 * 1024;
-/// Bytes that the text buffer has in addition to [`TEXT_GROWTH`] bytes for each byte of input. They hold, for example,
-/// U+FFFD at the end of the file.
+/// Size of the text buffer in addition to [`TEXT_GROWTH`] bytes for each byte of input. For example, the end of the
+/// file has no input, but needs room for U+FFFD.
 const ROOM_BYTES: usize = 32;
 /// Maximum number of bytes of text for one byte of the file. A byte of a single-byte encoding becomes up to three
 /// bytes. A byte that cannot be decoded becomes U+FFFD, which has three bytes.
@@ -128,7 +129,7 @@ impl Transcoder {
     }
 
     /// Saves the state. Returns `false` for ISO-2022-JP, because the state of its decoder depends on more than the last
-    /// few bytes. A file is read as ISO-2022-JP only if the client declares this encoding.
+    /// few bytes. `chardetng` never guesses this encoding, so only files with this declared encoding are affected.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
         let Some(pending) = self.pending.bytes(&self.decoder) else {
@@ -178,7 +179,7 @@ impl Transcoder {
         let before = text.len();
         text.resize(before + STEP_BYTES.min(ROOM_BYTES + TEXT_GROWTH as usize * input.len()), 0);
         let (mut read, mut written) = (0, before);
-        // Each pass of the loop needs room for the longest character (four bytes) and for replacement characters.
+        // Each pass of the loop needs room for the longest character (four bytes) and for two replacement characters.
         while text.len() - written > 2 * REPLACEMENT_CHARACTER.len() + 4 {
             let room = text.len() - REPLACEMENT_CHARACTER.len();
             let (result, bytes_read, bytes_written) = self.decoder.decode_to_utf8_without_replacement(
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn utf8_is_detected_if_the_sample_ends_inside_a_character() {
+    fn utf8_is_detected_even_if_the_sample_ends_inside_a_character() {
         assert_eq!(detect("name;Zo\u{eb}".as_bytes().split_at(8).0, false, None).encoding, UTF_8);
         assert_ne!(detect(b"caf\xE9", true, None).encoding, UTF_8);
     }

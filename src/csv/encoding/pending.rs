@@ -1,13 +1,13 @@
 //! Tracks the bytes that a decoder has read but has not yet turned into text.
 //!
-//! A decoder keeps the beginning of an unfinished character. A new decoder that continues from saved state must read
-//! the same bytes again, so they are recorded here. An unfinished character has at most three bytes. In ISO-2022-JP,
-//! a character also depends on earlier bytes, so the bytes to read again are unknown.
+//! A decoder keeps the first bytes of an unfinished character. When a new decoder continues from saved state, it must
+//! read these bytes again. So [`Pending`] records them. There are at most three such bytes. In ISO-2022-JP, a character
+//! also depends on earlier bytes, so it is unknown which bytes a new decoder must read.
 
 use encoding_rs::{Decoder, ISO_2022_JP, UTF_16BE, UTF_16LE};
 
-/// Maximum length of an unfinished character, in bytes. In GB18030, it can be the first three bytes of a four-byte
-/// character. In UTF-16, it can be a high surrogate (two bytes) and the first byte of the next unit.
+/// Maximum length of an unfinished character, in bytes. In GB18030, these can be the first three bytes of a four-byte
+/// character. In UTF-16, these can be a high surrogate (two bytes) and the first byte of the next unit.
 pub(super) const MAX_BYTES: usize = 3;
 
 /// The bytes of the unfinished character.
@@ -17,8 +17,8 @@ pub(super) struct Pending {
     last: [u8; MAX_BYTES],
     /// Number of valid bytes in `last`. The valid bytes are at the end of `last`.
     len: usize,
-    /// Number of bytes of the unfinished character. `None` if it is unknown because several bytes were decoded at
-    /// once.
+    /// Number of bytes of the unfinished character. `None` if this number is unknown, because several bytes were
+    /// decoded at once.
     open: Option<usize>,
     /// Whether an odd number of bytes was decoded so far.
     is_odd: bool,

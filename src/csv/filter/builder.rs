@@ -1,4 +1,4 @@
-//! Combines the filters of one request. Each filter may have a different syntax.
+//! Combines the filters of one request. Each filter may be written in a different form.
 
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ impl FilterBuilder {
     /// in the document.
     ///
     /// # Errors
-    /// [`FilterError`] for any other JSON value, and for a number that JSON parsing rounds.
+    /// [`FilterError`] for any other JSON value, and for a number so large that JSON parsing may have rounded it.
     pub fn equals(&mut self, column: &str, value: &Value, pointer: &str) -> Result<(), FilterError> {
         let text = tree::scalar(value).map_err(|detail| FilterError {
             place: FilterLocation::Pointer(shortened(pointer)),

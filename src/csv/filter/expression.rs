@@ -1,7 +1,7 @@
 //! The expression form of a filter: a text that states one condition on one column.
 //!
 //! ```text
-//! expression = [ "NOT" ] condition | value         a blank text is no filter
+//! expression = { "NOT" } ( condition | value )     a blank text is no filter
 //! condition  = sign value                          >= 30
 //!            | keyword value                       CONTAINS x
 //!            | keyword "(" value { "," value } ")" IN (a, b)
@@ -12,11 +12,12 @@
 //! ```
 //!
 //! The table in `operator.rs` declares the sign, keyword or state of each operator and the number of its values.
-//! Keywords and states are case-insensitive. Inside a quoted value, a quote is doubled.
+//! Keywords and states are case-insensitive. In a value in quotes, a quote of the same kind is doubled.
 //!
-//! A text that begins with a sign, a keyword or a quote must match the grammar completely; otherwise it is an error. To
-//! use such a text as a value, quote it or write it after `=`, where keywords have no meaning (`= IN progress`). After
-//! `NOT`, a value must be quoted (`NOT 'JFK'`). So `Not started` is an error, and not the complement of `started`.
+//! If a text begins with a sign, a keyword or a quote, the whole text must match the grammar. Otherwise the expression
+//! is refused. A value that begins with a sign or a keyword can be quoted. A value that begins with a keyword can also
+//! stand after `=`, because keywords have no meaning there (`= IN progress`). After `NOT`, a value must be quoted
+//! (`NOT 'JFK'`). So `Not started` is an error, and not the complement of `started`.
 //!
 //! A bare value is refused if it is probably a mistake: if it begins with a comparison sign (`=>5`, `===5`), or if it
 //! seems to contain a second condition (`>= 3 AND < 5`).
@@ -28,7 +29,7 @@ use crate::csv::shortened;
 /// Parses `text` into a filter on `column`; `None` if `text` is blank.
 ///
 /// # Errors
-/// [`FilterError`] with the position in `text`, in characters from 0.
+/// [`FilterError`] if `text` is not a valid expression. Its position counts the characters of `text` from 0.
 pub fn parse(column: &str, text: &str) -> Result<Option<Filter>, FilterError> {
     let mut parser = Parser { column, text, at: 0 };
     parser.parse_filter().map_err(|error| FilterError {
@@ -103,7 +104,8 @@ impl<'a> Parser<'a> {
 
     fn parse_signed(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
         let start = self.at;
-        // Values that contain AND or a sign are common after = and !=. After the other signs, they are mistakes.
+        // After = and !=, values that contain AND or a sign are common. After another sign, such a value is probably a
+        // mistake.
         let equality = matches!(operator, Operator::Equal | Operator::NotEqual);
         if self.quote().is_none() {
             let rest = self.rest();
@@ -241,8 +243,8 @@ impl<'a> Parser<'a> {
         Ok(value)
     }
 
-    /// Refuses a bare operand that seems to contain a second condition. Without this check, cells would be compared
-    /// with the whole operand as one text.
+    /// Refuses a bare value that seems to contain a second condition. Without this check, cells would be compared with
+    /// the whole value as one text.
     fn refuse_second_condition(&self, operand: &str) -> Result<(), ExpressionError> {
         let sign = operand.find(is_sign);
         let joined = [word(operand, "AND"), word(operand, "OR")].into_iter().flatten().min();
@@ -294,7 +296,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Skips `keyword`, ignoring case, if it is the next word. Returns whether it was skipped.
+    /// If the next word is `keyword`, ignoring case, skips this word and returns `true`. Otherwise returns `false`.
     fn keyword(&mut self, keyword: &str) -> bool {
         let found = begins_with_word(self.rest(), keyword);
         if found {
@@ -337,7 +339,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether `text` begins with `word`, ignoring case, and then ends or continues with a blank, `(`, a quote or a sign.
+/// Whether `text` begins with `word`, ignoring case. The end of `text`, a blank, `(`, a quote or a sign must follow the
+/// word.
 fn begins_with_word(text: &str, word: &str) -> bool {
     let Some((head, tail)) = text.split_at_checked(word.len()) else { return false };
     head.eq_ignore_ascii_case(word)

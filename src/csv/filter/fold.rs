@@ -3,8 +3,8 @@
 //! To fold a character, this module maps the character to upper case, and then maps the result to lower case. Both
 //! mappings are Unicode's simple (one to one) mappings. So `É` folds to `é`, `Σ` and `ς` fold to `σ`, and the Kelvin
 //! sign folds to `k`. A mapping to several characters is not applied, so `ß` and `ss` stay different. The dotless `ı`
-//! stays different from `i`, as in Unicode's CaseFolding. Rules that hold only in some languages are not applied. Bytes
-//! that are not UTF-8 fold to themselves.
+//! stays different from `i`, as in Unicode's table `CaseFolding.txt`. Rules that hold only in some languages are not
+//! applied. Bytes that are not UTF-8 fold to themselves.
 
 use std::cell::RefCell;
 
@@ -16,7 +16,7 @@ thread_local! {
 }
 
 /// Folds `cell` into a buffer that is reused for every cell, and calls `f` with the folded bytes. `f` must not call
-/// this function.
+/// this function, because the buffer is in use.
 #[inline]
 pub(super) fn with_folded<T>(cell: &[u8], f: impl FnOnce(&[u8]) -> T) -> T {
     FOLDED.with_borrow_mut(|folded| {

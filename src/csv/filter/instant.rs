@@ -1,9 +1,10 @@
 //! Dates in cells, compared as instants.
 //!
-//! A date has one of the common forms of ISO 8601: `YYYY-MM-DD`, or `YYYY-MM-DD` with a time after `T` or a space. The
-//! time is `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f` (one to nine digits). `Z`, `±hh:mm` or `±hhmm` may follow the time.
-//! Spaces and tabs around a date are ignored. A time without an offset is in UTC. A date without a time means midnight
-//! in UTC. These are not dates: a day that is not in the calendar, the time 24:00, the second 60, `2024`, `20240131`.
+//! A date has one of two common forms of ISO 8601. The first form is a day, `YYYY-MM-DD`. The second form is a day,
+//! then `T` or a space, then a time. The time is `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f`; `f` stands for one to nine
+//! digits. An offset from UTC may follow the time: `Z`, `±hh:mm` or `±hhmm`. Spaces and tabs around a date are ignored.
+//! A time without an offset is in UTC. A date without a time means midnight in UTC. These are not dates: a day that is
+//! not in the calendar, the time 24:00, the second 60, `2024`, `20240131`.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -26,12 +27,12 @@ impl Instant {
         Self { seconds, nanoseconds }
     }
 
-    /// Whole seconds since 0000-12-31T00:00:00 UTC.
+    /// Returns the whole seconds since 0000-12-31T00:00:00 UTC.
     pub(in crate::csv) fn seconds(self) -> i64 {
         self.seconds
     }
 
-    /// Nanoseconds within the second.
+    /// Returns the nanoseconds within the second.
     pub(in crate::csv) fn nanoseconds(self) -> u32 {
         self.nanoseconds
     }

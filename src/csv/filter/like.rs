@@ -3,9 +3,9 @@
 //!
 //! `\%`, `\_` and `\\` each match the character after the backslash. A backslash before any other character is a plain
 //! backslash. A byte that is not part of valid UTF-8 counts as one character. Matching never backtracks: each segment
-//! between two `%` is matched at its first occurrence. If the rest of the pattern does not match after the first
-//! occurrence, it does not match after a later occurrence either. A long segment with `_` is searched with bit masks
-//! ([`bits`]). A short segment with `_` is tried at every position.
+//! between two `%` is matched at its first occurrence. If the rest of the pattern does not match the text after the
+//! first occurrence, the rest does not match the text after a later occurrence either. A long segment with `_` is
+//! searched with bit masks ([`bits`]). A short segment with `_` is tried at every position.
 
 mod bits;
 mod token;
@@ -37,8 +37,8 @@ struct LikeSuffix {
     last: Segment,
 }
 
-/// The part of a pattern between two neighbouring `%`, before the first `%` or after the last `%`. The whole pattern if
-/// it has no `%`.
+/// A part of a pattern: before the first `%`, between two neighbouring `%`, or after the last `%`. A pattern without
+/// `%` has one segment, the whole pattern.
 #[derive(Debug, Clone, Default)]
 struct Segment {
     tokens: Vec<PatternToken>,
@@ -126,7 +126,8 @@ impl Segment {
         })
     }
 
-    /// Returns the rest of `text` after the first occurrence of this segment.
+    /// Returns the rest of `text` after the first occurrence of this segment. `None` if `text` does not contain this
+    /// segment.
     fn skip_past<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         if let Some(finder) = &self.finder {
             return finder.find(text).map(|at| &text[at + finder.needle().len()..]);

@@ -1,5 +1,5 @@
 //! Parses a list in a query value. The list is one CSV record (RFC 4180): values with commas between them and optional
-//! `"` around each.
+//! `"` around each value.
 
 /// The error for a list that is not one CSV record. `position` is in characters from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,15 +1,15 @@
-//! Filters of rows. A request can write a filter in three syntaxes:
+//! Filters of rows. A request can write a filter in three forms:
 //!
 //! * [`expression`]: one text per column, `{"age": ">= 30"}`;
 //! * [`query`]: pairs of a query string, `age__gte=30`;
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
-//! A condition means the same in all three; [`Operator`] documents each operator. `NOT` is the plain complement: the
-//! negated filter matches exactly the records that the filter does not match.
+//! A condition means the same in all three forms. [`Operator`] documents each operator. `NOT` is the plain complement:
+//! the negated filter matches exactly the records that the filter does not match.
 //!
-//! All three syntaxes are parsed to the same tree of conditions, a [`Filter`]. [`Filter::compile`] binds the filter to
-//! a header once. The result is a [`Predicate`], which is evaluated for each record. The evaluation allocates nothing
-//! and works on bytes that need not be valid UTF-8.
+//! Each form is parsed to the same tree of conditions, a [`Filter`]. [`Filter::compile`] binds the filter to a header
+//! once. The result is a [`Predicate`], which is evaluated for each record. The evaluation allocates nothing and works
+//! on bytes that need not be valid UTF-8.
 
 pub mod expression;
 pub mod query;
@@ -69,7 +69,8 @@ pub struct FilterError {
     /// The part of the request that is wrong.
     pub place: FilterLocation,
     /// Position of the error in the text at `place`, in characters (Unicode scalar values) from 0. `None` if no
-    /// position is known, for example for an error in a tree, where `place` already points to the wrong value.
+    /// position is known. For example, an error in a tree has no position, because `place` already points to the wrong
+    /// value.
     pub position: Option<usize>,
     /// One or more sentences: what is wrong and what to do next.
     pub detail: String,
@@ -114,8 +115,8 @@ impl Filter {
         Ok(if operator.positive().is_some() { condition.complement() } else { condition })
     }
 
-    /// Returns two items: the negative operator that expresses the complement of this condition, and this condition.
-    /// Returns `None` if this is not a condition, or if no negative operator negates its operator.
+    /// If this filter is a condition and a negative operator negates the operator of the condition, returns the
+    /// negative operator and the condition. Otherwise returns `None`.
     fn negative(&self) -> Option<(Operator, &Condition)> {
         let Self::Condition(condition) = self else { return None };
         Some((condition.comparison.operator().negative()?, condition))

@@ -11,9 +11,9 @@ use crate::csv::short_cell::ShortCell;
 use crate::csv::swar_digits::between;
 use std::cmp::Ordering;
 
-/// Maximum number of digits of a mantissa. A number of 18 digits fits into an `i64`.
+/// Maximum number of digits of the mantissa of a [`SmallDecimal`]. A number of 18 digits fits into an `i64`.
 const SMALL_DIGITS: usize = 18;
-/// 10^n at index n. This is a table because `pow` would run a loop for every cell.
+/// The item with the index n is 10^n. A call of `pow` would run a loop for every cell.
 const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     let mut powers = [1; SMALL_DIGITS + 1];
     let mut exponent = 1;
@@ -23,7 +23,8 @@ const POWERS_OF_TEN: [i64; SMALL_DIGITS + 1] = {
     }
     powers
 };
-/// Larger exponents are replaced by this limit. It is far greater than the number of digits in any cell.
+/// Larger exponents are replaced by this limit. The limit is far greater than the number of digits in any cell, so the
+/// order of numbers stays correct.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000_000;
 
 /// A number that cells are compared with.
@@ -60,8 +61,8 @@ impl NumberBound {
 
     /// Multiplies this number by 10^`scale`. Returns two integers: (1) the product, rounded down; (2) the product,
     /// rounded up. If the product has more than [`SMALL_DIGITS`] digits before the decimal point, both integers are
-    /// `i64::MAX`, or `-i64::MAX` if the number is negative. The number of every short cell is greater than `-i64::MAX`
-    /// and less than `i64::MAX`.
+    /// `i64::MAX`, or `-i64::MAX` if the number is negative. Comparisons stay correct, because the number of every
+    /// short cell is between `-i64::MAX` and `i64::MAX`.
     fn integer_bounds(&self, scale: i64) -> (i64, i64) {
         let Some(number) = Literal::parse(&self.text) else { return (0, 0) };
         let Some((magnitude, mut digits)) = number.significant() else { return (0, 0) };
@@ -135,7 +136,8 @@ pub(super) struct IntegerRange {
 }
 
 impl IntegerRange {
-    /// Whether `number`, which must not be `u64::MAX`, is in the range.
+    /// Whether `number` is in the range. `number` must not be `u64::MAX`: a range without integers is stored as a range
+    /// with only this number.
     #[inline(always)]
     pub(super) fn contains(self, number: u64) -> bool {
         number.wrapping_sub(self.least) <= self.span
@@ -179,7 +181,7 @@ impl SmallDecimal {
         let mut point = None;
         for (at, &byte) in digits.iter().enumerate() {
             match byte {
-                // 19 digits can overflow. The check of `count` below refuses them.
+                // A mantissa of 19 digits can overflow. The check of `count` below refuses this mantissa.
                 b'0'..=b'9' => mantissa = mantissa.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
                 b'.' if point.is_none() => point = Some(at),
                 _ => return None,
@@ -203,8 +205,8 @@ impl SmallDecimal {
         self.at_scale(scale).cmp(&other.at_scale(scale))
     }
 
-    /// Returns the mantissa at a larger scale. The result is below 10^36, because the mantissa has at most 18 digits
-    /// and the scale is at most 18.
+    /// Returns the mantissa of this number for `scale`, which must be at least the scale of this number. The result is
+    /// below 10^36, because the mantissa has at most 18 digits and the scale is at most 18.
     fn at_scale(self, scale: u8) -> i128 {
         i128::from(self.mantissa) * i128::from(POWERS_OF_TEN[usize::from(scale - self.scale)])
     }
@@ -235,8 +237,8 @@ impl<'a> Literal<'a> {
         has_digits.then_some(Self { negative, integer, fraction, exponent })
     }
 
-    /// Returns `magnitude` and `digits` of the number, which is 0.`digits` × 10^`magnitude` without its sign. The
-    /// first digit is not zero. `None` if the number is zero.
+    /// Returns two items, `magnitude` and `digits`. Without its sign, the number is 0.`digits` × 10^`magnitude`. The
+    /// first of the digits is not zero. `None` if the number is zero.
     fn significant(&self) -> Option<(i64, impl Iterator<Item = u8>)> {
         let digits = || self.integer.iter().chain(self.fraction).copied();
         let first = digits().position(|digit| digit != b'0')?;
@@ -365,8 +367,9 @@ mod tests {
         }
     }
 
-    /// Returns whether the number is negative, and its digits padded with zeros to 200 places before and 200 after the
-    /// decimal point. For digits in this form, the order of texts is the order of numbers.
+    /// Returns two items: whether the number is negative, and its digits as a text. The text has 200 digits before the
+    /// decimal point and 200 digits after it; missing digits are zeros. If two numbers are positive, their texts have
+    /// the same order as the numbers.
     fn on_grid(number: &str) -> (bool, String) {
         let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         let exponent: i32 = exponent.parse().unwrap();

@@ -1,5 +1,4 @@
-//! This module has the table that declares each operator. It also has [`Comparison`], an operator together with its
-//! values.
+//! The table that declares each operator, and [`Comparison`], an operator with its values.
 //!
 //! `docs/howto/operator.md` describes how to add an operator. The doc comments in the table define which cells an
 //! operator keeps; `predicate.rs` implements these definitions.
@@ -51,8 +50,8 @@ macro_rules! operators {
         /// number if possible, else as a date if possible, else as text. If the value is a number or a date, cells of
         /// another kind do not match. If the value is text, all cells are compared with it as text, by their bytes.
         ///
-        /// Where case is ignored, characters are compared by Unicode's simple, one to one case mappings (`É` = `é`,
-        /// `Σ` = `ς`; `ß` is not `ss`).
+        /// If an operator ignores case, characters are compared by Unicode's simple (one to one) case mappings: `É`
+        /// equals `é`, and `Σ` equals `ς`, but `ß` does not equal `ss`.
         ///
         /// A negative operator is the plain complement: it keeps a row exactly if its positive operator
         /// does not keep the row.
@@ -94,7 +93,8 @@ operators! {
     Equal          = "eq",         One,  Signs(&["=", "=="]);
     /// The cell is not exactly this text.
     NotEqual       = "ne",         One,  Signs(&["!="]), negates Equal;
-    /// The cell is greater than the value: a greater number, a later instant or a later text.
+    /// The cell is greater than the value: a greater number, a later instant, or a text that comes later in the order
+    /// of bytes.
     Greater        = "gt",         One,  Signs(&[">"]);
     /// The cell is greater than the value or equal to it.
     GreaterOrEqual = "gte",        One,  Signs(&[">="]);
@@ -110,7 +110,7 @@ operators! {
     StartsWith     = "startswith", One,  Unwritten;
     /// The cell ends with this text, ignoring case.
     EndsWith       = "endswith",   One,  Unwritten;
-    /// The whole cell matches this pattern, ignoring case. `%` matches any text, including none; `_` matches one
+    /// The whole cell matches this pattern, ignoring case. `%` matches any text, even the empty text; `_` matches one
     /// character; `\%`, `\_` and `\\` match the characters `%`, `_` and `\`. A byte that is not part of valid UTF-8 is
     /// one character.
     Like           = "like",       One,  Keyword("LIKE");
@@ -164,8 +164,8 @@ pub enum Relation {
 }
 
 impl Operator {
-    /// Creates the comparison that consists of this operator and `values`. For a negative operator, the comparison has
-    /// the positive operator instead.
+    /// Creates the comparison that consists of this operator and `values`. If this operator is negative, the comparison
+    /// has the positive operator that it negates.
     ///
     /// # Errors
     /// A message for the client, if `values` has too many or too few values, a value that is too long, or an empty

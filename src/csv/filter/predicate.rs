@@ -53,7 +53,7 @@ enum Node {
 enum CellMatcher {
     Empty,
     Equals(Box<[u8]>),
-    /// The texts, sorted by their bytes, each once.
+    /// The texts, sorted by their bytes, without duplicates.
     OneOf(Box<[Box<[u8]>]>),
     Compares(Relation, Bound),
     /// From the first bound to the second, both included. Both bounds are of the same kind.
@@ -90,8 +90,8 @@ impl Predicate {
     #[inline(always)]
     pub(in crate::csv) fn matches_row(&self, record: impl Cells + Copy) -> bool {
         match &self.root {
-            // Most filters are one condition, and most cells are short. This arm handles these filters and cells
-            // without a walk of the tree.
+            // Most filters are one condition, and most cells are short. If the condition compares numbers, this arm
+            // decides the filter without a call of `Node::matches`.
             Node::Condition { column, range: Some(range), .. }
                 if let Some(cell) = record.short_cell(*column)
                     && let Some(holds) = range.contains(cell) =>
@@ -102,9 +102,9 @@ impl Predicate {
         }
     }
 
-    /// Decides which of the first records of a record group the filter keeps. This works only if the filter is a single
-    /// condition that compares numbers, on a column after the first column. For other filters, returns an empty
-    /// selection: no record is decided. `columns` is the number of columns of the file.
+    /// Decides which of the first records of a record group the filter keeps. This function can decide only one kind of
+    /// filter: a single condition that compares numbers in a column after the first column. For any other filter,
+    /// returns an empty selection, which decides no record. `columns` is the number of columns of the file.
     #[inline]
     pub(in crate::csv) fn select(&self, group: RecordGroup<'_>, columns: usize) -> Selection {
         match &self.root {
@@ -117,7 +117,7 @@ impl Predicate {
         }
     }
 
-    /// Returns the positions (from 0) of the columns that the filter reads, ascending, each once.
+    /// Returns the positions (from 0) of the columns that the filter reads, ascending and without duplicates.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }

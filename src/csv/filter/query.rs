@@ -1,8 +1,8 @@
 //! The query form of a condition: `column__operator=value`.
 //!
-//! The key is split at its last `__`, so the name of a column can contain `__`. If the operator takes several
-//! operands, the text after `=` is one CSV record (`a,"b, c"`). If the operator takes no operand, the text after `=`
-//! must be empty. The operand of `eq` and `ne` may be an empty text.
+//! The key is split at its last `__`, so the name of a column can contain `__`. If the operator takes several values,
+//! the text after `=` is one CSV record (`a,"b, c"`). If the operator takes no value, the text after `=` must be empty.
+//! The value of `eq` and `ne` may be an empty text.
 
 use super::{Arity, Filter, FilterError, FilterLocation, Operator, list::parse_list};
 use crate::csv::shortened;

@@ -1,4 +1,4 @@
-//! Tests of every operator in every syntax, of the syntax errors, and of the limits.
+//! Tests of every operator in every form, of syntax errors, and of the limits.
 
 #![allow(clippy::unwrap_used)]
 
@@ -128,7 +128,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[test]
-fn every_operator_means_the_same_in_every_syntax() {
+fn every_operator_means_the_same_in_every_form() {
     for (text, (operator, value), json, kept, dropped) in cases() {
         let filter = query(operator, value);
         assert_eq!(tree(operator, json), filter, "{operator}={value}");

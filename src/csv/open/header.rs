@@ -62,9 +62,9 @@ impl Header {
         self.names.is_empty()
     }
 
-    /// Returns the position (from 0) of the column that `reference` names. Looks for the exact name first, then for
-    /// a name that differs only in case, then for a number: `#3` is the third column. If several columns have the
-    /// same name, the first of them matches; a request refers to the others by number.
+    /// Returns the position (from 0) of the column that `reference` names. Looks for the exact name first, then for a
+    /// name that differs only in case, then for a number: `#3` is the third column. If several columns have the same
+    /// name, the first of these columns matches. A request can refer to the other columns by number.
     ///
     /// # Errors
     /// [`UnknownColumn`] if no column matches.

@@ -1,8 +1,8 @@
 //! Reads the start of a file to find the file's encoding, delimiter and header.
 //!
-//! A request can be checked only when the columns are known, and its errors must be reported before the first byte of
-//! output. So the opener collects the start of a file first: 256 KiB to detect encoding and delimiter, and more if the
-//! first record is longer. The result depends only on the file, never on how it is split into pieces.
+//! A request can be checked only after the columns are known. Errors in the request must be reported before the first
+//! byte of output. So the opener collects the start of a file first: 256 KiB to detect encoding and delimiter, and more
+//! if the first record is longer. The result depends only on the file, not on the split into pieces.
 
 pub(in crate::csv) mod dialect;
 pub mod header;
@@ -145,7 +145,7 @@ impl CsvOpener {
         }
     }
 
-    /// Creates an opener that is done and has no file to open.
+    /// Creates an opener in the stage [`OpeningStage::Done`], as a placeholder.
     pub(super) fn over() -> Self {
         Self {
             options: InputOptions::default(),
@@ -247,14 +247,14 @@ fn decode_name(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-/// The first record of a file while it is read. Encoding and delimiter are already known.
+/// State of the opener while it reads the first record. Encoding and delimiter are already known.
 struct FirstRecord {
     detected: Detected,
     delimiter: u8,
     transcoder: Option<Transcoder>,
-    /// Text of the file so far, as UTF-8.
+    /// The text of the file, as UTF-8, from `text_byte` on.
     text: Vec<u8>,
-    /// Start of `text` in the file, in bytes.
+    /// Start of `text`, in bytes of the file's UTF-8 form.
     text_byte: u64,
     /// Line on which `text` starts.
     text_line: u64,
@@ -293,7 +293,7 @@ impl FirstRecord {
         Self::new(detected, delimiter, transcoder, text, (text_byte, 1), record, max_record_bytes)
     }
 
-    /// Creates a first record of which the reader has read no byte yet.
+    /// Creates the state before the reader has read any byte of `text`.
     fn new(
         detected: Detected,
         delimiter: u8,
@@ -332,7 +332,7 @@ impl FirstRecord {
 
     fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
         let (encoding, source) = (state.encoding()?, EncodingSource::restore(state)?);
-        // The text no longer has the byte order mark.
+        // The byte order mark is not part of the saved text.
         let detected = Detected { encoding, source, bom_bytes: 0 };
         let delimiter = state.delimiter()?;
         let place = (state.total()?, state.total()?);
@@ -361,9 +361,9 @@ impl FirstRecord {
         Ok(fed.paused)
     }
 
-    /// Drops the text, except its last byte. Must be called only if the text has nothing but blank lines. Blank lines must
-    /// not be kept, because a file may have any number of them before its first record. The last byte is kept, because it
-    /// may be the CR of a CRLF.
+    /// Drops the text, except its last byte. Must be called only if the text has nothing but blank lines. Blank lines
+    /// must not be kept, because a file may have any number of blank lines before its first record. The last byte is
+    /// kept, because this byte may be the CR of a CRLF.
     fn drop_blank_lines(&mut self) {
         let Some(last) = self.text.len().checked_sub(1) else { return };
         self.text.drain(..last);
@@ -412,7 +412,7 @@ impl CsvOpener {
 }
 
 impl OpenedCsv {
-    /// Maximum number of bytes that a record of the file may have.
+    /// Returns the maximum number of bytes that a record of the file may have.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.stream.max_record_bytes()
     }

@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-/// The dialect of a file, as far as the request declares it.
+/// The parts of a file's dialect that a request declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputOptions {
     /// Whether the first record is the header.

@@ -64,7 +64,7 @@ impl Cell {
     }
 }
 
-/// Classifies a cell that starts like a number and is longer than a word.
+/// Classifies a cell that starts like a number and has more than eight bytes.
 #[inline(never)]
 fn long_cell(value: Value<'_>) -> Cell {
     if has_date_hyphens(value) {
@@ -176,7 +176,8 @@ fn is_whole_boolean(cell: &[u8]) -> bool {
     cell.eq_ignore_ascii_case(b"true") || cell.eq_ignore_ascii_case(b"false")
 }
 
-/// Whether the cell has hyphens where a date has hyphens. A number has no hyphens there.
+/// Whether the cell has hyphens at the positions at which a date has hyphens. A number has no hyphens at these
+/// positions.
 #[inline(always)]
 fn has_date_hyphens(value: Value<'_>) -> bool {
     const HYPHENS: u64 = (b'-' as u64) << 56 | (b'-' as u64) << 32;

@@ -94,7 +94,7 @@ impl Default for ColumnCells {
     }
 }
 
-/// Masks for the first `WORD_BYTES` bytes of a value, indexed by its length.
+/// The mask with the index `n` keeps the first `n` bytes of a word and sets its other bytes to 0.
 const MASKS: [u64; WORD_BYTES + 1] = {
     let mut masks = [u64::MAX; WORD_BYTES + 1];
     let mut bytes = 0;
@@ -305,8 +305,8 @@ impl ColumnCells {
         (&self.hashes[..self.count], &mut self.integers)
     }
 
-    /// Parses all cells as integers. Returns `None` if a cell has a byte that is not a digit, has more than 15 digits,
-    /// or has a zero before another digit.
+    /// Parses all cells as integers. Each cell must have 1 to 15 digits and no other bytes. A cell of several digits
+    /// must not start with a zero. Returns `None` if a cell has another form.
     #[inline(never)]
     pub(super) fn integers(&mut self, piece: &[u8]) -> Option<Integers> {
         const EXACT_DIGITS: u32 = 15;
@@ -328,7 +328,7 @@ impl ColumnCells {
         }
     }
 
-    /// Does the same as [`ColumnCells::integers`]. Every cell must have at most two words, and no cell may be in
+    /// Does the same as [`ColumnCells::integers`]. Every cell must have at most sixteen bytes, and no cell may be in
     /// `unescaped`.
     fn medium_integers(&mut self, piece: &[u8]) -> Option<Integers> {
         let count = self.count.min(MAX_CELLS);
@@ -361,7 +361,7 @@ impl ColumnCells {
     }
 }
 
-/// Whether a number with this head has a zero before another digit.
+/// Whether a number with this head starts with a zero and has more than one byte.
 #[inline(always)]
 fn is_code(head: u64, len: u32) -> bool {
     head as u8 == b'0' && len > 1

@@ -1,10 +1,10 @@
 //! The profile of one column, computed cell by cell.
 //!
-//! A [`ZoneColumn`] counts the cells of the current zone. When the zone ends, its zone map is made from the
+//! A [`ZoneColumn`] counts the cells of the current zone. When the zone ends, the zone map is made from the
 //! `ZoneColumn`, and the `ZoneColumn` is added to the [`ColumnProfiler`]. Before the end of the zone, a cell changes
-//! the `ColumnProfiler` only if it is a new distinct value, a new minimum or a new maximum. A [`HotColumn`] decides
-//! whether a cell changes the `ColumnProfiler`. A `HotColumn` is small, so that the `HotColumn`s of many columns stay
-//! in the processor's cache.
+//! the `ColumnProfiler` only if the cell has a new distinct value, or is a new minimum or a new maximum. A
+//! [`HotColumn`] decides whether a cell changes the `ColumnProfiler`. A `HotColumn` is small, so that the `HotColumn`s
+//! of many columns stay in the processor's cache.
 
 mod extremes;
 mod group;

@@ -1,8 +1,9 @@
-//! Digests of the digest blocks of a file. With them, a reader checks each block before it uses the bytes of the block.
+//! Digests of the digest blocks of a file. A reader compares each block with its digest before the reader uses the
+//! bytes of the block.
 //!
-//! A digest block is 256 KiB of the stored bytes, in any encoding. The last block of a file may be shorter. The digest
-//! is the XXH3-64 of the block. It detects accidental changes, but not deliberate changes. The SHA-256 of the file
-//! detects both.
+//! A digest block is 256 KiB of the stored bytes, before they are decoded. The last block of a file may be shorter. The
+//! digest is the XXH3-64 of the block. It detects accidental changes, but not deliberate changes. The SHA-256 of the
+//! file detects both.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use xxhash_rust::xxh3::xxh3_64;
@@ -15,8 +16,8 @@ pub const DIGEST_BLOCK_BYTES: usize = 256 * 1024;
 pub struct BlockDigests(Vec<u64>);
 
 impl BlockDigests {
-    /// Whether the bytes `block` have the digest of digest block `number` (from 0). `false` if the file has no
-    /// digest block with this number.
+    /// Whether the digest of `block` equals the stored digest of the digest block with this number (from 0). `false` if
+    /// the file has no digest block with this number.
     pub fn is_intact(&self, number: u64, block: &[u8]) -> bool {
         let stored = usize::try_from(number).ok().and_then(|number| self.0.get(number));
         stored.is_some_and(|&digest| digest == xxh3_64(block))
@@ -65,7 +66,7 @@ impl BlockDigester {
         self.digests.capacity() * size_of::<u64>() + self.block.capacity()
     }
 
-    /// Adds the next piece. Copies only the bytes of digest blocks that do not lie within one piece.
+    /// Adds the next piece. A digest block that lies within one piece is not copied.
     pub fn push(&mut self, mut piece: &[u8]) {
         while !piece.is_empty() {
             if self.block.is_empty()
@@ -99,7 +100,7 @@ impl BlockDigester {
         self.digests.len()
     }
 
-    /// Writes the digests of the complete digest blocks, except the first `saved`.
+    /// Writes the digests of the complete digest blocks, except the first `saved` digests.
     pub(super) fn save_since(&self, saved: usize, state: &mut StateWriter) {
         let digests = self.digests.get(saved..).unwrap_or_default();
         state.reserve(size_of_val(digests));

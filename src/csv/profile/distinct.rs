@@ -23,10 +23,10 @@ const RANK_BITS: usize = 6;
 /// The distinct values of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Distinct {
-    /// Hash table of the values while they are counted exactly. The lowest bits of a hash choose the slot at which the
-    /// search for it begins. 0 is an empty slot.
+    /// Hash table of the values, used while values are counted exactly. The lowest six bits of a hash choose the slot
+    /// at which the search for this hash begins. 0 is an empty slot.
     slots: Box<[u64; SLOTS]>,
-    /// Number of values; `MAX_EXACT + 1` once they are no longer counted exactly.
+    /// Number of values. `MAX_EXACT + 1` means that there are too many values to count them exactly.
     count: usize,
     registers: Box<[u8; REGISTERS]>,
     /// The lowest rank of all registers.
@@ -114,9 +114,9 @@ impl Distinct {
         self.insert_exact(hash.max(1))
     }
 
-    /// Adds many values by their hashes. Call it only after values are no longer counted exactly. `novelty_mask` is a
-    /// result of [`Distinct::novelty_mask`] from before this call. `novel` is a buffer for the hashes that have none of
-    /// the bits of the mask.
+    /// Adds many values by their hashes. Must be called only if there are more than [`MAX_EXACT`] values.
+    /// `novelty_mask` is an earlier result of [`Distinct::novelty_mask`]. `novel` is a buffer for the hashes that have
+    /// none of the bits of this mask.
     #[inline(always)]
     pub(super) fn insert_many<const N: usize>(
         &mut self,
@@ -125,7 +125,8 @@ impl Distinct {
         novel: &mut [u64; N],
     ) {
         debug_assert!(hashes.len() <= N, "the buffer is too small for the hashes");
-        // The processor cannot predict which hashes have none of the bits. So this loop collects them without a branch.
+        // The processor cannot predict which hashes have none of the bits. So this loop collects these hashes without a
+        // branch.
         let mut count = 0;
         for &hash in hashes {
             novel[count % N] = hash;
@@ -157,8 +158,8 @@ impl Distinct {
     #[inline(always)]
     fn register(&mut self, hash: u64) {
         let index = (hash >> (64 - INDEX_BITS)) as usize;
-        // The index is the highest bits of the hash. The rank is 1 plus the number of zero bits directly after the
-        // index. If all bits after the index are zero, the bit that is set here ends the count.
+        // The index is the number in the highest 11 bits of the hash. The rank is 1 plus the number of zero bits
+        // directly after the index. If all bits after the index are zero, the bit that is set here ends the count.
         let rank = ((hash << INDEX_BITS) | 1 << (INDEX_BITS - 1)).leading_zeros() as u8 + 1;
         if rank > self.registers[index] {
             self.raise(index, rank);
@@ -220,7 +221,7 @@ impl Distinct {
         (registers * registers / (2.0 * std::f64::consts::LN_2 * sum)).round() as u64
     }
 
-    /// Writes the state: the hashes while they are counted exactly, otherwise the registers with six bits each.
+    /// Writes the state: the hashes if the values are counted exactly, otherwise the registers with six bits each.
     pub(super) fn save(&self, state: &mut StateWriter) {
         state.count(self.count);
         if self.count <= MAX_EXACT {

@@ -1,8 +1,8 @@
 //! The row index: the start of one row for about every mebibyte of the file.
 //!
 //! Each entry is the start of the first row at or after a multiple of the stride. A reader can begin at any entry: a
-//! row certainly starts there, so the reader need not guess whether it is inside quotes. The stride is 1 MiB for files
-//! of up to 64 GiB. For a larger file, the stride doubles each time the index is full.
+//! row certainly starts there, so the reader need not guess whether this position is inside quotes. The stride is 1 MiB
+//! for files of up to 64 GiB. For a larger file, the stride doubles each time the index is full.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
@@ -122,7 +122,7 @@ impl RowIndex {
         });
     }
 
-    /// Reads entries and appends them.
+    /// Reads the entries that [`RowIndex::save_since`] wrote and appends them.
     pub(super) fn extend(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
         let mut before = self.entries.last().copied().unwrap_or(RowStart::ORIGIN);
         let entries = state.list(|state| {

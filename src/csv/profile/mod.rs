@@ -1,11 +1,10 @@
 //! The profile of a file: statistics of its columns, a row index, zone maps and digests, computed in one pass.
 //!
 //! A [`Profiler`] reads the file in pieces, which may be split at any byte. Its state can be saved between two pieces
-//! and restored later ([`Profiler::save`]). The profiler finds the dialect with the same rules as a cut without
-//! options, but it uses the encoding from [`Profiler::declare`] if there is one. The [`Profile`] is stored beside the
-//! file, bound to the exact bytes that it describes ([`Profile::encode`]). With the profile, one read of a byte range
-//! finds any row ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes
-//! ([`Profile::scan_plan`]).
+//! and restored later ([`Profiler::save`]). The profiler finds the dialect with the same rules as a cut. Its only
+//! option is the declared encoding ([`Profiler::declare`]). The [`Profile`] is stored beside the file, bound to the
+//! exact bytes that it describes ([`Profile::encode`]). With the profile, one read of a byte range finds any row
+//! ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
 //! Empty cells are ignored: each percentage is a share of the non-empty cells. The type of the column is the first type
@@ -28,8 +27,8 @@
 //! # Bounds
 //! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns after the first 1,000 have only a
 //! name. The row index has at most 64 Ki entries (1.5 MiB). The zone maps have one span for each column in each entry,
-//! and at most 64 Ki spans (2.5 MiB). A column takes less than 4 KiB. The digests of the digest blocks take 32 bytes
-//! for each mebibyte of the file.
+//! and at most 64 Ki spans (2.5 MiB). While a file is profiled, a column takes less than 4 KiB of memory. The digests
+//! of the digest blocks take 32 bytes for each mebibyte of the file.
 
 mod cell;
 mod cells;
@@ -92,7 +91,8 @@ pub struct Profile {
     pub longest_record_bytes: u64,
     /// Number of byte sequences that are invalid in the file's encoding.
     pub undecodable: u64,
-    /// The row index; `None` if the file is not UTF-8 or profiling failed.
+    /// The row index; `None` if the file is not UTF-8, if profiling failed, or if the sidecar has no section for it
+    /// that this version can read.
     #[serde(skip)]
     pub index: Option<RowIndex>,
     /// The zone maps; `None` under the same conditions as the index.
@@ -111,7 +111,7 @@ pub struct Dialect {
     /// The encoding, by its name in the Encoding Standard.
     #[serde(serialize_with = "encoding_name")]
     pub encoding: &'static Encoding,
-    /// How the encoding was determined.
+    /// How the encoding was found.
     #[serde(serialize_with = "source_name")]
     pub encoding_source: EncodingSource,
     /// The byte between fields.

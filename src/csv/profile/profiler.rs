@@ -43,7 +43,7 @@ enum ProfilerStage {
     CsvOpener(Box<CsvOpener>),
     /// The profiler reads rows.
     RowProfiling(Box<RowProfiling>),
-    /// A record exceeded a limit. Contains the profile up to that record.
+    /// A record exceeded a limit. [`Failed`] contains the profile up to that record.
     Failed(Box<Failed>),
 }
 
@@ -159,8 +159,8 @@ impl Profiler {
     }
 
     /// Returns the state between two pieces as bytes, with the version of the format. Returns `None` if the state of
-    /// the decoder cannot be saved. Also returns `None` if the state is larger than [`MAX_STATE_BYTES`], because the
-    /// header or the unfinished record has several mebibytes.
+    /// the decoder cannot be saved. Also returns `None` if the state is larger than [`MAX_STATE_BYTES`]. The state is
+    /// that large only if the header or the unfinished record has several mebibytes.
     pub fn save(&self) -> Option<Vec<u8>> {
         let SavedState { head, growth, .. } = self.save_since(AppendOnlyCounts::default())?;
         let mut whole = WHOLE.writer();
@@ -181,8 +181,8 @@ impl Profiler {
     }
 
     /// Does the same as [`Profiler::save`], but leaves out the append-only state that earlier saves contain. `saved` is
-    /// the size of that state. If the epoch of `saved` is over ([`AppendOnlyCounts`]), the whole append-only state is
-    /// saved again.
+    /// the size of that state. If the epoch has changed since `saved` ([`AppendOnlyCounts`]), this save contains the
+    /// whole append-only state.
     pub fn save_since(&self, saved: AppendOnlyCounts) -> Option<SavedState> {
         let mut head = HEAD.writer();
         head.count(self.max_record_bytes);
@@ -240,7 +240,8 @@ impl Profiler {
         if digester.size_bytes() != size_bytes {
             return Err(StateError::Damaged);
         }
-        // A `growth` that was saved before the header was read has only digests. The loop above has read these digests.
+        // A `growth` that was saved before the header was read has only digests. The loop above has read these digests,
+        // so nothing is left in this `growth`.
         growth.retain(|growth| !growth.is_empty());
         let stage = match state.byte()? {
             0 => ProfilerStage::CsvOpener(Box::new(CsvOpener::restore(&mut state, max_record_bytes)?)),

@@ -37,7 +37,7 @@ pub struct ScanRange {
     pub end_byte: u64,
     /// Number of rows of the file before the range.
     pub rows_before: u64,
-    /// Number of rows skipped between the previous range and this one.
+    /// Number of rows skipped between the previous range and this range.
     pub rows_skipped: u64,
     /// The line on which the range starts, from 1.
     pub line: u64,

@@ -343,8 +343,8 @@ impl Spans for OneZone {
     }
 }
 
-/// Generates the cells of a zone and the values of a filter. All are chosen from a few texts, so that they are often
-/// equal, or equal except for case.
+/// Generates the cells of a zone and the values of a filter. Cells and values are chosen from the same few texts. So a
+/// cell and a value are often equal, or equal except for case.
 fn cells_and_values() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
     let picks = |sizes| proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), sizes);
     (proptest::collection::vec(cell(), 1..4), picks(1..6), picks(2..5)).prop_map(|(pool, cells, values)| {
@@ -435,7 +435,7 @@ fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64
     }
 }
 
-/// Regression: the index has at most four entries, and the limit of the page is 0.
+/// Regression test: an index of at most four entries, and a page with the limit 0.
 #[test]
 fn a_page_of_no_rows_is_read_with_an_index_of_four_entries() {
     let rows = [

@@ -111,7 +111,7 @@ impl RecordProfiler {
 
     /// Returns the approximate memory of the profiler, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        // Each column also has a few samples and extremes. They are short, so they are not counted.
+        // Each column also has at most ten samples. The samples are short, so their memory is not counted.
         let of_column = size_of::<ColumnProfiler>() + size_of::<HotColumn>() + Distinct::ALLOCATED_BYTES;
         self.profiled.len() * of_column + self.index.memory_bytes() + self.zones.memory_bytes()
     }

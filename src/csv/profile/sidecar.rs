@@ -2,13 +2,13 @@
 //!
 //! A sidecar is a container: `binding · sections`, sealed and versioned as described in [`crate::csv::checkpoint`]. The
 //! binding identifies the bytes that the sidecar describes ([`ProfiledBytes`]). The caller of [`Profile::decode`]
-//! passes the binding that it expects, and a sidecar with another binding is refused. A section is `tag · version ·
-//! length · bytes`. The reader skips a section whose tag or version it does not know, as if the sidecar did not have
-//! this section. So a new feature adds a section. If the form of a section changes, its version changes too. Only the
-//! statistics section is required.
+//! passes the binding that it expects, and a sidecar with another binding is refused. A section is
+//! `tag · version · length · bytes`. The reader skips a section whose tag or version it does not know, as if the
+//! sidecar did not have this section. So a new feature can add a section. If the form of a section changes, the version
+//! of the section changes too. Only the statistics section is required.
 //!
-//! An older sidecar (magic `CUTp`) is one profile without sections. [`Profile::decode`] still reads it, but
-//! [`Profile::encode`] no longer writes it.
+//! An older sidecar (magic `CUTp`) is one profile without sections. [`Profile::decode`] reads both forms.
+//! [`Profile::encode`] writes only the form with sections.
 
 use super::{
     BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
@@ -45,7 +45,7 @@ pub enum SidecarError {
     /// Another version of the program wrote the sidecar.
     #[error("the profile has another version")]
     OtherVersion,
-    /// The sidecar describes other bytes.
+    /// The sidecar does not describe the bytes of this file.
     #[error("the profile describes other bytes")]
     OtherBytes,
     /// The bytes of the sidecar are damaged.

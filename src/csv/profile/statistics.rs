@@ -26,15 +26,15 @@ pub struct ColumnStatistics {
     pub empties: u64,
     /// Number of non-empty cells that are not of the type.
     pub exceptions: u64,
-    /// Number of distinct values, without the empty cell.
+    /// Number of distinct values. Empty cells do not count.
     pub distinct: u64,
-    /// Whether `distinct` is exact (up to 32 values). Otherwise it has a standard error of 2.3 %.
+    /// Whether `distinct` is exact (up to 32 values). Otherwise `distinct` is an estimate; its standard error is 2.3 %.
     pub is_distinct_exact: bool,
     /// The smallest value in the order of the type, as written in the file (for text, its first 48 bytes).
     pub min: Option<String>,
     /// The greatest value, in the same form as `min`.
     pub max: Option<String>,
-    /// The mean; `None` if the column is not numeric.
+    /// The mean; `None` if the column is not numeric or if the mean is not finite.
     pub mean: Option<f64>,
     /// Length of the longest value, in bytes of UTF-8.
     pub longest_bytes: u64,
@@ -48,9 +48,9 @@ pub struct ColumnStatistics {
 pub enum ColumnType {
     /// Every cell is empty.
     Empty,
-    /// Whole numbers.
+    /// Numbers that are written with digits only, or with a sign and digits.
     Integer,
-    /// Numbers, some of them not whole.
+    /// Numbers, some of them with a decimal point or an exponent.
     Decimal,
     /// Dates without a time.
     Date,

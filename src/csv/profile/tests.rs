@@ -294,7 +294,7 @@ fn append_only_state_can_be_saved_in_parts() {
     assert!(Profiler::restore_appended::<&[u8]>(&missing.head, &[]).is_err());
 }
 
-/// Changes a few bytes of a saved state or a sidecar, and makes its seal valid again.
+/// Changes a few bytes of a saved state or a sidecar, and computes the checksum of the changed bytes.
 fn changed(bytes: &[u8], changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
     resealed(bytes, |body| {
         for (place, value) in changes {

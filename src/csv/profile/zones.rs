@@ -1,7 +1,8 @@
 //! Zone maps: the [`Span`] of each column in each zone.
 //!
 //! An entry of the zone maps covers one or more neighbouring zones of the row index. At first, each zone has its own
-//! entry. If all entries together have more than 64 Ki spans (2.5 MiB), neighbouring entries are merged in pairs.
+//! entry. If all entries together have more than 64 Ki spans (2.5 MiB), [`ZoneMaps::push`] merges neighbouring entries
+//! in pairs.
 
 use super::column::ZoneColumn;
 use super::statistics::ALLOCATION_BYTES;
@@ -17,14 +18,14 @@ const MAX_CELLS: usize = 1 << 16;
 /// The span of a column in one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct ZoneMapCell {
-    /// Prefix of the smallest non-empty cell.
+    /// The first eight bytes of the smallest non-empty cell, as a big-endian number.
     least: u64,
-    /// Prefix of the greatest cell.
+    /// The first eight bytes of the greatest cell, in the form of `least`.
     greatest: u64,
-    /// The smallest number as the bits of a double, or the earliest date in whole seconds. 0 if the zones have both
-    /// numbers and dates, or neither.
+    /// In zones with numbers and without dates: the bits of the smallest number, as an `f64`. In zones with dates and
+    /// without numbers: the earliest date, in whole seconds. Otherwise 0.
     low: u64,
-    /// The greatest number or the latest date, in the same form as `low`.
+    /// The greatest number or the latest date, in the form of `low`.
     high: u64,
     empties: u32,
     longest_bytes: u8,
@@ -147,8 +148,8 @@ impl ZoneMapCell {
 struct ZoneMapEntry {
     /// Whether a record in the zones of the entry is malformed.
     has_malformed: bool,
-    /// Indexed by column. Each entry has its own allocation. One buffer for all entries would be copied when it grows,
-    /// and during the copy both buffers would take memory.
+    /// Indexed by column. Each entry has its own allocation. A single buffer for all entries would be copied to a
+    /// larger buffer when it is full. During the copy, both buffers would take memory.
     cells: Box<[ZoneMapCell]>,
 }
 
@@ -172,7 +173,7 @@ impl ZoneMapEntry {
 pub struct ZoneMaps {
     columns: usize,
     zones_per_entry: usize,
-    /// Number of zones added.
+    /// Number of zones of the row index that the entries cover.
     zones: usize,
     entries: Vec<ZoneMapEntry>,
     max_cells: usize,
@@ -231,7 +232,7 @@ impl ZoneMaps {
         self.entries.get(entry)?.cells.get(column).map(ZoneMapCell::span)
     }
 
-    /// Adds the next zone of the row index. Returns `true` if entries were merged to make room.
+    /// Adds the next zone of the row index. Returns `true` if it merged entries to make room.
     pub(super) fn push<'a>(
         &mut self,
         zone_columns: impl Iterator<Item = &'a ZoneColumn>,
@@ -275,8 +276,8 @@ impl ZoneMaps {
         }
     }
 
-    /// Returns the number of complete entries. [`ZoneMaps::push`] adds no zone to a complete entry until entries are
-    /// merged.
+    /// Returns the number of entries that cover `zones_per_entry` zones. [`ZoneMaps::push`] changes these entries only
+    /// when it merges entries.
     pub(super) fn complete_entries(&self) -> usize {
         self.zones / self.zones_per_entry
     }

@@ -1,7 +1,8 @@
 //! A record in a buffer, and the values of its fields.
 //!
-//! The *raw* bytes of a field are the bytes between two separators, quotes included. The *value* of a field is
-//! its text: without the quotes around it, and with one quote for each doubled quote. In a row, the value is the cell.
+//! The *raw* bytes of a field are its bytes in the text, quotes included. The *value* of a field is the unquoted text:
+//! without the quotes around it, and with one quote for each doubled quote. In a row, the value is the cell. A
+//! *located* field is a field whose start and end are known.
 
 pub(super) mod reader;
 pub(super) mod stream;
@@ -19,7 +20,7 @@ use value::Value;
 pub(super) struct Record<'a> {
     /// The text that contains the record.
     text: &'a [u8],
-    /// Start of the record in `text`. If line breaks precede the record, the start of the first of them.
+    /// Start of the record in `text`. If line breaks precede the record, the start of the first line break.
     from: usize,
     /// End of the record in `text`, without its line break.
     end: usize,
@@ -72,7 +73,8 @@ impl<'a> Record<'a> {
         self.end - self.from
     }
 
-    /// Returns start and end of the fields `first..=last` in the text. `None` if the record has too few fields.
+    /// Returns the start of the field `first` and the end of the field `last` in the text. `None` if the record has too
+    /// few fields.
     #[inline(always)]
     fn range_of(&self, first: usize, last: usize) -> Option<(usize, usize)> {
         let end = self.ends.get(last)?.wrapping_sub(self.origin) as usize;
@@ -106,8 +108,8 @@ impl<'a> Record<'a> {
         let Some((start, end)) = self.range_of(first, last) else { return false };
         let start = start - usize::from(with_delimiter);
         let Some(raw) = self.text.get(start..end) else { return false };
-        // For short fields, copies `SHORT_BYTES` bytes and then truncates: a copy of a fixed size needs no function
-        // call.
+        // If the fields are short, this code copies `SHORT_BYTES` bytes and then truncates `out`. A copy of a fixed
+        // size needs no function call.
         match self.text[start..].first_chunk::<SHORT_BYTES>() {
             Some(bytes) if raw.len() <= SHORT_BYTES => {
                 out.extend_from_slice(bytes);
@@ -143,10 +145,10 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Iterates over the values of the fields of a record.
+/// The values of the located fields of a record, in order.
 pub(super) struct FieldValues<'a> {
     record: Record<'a>,
-    /// The next field.
+    /// Index of the next field.
     column: usize,
     /// Start of the next field in the text.
     start: usize,
@@ -194,8 +196,8 @@ impl Cells for Record<'_> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Values {
     text: Vec<u8>,
-    /// For each quoted field, the range of its value in `text`. The ranges at the indexes of other fields are left from
-    /// an earlier record and are not used.
+    /// For each quoted field, the range of its value in `text`. The entries of unquoted fields are not used. They may
+    /// hold ranges of an earlier record.
     places: Vec<(usize, usize)>,
 }
 

@@ -13,8 +13,8 @@ pub(in crate::csv) trait RecordSink {
     /// Receives one record and returns whether the reader continues.
     fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError>;
 
-    /// Handles any number of the first records of a group together, as [`Receiver::handle_group`] does. The piece that
-    /// contains the group starts at `piece_byte` of the file.
+    /// Handles the first records of a group together, as [`Receiver::handle_group`] does. The piece that contains the
+    /// group starts at `piece_byte` of the file.
     #[inline(always)]
     fn handle_group(&mut self, group: RecordGroup<'_>, piece_byte: u64) -> Selection {
         let _ = (group, piece_byte);
@@ -34,7 +34,7 @@ pub(in crate::csv) trait RecordSink {
     }
 }
 
-/// The position of a record in the file, computed only on demand.
+/// The position of a record in the file. The byte and the line are computed only when a caller asks for them.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) struct RecordPosition<'a> {
     record: u64,
@@ -76,8 +76,8 @@ impl<'a> RecordPosition<'a> {
     }
 }
 
-/// Does the same as [`RecordPosition::error`], with one argument for each field of the position. If the position was a
-/// single argument, the compiled code would write every position to memory, even without an error.
+/// Does the same as [`RecordPosition::error`], with one argument for each field of the position. If the position were a
+/// single argument, the compiled code would write every position to memory, even if there is no error.
 #[cold]
 #[inline(never)]
 fn malformed(
@@ -144,7 +144,7 @@ impl RecordReader {
         reader
     }
 
-    /// Returns the number of bytes of the unfinished record that the reader holds.
+    /// Returns how many bytes of the unfinished record the reader holds.
     pub(in crate::csv) fn carried_bytes(&self) -> usize {
         self.carry.len()
     }
@@ -238,7 +238,7 @@ impl RecordReader {
         self.scanner.line()
     }
 
-    /// Ends the text. Passes the last record to the sink if no line break has ended it.
+    /// Ends the text. Passes the last record to the sink if no line break ended this record.
     ///
     /// # Errors
     /// The errors of [`RecordReader::feed`].
@@ -276,8 +276,8 @@ impl RecordReader {
 /// A `carry` buffer of at most this many bytes is reused for the next record. A larger buffer is freed.
 const KEPT_CARRY_BYTES: usize = 256 << 10;
 
-/// Appends bytes of a record to its bytes from earlier pieces. The buffer grows by at least a quarter. It does not
-/// double, because it could then take twice the memory of the longest record.
+/// Appends bytes of a record to the bytes from earlier pieces. If the bytes do not fit into the buffer, it grows by at
+/// least a quarter of its length. If the buffer doubled instead, it could become twice as long as the longest record.
 fn append_to_carry(carry: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.len() > carry.capacity() - carry.len() {
         carry.reserve_exact(bytes.len().max(carry.len() / 4));
@@ -285,7 +285,7 @@ fn append_to_carry(carry: &mut Vec<u8>, bytes: &[u8]) {
     carry.extend_from_slice(bytes);
 }
 
-/// Clears the buffer for the beginning of a record, and frees large buffers.
+/// Clears the buffer `carry`. If it is large, frees its memory and the memory of `values`.
 fn clear_carry(carry: &mut Vec<u8>, values: &mut Values) {
     carry.clear();
     if carry.capacity() > KEPT_CARRY_BYTES {
@@ -294,7 +294,7 @@ fn clear_carry(carry: &mut Vec<u8>, values: &mut Values) {
     }
 }
 
-/// A sink for text in which no record ends. It pauses if a record ends nevertheless.
+/// A sink for text in which no record should end. If a record ends, the sink pauses.
 struct NoRecord;
 
 impl RecordSink for NoRecord {
@@ -341,7 +341,8 @@ impl<S: RecordSink> Receiver<CsvError> for RecordReceiver<'_, S> {
 
     #[inline(always)]
     fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
-        // All records of the group lie in the piece. So if the piece is short enough, no record is too long.
+        // All records of the group lie in the piece. So no record can be too long if the piece is not longer than the
+        // limit.
         if group.piece.len() > self.bounds.max_record_bytes {
             return Selection::default();
         }

@@ -111,7 +111,8 @@ fn a_row_of_more_than_a_hundred_thousand_fields_is_refused() {
     assert_eq!(read(&[too_many.as_bytes()], b',', usize::MAX), Err(refused.into()));
 }
 
-/// Returns rows of every kind after `shift` bytes, so that they cross the edges of blocks, windows and pieces.
+/// Returns `shift` bytes and then rows of every kind. With different shifts, different bytes of the rows lie at the
+/// edges of blocks, windows and pieces.
 fn long_text(shift: usize) -> Vec<u8> {
     let mut text = vec![b'x'; shift];
     text.extend_from_slice(b",first\r\n");

@@ -1,4 +1,4 @@
-//! Turns the bytes of a file into records: decodes them, then reads the text. The file may be split at any byte.
+//! Decodes the bytes of a file and reads the records of the decoded text. The file may be split at any byte.
 
 use super::reader::{RecordReader, RecordSink};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
@@ -51,7 +51,7 @@ impl RecordStream {
         self.reader.max_record_bytes()
     }
 
-    /// Returns the number of bytes of the unfinished record that the stream holds.
+    /// Returns how many bytes of the unfinished record the stream holds.
     pub(in crate::csv) fn carried_bytes(&self) -> usize {
         self.reader.carried_bytes()
     }
@@ -158,7 +158,8 @@ impl RecordStream {
         }
         self.read_to = 0;
         if self.transcoder.is_none() {
-            // For UTF-8, the buffer holds only the text from the opening of the file. So it is not needed any more.
+            // In a UTF-8 file, the buffer holds only the text that was read to open the file. All of this text has been
+            // read, so the buffer can be freed.
             self.text = Vec::new();
         }
         self.text.clear();

@@ -5,7 +5,7 @@ use crate::csv::error::Defect;
 use crate::csv::scanner::Marks;
 use std::cmp::Ordering;
 
-/// The defects of a record: wrong quotes, and a number of fields that differs from the header.
+/// The defects of a record: a stray or an unclosed quote, and a number of fields that is not the number of columns.
 pub(in crate::csv) struct RecordForm {
     /// A stray or an unclosed quote; `None` if the record has neither.
     pub(in crate::csv) quotes: Option<Defect>,

@@ -61,8 +61,8 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Returns the first eight bytes of `text` as a big-endian number. Shorter text is padded with zero bytes. The prefix
-/// of a smaller text is never greater than the prefix of a greater text.
+/// Returns the first eight bytes of `text` as a big-endian number. Shorter text is padded with zero bytes. Prefixes
+/// have the order of their texts: if `a < b`, then `prefix_of(a) <= prefix_of(b)`.
 #[inline(always)]
 pub(in crate::csv) fn prefix_of(text: &[u8]) -> u64 {
     let len = text.len();
@@ -96,7 +96,8 @@ pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub(in crate::csv) fn prefix_bounds(heads: &[u64]) -> (u64, u64) {
     use core::arch::wasm32::*;
-    // Vector comparisons are signed. With the sign bits flipped, they give the order of unsigned numbers.
+    // Vector comparisons are signed. If all sign bits are flipped, a signed comparison gives the order of unsigned
+    // numbers.
     let sign = u64x2_splat(1 << 63);
     let (pairs, last) = heads.as_chunks::<2>();
     let (mut lows, mut highs) = (u64x2_splat(i64::MAX as u64), u64x2_splat(i64::MIN as u64));
@@ -121,7 +122,7 @@ fn big_endian(word: u64) -> u64 {
     word.swap_bytes()
 }
 
-/// Reverses the bytes of a word. WebAssembly can do this only in a vector.
+/// Reverses the bytes of a word. In WebAssembly, only vectors have an instruction for this.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 #[inline(always)]
 fn big_endian(word: u64) -> u64 {

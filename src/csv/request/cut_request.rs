@@ -23,7 +23,8 @@ pub struct CutRequest {
     pub offset: u64,
     /// Whether a malformed record is an error.
     pub strict: bool,
-    /// Whether the response may begin before the whole result is known to be free of errors.
+    /// Whether the response may begin before the cut has ended. If `false`, the response begins when the whole result
+    /// is complete, so an error in the cut can still become a problem.
     pub streaming: bool,
     /// Compression of the result; `None` leaves it uncompressed.
     pub compress: Option<Compress>,

@@ -1,7 +1,8 @@
 //! Parses the request for a cut from a query string or a JSON body. To parse a request, the module needs no file.
 //!
-//! Both forms have the same options. An unknown name or value is an error; it is never ignored. [`CutRequest::plan`]
-//! then checks that the columns exist. For this, it needs the header of the file.
+//! A query string and a JSON body have the same options. A JSON body can also set the filename, the tags and the
+//! metadata of a saved cut. An unknown option or an invalid value is an error; nothing is ignored. [`CutRequest::plan`]
+//! then checks that the columns exist. For this check, it needs the header of the file.
 
 mod cut_request;
 mod error;
@@ -22,13 +23,13 @@ use options::{CutOption, CutOptions, OptionValue};
 pub use cut_request::{Compress, CutRequest};
 pub use error::RequestError;
 
-/// Maximum number of the file's columns that an error about an unknown column lists.
+/// Maximum number of column names in an error about an unknown column.
 const MAX_LISTED_COLUMNS: usize = 50;
 /// Maximum number of picks of one column. Without this limit, a small file could produce a result of any size.
 const MAX_REPEATS: usize = 4;
 
-/// Maximum total length of the picked columns' names if the output is JSON or NDJSON, in bytes. These formats repeat
-/// the names in every row.
+/// Maximum total length of the names of the picked columns, in bytes, if the output is JSON or NDJSON. These formats
+/// repeat the names in every row.
 const MAX_NAMES_BYTES: usize = 1 << 20;
 
 /// A member of a JSON body.
@@ -136,7 +137,8 @@ impl CutRequest {
         Value::Object(recipe)
     }
 
-    /// Binds the request to the columns of a file.
+    /// Returns the plan of the cut. Where the request has a reference to a column, the plan has the position of the
+    /// column.
     ///
     /// # Errors
     /// * [`RequestError::UnknownColumn`] if a pick or a filter names a column that the file does not have.

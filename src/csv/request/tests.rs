@@ -63,7 +63,8 @@ fn every_option_has_the_same_effect_in_a_query_string_and_in_a_json_body() {
     ] {
         let (from_query, from_body) = (query(text).unwrap(), body(json.clone()).unwrap());
         assert_ne!(from_query, CutRequest::default(), "{text}");
-        // The two forms add the conditions in different orders, so only the number of conditions is compared.
+        // The query string and the body give the conditions in different orders, so the test compares only the number
+        // of conditions.
         if text.contains('&') {
             assert_eq!(
                 from_query.filter.unwrap().condition_count(),

@@ -4,7 +4,7 @@ use super::block::{Avx2, Avx512};
 use super::{Baseline, Receiver, ScanProgress, Scanner, WalkKind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Width of the widest vectors to use, in bits.
+/// Maximum width in bits of the vectors that the scan uses. Benchmarks set it with [`super::use_vectors_up_to`].
 pub(super) static MAX_VECTOR_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 
 pub(super) enum InstructionSet {

@@ -27,8 +27,8 @@ pub(in crate::csv) struct FoundRecord<'a> {
     pub(in crate::csv) lines: &'a LineCounter<'a>,
 }
 
-/// Consecutive records of a window. They have no stray quotes, so the value of a field that does not start with a quote
-/// is its raw bytes.
+/// The records of a window that have not been handed over yet. None of them has a stray quote. So if a field does not
+/// start with a quote, its value is its raw bytes.
 #[derive(Clone, Copy)]
 pub(in crate::csv) struct RecordGroup<'a> {
     /// The whole piece that contains the records.
@@ -45,8 +45,8 @@ pub(in crate::csv) struct RecordGroup<'a> {
     pub(in crate::csv) origin: u32,
 }
 
-/// The receiver's decision about the first records of a group. Bit `i` of a mask stands for record `i`. A record that
-/// is neither in `kept` nor in `undecided` is finished: the scanner only counts it.
+/// The receiver's decision about the first records of a group. Bit `i` of `kept` and bit `i` of `undecided` stand for
+/// record `i`. A record that is neither in `kept` nor in `undecided` is finished: the scanner only counts it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::csv) struct Selection {
     /// Number of records that the decision covers. At most 64 if a bit of `kept` or `undecided` is set, otherwise any
@@ -60,17 +60,17 @@ pub(in crate::csv) struct Selection {
     pub(in crate::csv) undecided: u64,
 }
 
-/// Receives records. Closures implement this trait. A receiver that must be fast is a type with its own methods, marked
-/// `#[inline(always)]`, because the scanner calls them for every record. A closure cannot have this attribute.
+/// Receives records. Closures implement this trait. The scanner calls the methods for every record. If a receiver must
+/// be fast, write a type whose methods have the attribute `#[inline(always)]`. A closure cannot have this attribute.
 pub(in crate::csv) trait Receiver<E> {
-    /// Receives one record and returns whether the scanner goes on.
+    /// Receives one record and returns whether the scanner continues.
     fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, E>;
 
-    /// Handles any number of the first records of a group together. This is faster than one call per record,
-    /// because the CPU need not wait for the result of one record before it starts on the next. The scanner
-    /// hands over the `kept` and `undecided` records of the returned [`Selection`] one by one and counts the
-    /// others with [`Receiver::count_finished`]. So this method must read everything that the receiver needs from
-    /// the finished records.
+    /// Handles the first records of a group together. The receiver chooses how many records, possibly none. One call
+    /// for many records is faster than one call per record, because the CPU can start on a record before it has the
+    /// result of the previous record. The scanner hands over the `kept` and `undecided` records of the returned
+    /// [`Selection`] one by one. It reports only the number of the finished records, with [`Receiver::count_finished`].
+    /// So this method must read everything that the receiver needs from the finished records.
     fn handle_group(&mut self, group: RecordGroup<'_>) -> Selection {
         let _ = group;
         Selection::default()
@@ -100,7 +100,7 @@ impl<E, F: FnMut(FoundRecord<'_>) -> Result<Flow, E>> Receiver<E> for F {
     }
 }
 
-/// Whether the scanner goes on after a record.
+/// Whether the scanner continues after a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) enum Flow {
     /// The scanner hands over the next record.

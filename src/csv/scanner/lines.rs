@@ -17,7 +17,7 @@ pub(in crate::csv) fn start_of_record(text: &[u8], from: usize) -> usize {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::csv) struct LineCounter<'a> {
     pub(super) piece: &'a [u8],
-    /// A position in the piece, up to which lines have been counted.
+    /// A position in the piece. The lines before this position have been counted.
     pub(super) at: usize,
     /// The line number at `at`.
     pub(super) line: u64,
@@ -33,8 +33,8 @@ impl<'a> LineCounter<'a> {
         self.piece
     }
 
-    /// Returns the start of a record in the piece. The arguments are
-    /// [`FoundRecord::carried`](super::FoundRecord::carried) and
+    /// Returns the position in the piece at which a record starts. 0 if the record began in an earlier piece. The
+    /// arguments are [`FoundRecord::carried`](super::FoundRecord::carried) and
     /// [`FoundRecord::from`](super::FoundRecord::from).
     pub(in crate::csv) fn start_of(&self, carried: usize, from: usize) -> usize {
         if carried > 0 { 0 } else { start_of_record(self.piece, from) }

@@ -7,7 +7,8 @@
 pub(in crate::csv) struct Marks(u8);
 
 impl Marks {
-    /// A field has doubled, stray or unclosed quotes, so its value is not simply the bytes between its quotes.
+    /// A field has doubled, stray or unclosed quotes. So the value of this field is not the bytes between its first and
+    /// its last quote.
     pub(in crate::csv) const ESCAPES: Self = Self(1);
     /// Stray quotes, which RFC 4180 does not allow: a quote inside an unquoted field, or text after a closing
     /// quote.

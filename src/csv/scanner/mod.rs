@@ -1,14 +1,15 @@
 //! Finds the ends of records and fields.
 //!
 //! The scanner reads pieces of text that may be split at any byte. Between two pieces, it keeps a few numbers and the
-//! ends of the fields of the unfinished record. So it can stop and continue at any byte. It reports positions and
-//! copies no text. The caller keeps the bytes of a record that began in an earlier piece.
+//! ends of the fields of the unfinished record. So the scanner can stop and continue at any byte. It reports positions
+//! and copies no text. The caller keeps the bytes of a record that began in an earlier piece.
 //!
-//! The scanner turns blocks of 64 bytes into bit masks ([`block`]), applies the quote rules to them
-//! ([`quotes`]) and finds the fields in one of two ways ([`walk`]). The first bytes of the first piece decide which way
-//! the scanner uses.
+//! The scanner turns blocks of 64 bytes into bit masks ([`block`]) and applies the quote rules to these masks
+//! ([`quotes`]). It then finds the fields in one of two ways ([`walk`]). It chooses the way when it has read the first
+//! bytes of the first piece.
 //!
-//! A CR and an LF each end a record, and an empty record is not reported. So CRLF needs no special rule.
+//! Outside quotes, every CR and every LF ends a record. The scanner does not report empty records, so CRLF needs no
+//! special rule.
 
 pub(in crate::csv) mod block;
 #[cfg(target_arch = "x86_64")]
@@ -40,7 +41,8 @@ pub(super) struct Scanner {
     wanted: Wanted,
     /// `None` until a piece has been read with the current wanted fields.
     walk_kind: Option<WalkKind>,
-    /// Buffer of field ends. At its start are the ends of the unfinished record's fields, up to the last wanted field.
+    /// Buffer of field ends. Between two pieces, it begins with the field ends of the unfinished record, up to the last
+    /// wanted field.
     ends: Vec<u32>,
     record: UnfinishedRecord,
     quote_state: QuoteState,
@@ -57,11 +59,12 @@ enum WalkKind {
     Sparse,
 }
 
-/// Number of bytes at the start of the first piece from which the walk is chosen.
+/// Number of bytes that [`WalkKind::choose`] reads, from the start of the first piece.
 const SAMPLE_BYTES: usize = 64 * BLOCK_BYTES;
 
 impl WalkKind {
-    /// Chooses the walk from the average number of fields per record in `sample`. Ignores quotes.
+    /// Chooses the walk from the number of wanted fields and the average number of fields per record in `sample`.
+    /// Ignores quotes.
     fn choose(sample: &[u8], delimiter: u8, wanted: &Wanted) -> Self {
         let (mut separators, mut records) = (0, 1);
         for bytes in sample.chunks(BLOCK_BYTES).take(SAMPLE_BYTES / BLOCK_BYTES) {
@@ -129,12 +132,12 @@ impl Scanner {
         self.record.line
     }
 
-    /// Returns the number of bytes of the unfinished record that were read.
+    /// Returns how many bytes of the unfinished record were read.
     pub(super) fn open_bytes(&self) -> usize {
         self.record.carried
     }
 
-    /// Returns the number of fields of the unfinished record that have ended.
+    /// Returns how many fields of the unfinished record have ended.
     pub(super) fn open_fields(&self) -> usize {
         self.record.fields
     }
@@ -203,8 +206,8 @@ impl Scanner {
         Ok(fed)
     }
 
-    /// Ends the text. Calls `on_record` for the last record if no line break has ended it. All bytes of this record are
-    /// in earlier pieces.
+    /// Ends the text. Calls `on_record` for the last record if no line break ended this record. All bytes of this
+    /// record are in earlier pieces.
     pub(super) fn finish<T>(&mut self, on_record: impl FnOnce(FoundRecord<'_>) -> T) -> Option<T> {
         let UnfinishedRecord { fields, mut marks, carried, line, .. } = self.record;
         if carried == 0 {
@@ -232,8 +235,9 @@ impl Scanner {
     }
 }
 
-/// Limits all scans of this process to vectors of at most `bits` bits, but not below the baseline of 128 bits.
-/// The results do not change. This function exists to measure the narrower implementations.
+/// Limits all scans of this process to vectors of at most `bits` bits, but not below the baseline of 128 bits. The
+/// results do not change. Benchmarks use this function to measure the narrower implementations. Only x86-64 has vectors
+/// wider than the baseline.
 pub fn use_vectors_up_to(bits: u32) {
     #[cfg(target_arch = "x86_64")]
     dispatch::MAX_VECTOR_BITS.store(bits, std::sync::atomic::Ordering::Relaxed);

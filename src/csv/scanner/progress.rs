@@ -7,7 +7,7 @@ use super::marks::Marks;
 pub(in crate::csv) struct ScanProgress {
     /// Number of bytes of the piece that were scanned.
     pub(in crate::csv) consumed: usize,
-    /// Start of the unfinished record in the piece. Equal to `consumed` if there is none.
+    /// Start of the unfinished record in the piece. Equal to `consumed` if no record is unfinished.
     pub(in crate::csv) open_from: usize,
     /// Whether the receiver returned [`Flow::Pause`](super::Flow::Pause).
     pub(in crate::csv) paused: bool,

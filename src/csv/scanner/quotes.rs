@@ -1,10 +1,10 @@
 //! Applies the quote rules to the masks of a block.
 //!
-//! The parity of the number of quotes before a byte shows whether the byte is inside a quoted field. There, delimiters
-//! and line breaks are text. The parity is right as long as every quote opens a field, closes a field or is doubled.
-//! Two more masks find the first place in a block where the parity may be wrong: a stray quote, or text after a closing
-//! quote. The masks of the block end at this place. The scanner then searches for the end of the field, because quotes
-//! have no meaning in the rest of the field.
+//! The parity of the number of quotes before a byte shows whether the byte is inside a quoted field. Inside a quoted
+//! field, delimiters and line breaks are text. The parity is right as long as every quote opens a field, closes a field
+//! or is doubled. Two more masks find the first place in a block where the parity may be wrong: a stray quote, or text
+//! after a closing quote. The masks of the block end at this place. The scanner then searches for the end of the field,
+//! because quotes have no meaning in the rest of the field.
 
 use super::block::{Block, Masks};
 
@@ -24,10 +24,11 @@ pub(in crate::csv) struct QuoteState {
 impl QuoteState {
     /// State at the start of a record.
     pub(in crate::csv) const RECORD_START: Self = Self { inside: 0, after_closing: 0, at_field_start: 1 };
-    /// State in the rest of a field after a stray quote or stray text: quotes have no meaning there.
+    /// State in the rest of a field after a stray quote, or in text after a closing quote. Quotes have no meaning
+    /// there.
     const LITERAL: Self = Self { inside: 0, after_closing: 0, at_field_start: 0 };
 
-    /// Returns the state after a block of `len` bytes that is outside quotes and has no quotes itself.
+    /// Returns the state after a block of `len` bytes that starts outside quotes and contains no quotes.
     #[inline(always)]
     pub(in crate::csv) fn after_unquoted(block: Block, len: usize) -> Self {
         let at_field_start = bit(block.delimiters | block.newlines, len - 1);

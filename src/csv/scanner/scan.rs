@@ -1,5 +1,5 @@
-//! Scans one piece, window by window. For each window, finds its structure and then hands over the records that end in
-//! the window.
+//! Scans one piece, window by window. The scan finds the structure of a window and then hands over the records that end
+//! in this window.
 
 use super::block::Masks;
 use super::found::{Flow, FoundRecord, Receiver, RecordGroup, Selection};
@@ -66,7 +66,7 @@ impl PieceScan<'_> {
         Ok(ScanProgress { consumed: piece.len(), open_from, paused: false })
     }
 
-    /// Finds the structure of the window that starts at `at` and returns its end.
+    /// Finds the structure of the window that starts at `at`. Returns the end of the window.
     #[inline(always)]
     fn find_structure<'w, M: Masks, W: Walk<'w>>(
         self,

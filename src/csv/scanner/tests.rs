@@ -176,7 +176,7 @@ fn structural_text(longest: usize) -> impl Strategy<Value = Vec<u8>> {
     proptest::collection::vec((0..ALPHABET.len()).prop_map(|index| ALPHABET[index]), 0..longest)
 }
 
-/// Generates text in which most records are well-formed, so that long quoted fields cross blocks.
+/// Generates text in which most records are well-formed. So long quoted fields cross the edges of blocks.
 fn well_formed_text() -> impl Strategy<Value = Vec<u8>> {
     let field = prop_oneof![
         6 => "[a-z ]{0,20}",

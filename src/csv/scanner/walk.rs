@@ -1,4 +1,5 @@
-//! Two ways to get the ends of a record's fields from the separator masks of blocks.
+//! Two ways to get the ends of the fields of a record from the masks of separators. A separator is a delimiter or a
+//! line break outside quotes.
 //!
 //! [`Positions`] writes the position of every separator, several at a time, without testing where records end.
 //! [`Positions`] is faster for short records and if most fields are wanted. [`Sparse`] counts separators and locates
@@ -113,7 +114,7 @@ pub(in crate::csv) struct Positions<'a> {
     first: usize,
     /// Index in the buffer after the last position.
     filled: usize,
-    /// Number of fields of the current record whose positions were dropped, because they come after the last slot.
+    /// Number of fields of the current record that come after the last slot and whose positions were dropped.
     forgotten: usize,
     /// Number of positions of the previous record, minus 1. Most records have the same number of fields, so
     /// `end_record` tries this span first.
@@ -218,7 +219,7 @@ pub(in crate::csv) struct Sparse<'a> {
     wanted: &'a [u32],
     /// Number of wanted separators of the current record that have been located.
     located: usize,
-    /// The next wanted separator.
+    /// Index of the next wanted separator in the current record.
     next: u32,
     /// Number of separators of the current record that have been counted.
     fields: u32,

@@ -1,4 +1,4 @@
-//! Finds the structure of a whole window. Only then does the scanner report the records of the window.
+//! Finds the structure of a whole window. The scanner then reports the records of this window.
 //!
 //! There are three steps. The first computes the masks, the second applies the quote rules, and the third writes the
 //! positions. Each step handles all blocks of the window before the next step starts. A single step needs so few
@@ -66,7 +66,8 @@ impl Window {
         self.allocate();
         (self.line_bytes, self.adjacent_line_bytes, self.ends_at_stray, self.escaped_blocks) =
             (0, 0, false, 0);
-        // The text after a window with quotes usually has quotes too, so the fast path is not tried for it.
+        // After a window with quotes, the next window usually has quotes too. So the faster `find_unquoted` would
+        // usually fail.
         let is_unquoted = !self.has_quotes && state.quote_state.is_unquoted();
         if !(is_unquoted && self.find_unquoted::<M>(text, delimiter, state)) {
             self.find_masks::<M>(text, delimiter);
@@ -86,8 +87,9 @@ impl Window {
         }
     }
 
-    /// Computes the final masks of a window that starts outside quotes, if none of its blocks has a quote. Then every
-    /// delimiter and every line break that ends a record is a separator. Returns `false` if a block has a quote.
+    /// Computes the final masks of a window that starts outside quotes and contains no quotes. Every delimiter and
+    /// every line break that ends a record is a separator in this window. Returns `false` if the window contains a
+    /// quote. The masks are then not final.
     #[cfg_attr(target_arch = "wasm32", inline(never))]
     #[cfg_attr(not(target_arch = "wasm32"), inline(always))]
     fn find_unquoted<M: Masks>(&mut self, text: &[u8], delimiter: u8, state: &mut ScanState) -> bool {

@@ -1,9 +1,10 @@
 //! Writes CSV and TSV (RFC 4180).
 //!
-//! If the raw bytes of a field, quotes included, have the same meaning in the output, they are copied. So columns that
-//! are consecutive in both the file and the output are copied as one range. For any other field, the value is written,
-//! in quotes if the value contains the delimiter of the output, a quote or a line break. If the only field of a row is
-//! empty, it is quoted, because the row would otherwise be a blank line.
+//! The writer copies the raw bytes of a field, quotes included, if they have the same meaning in the output. Columns
+//! that are consecutive in both the file and the output form one range, which the writer copies at once. For any other
+//! field, it writes the value. It puts quotes around a value that contains the delimiter of the output, a quote or a
+//! line break. If the only field of a row is empty, the writer quotes this field, because the row would otherwise be a
+//! blank line.
 
 use super::options::{Newline, OutputOptions};
 use super::row_progress::{RowProgress, bytes_that_fit};
@@ -75,8 +76,8 @@ impl DelimitedWriter {
         self.end_row(out);
     }
 
-    /// Does the same as [`DelimitedWriter::row`], but stops when `out` has `target_bytes` bytes. Returns `true` when
-    /// the whole row is written.
+    /// Does the same as [`DelimitedWriter::row`], but stops when `out` has at least `target_bytes` bytes. Returns
+    /// `true` if the row is complete. Otherwise the next call continues at `progress`.
     pub(in crate::csv) fn write_row_part(
         &mut self,
         record: &Record<'_>,
@@ -119,7 +120,7 @@ impl DelimitedWriter {
         true
     }
 
-    /// Whether `text`, written without quotes, would start the output with a byte order mark.
+    /// Whether the output would start with a byte order mark if `text` had no quotes around it.
     fn could_pass_for_mark(&self, progress: &RowProgress, text: &[u8]) -> bool {
         self.at_start && progress.field == 0 && starts_with_mark(text)
     }
@@ -140,7 +141,8 @@ impl DelimitedWriter {
     #[inline(always)]
     fn append_ranges(&self, record: &Record<'_>, out: &mut Vec<u8>) -> bool {
         for (index, &(first, last)) in self.ranges.iter().enumerate() {
-            // In the record, a delimiter precedes every field except the first.
+            // `append_raw_range` copies the delimiter before a field. No delimiter precedes the first field of the
+            // record, so this code writes one.
             if index > 0 && first == 0 {
                 out.push(self.delimiter);
             }
@@ -151,7 +153,8 @@ impl DelimitedWriter {
         true
     }
 
-    /// Appends the columns field by field. First removes the part of the row that was already written, from `start` on.
+    /// Appends the columns field by field. First removes all bytes of `out` after `start`: the part of the row that
+    /// [`DelimitedWriter::append_ranges`] may have written.
     #[inline(never)]
     fn fields_one_by_one(&self, record: &Record<'_>, start: usize, out: &mut Vec<u8>) {
         out.truncate(start);
@@ -245,9 +248,9 @@ fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
     out.insert(start, b'"');
 }
 
-/// Whether a spreadsheet would read the cell as a formula (OWASP, "CSV Injection"): it starts with `=`, `+`,
-/// `-`, `@`, a tab, a line break, or the full-width form of one of the signs. A plain number, signed or not, is
-/// not a formula.
+/// Whether a spreadsheet would read the cell as a formula (OWASP, "CSV Injection"): it starts with `=`, `+`, `-`, `@`,
+/// a tab, a line break, or the full-width form of one of the four signs. A plain number, signed or not, is not a
+/// formula.
 fn reads_as_formula(value: &[u8]) -> bool {
     match value {
         [b'=' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,

@@ -32,7 +32,7 @@ struct Framing {
 }
 
 const ARRAY: Framing = Framing { begin: b"[", between: b",\n", after_row: b"", end: b"]\n" };
-/// Maximum number of bytes that one byte needs as an escape: `\u0000`.
+/// Maximum number of bytes in the escape of one byte: `\u0000`.
 const ESCAPED_BYTES: usize = 6;
 const LINES: Framing = Framing { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
@@ -161,8 +161,8 @@ fn literal(value: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Whether `text` is a JSON number (no leading zeros or `+`, so `007` and `+49` are text) with at most 15
-/// digits and an exponent of at most two digits. A double can represent such a number without losing a digit.
+/// Whether `text` is a JSON number (no leading zeros or `+`, so `007` and `+49` are text) with at most 15 digits and an
+/// exponent of at most two digits. An `f64` can represent such a number without losing a digit.
 fn is_exact_number(text: &[u8]) -> bool {
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let text = text.strip_prefix(b"-").unwrap_or(text);

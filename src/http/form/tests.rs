@@ -1,4 +1,4 @@
-//! Tests with well-formed forms, which are also split at every byte, and tests with malformed forms.
+//! Tests of the form reader. A well-formed form must give the same form parts if its body is split at any byte.
 
 #![allow(clippy::unwrap_used)]
 
@@ -200,8 +200,8 @@ fn a_form_with_more_than_64_parts_is_refused() {
     assert_eq!(read_whole("B", form(MAX_PARTS + 1).as_bytes()), Err(FormError::TooManyParts));
 }
 
-/// Splits `body` into pieces. Each number in `split_points` gives one piece. The length of this piece is
-/// `number % (bytes left + 1)`. After these pieces, the last piece is the rest of the body.
+/// Splits `body` into pieces. Each number in `split_points` gives one piece of `number % (bytes left + 1)` bytes. The
+/// last piece is the rest of the body.
 fn pieces<'b>(body: &'b [u8], split_points: &[usize]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let mut rest = body;

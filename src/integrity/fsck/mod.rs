@@ -1,4 +1,4 @@
-//! The self-check: compares rows, objects and quotas, page by page. It checks these rules:
+//! The self-check: compares rows, objects and quotas, page by page. The self-check has these rules:
 //!
 //! - Every kept file has its object. The object has the size and the etag that are in the row. A deep check also
 //!   compares the SHA-256.
@@ -9,12 +9,12 @@
 //!   sizes of the user's pending files.
 //! - Each number in a row of `usage` equals the count or the sum that the self-check computes from the user's rows.
 //! - Every unfinished upload has its pending file. The self-check cannot compare unfinished uploads with R2, because
-//!   R2's binding cannot list them.
+//!   the R2 binding of a Worker cannot list multipart uploads.
 //! - Every time in a row has the form in which Cutty stores times. No row refers to a row that does not exist.
 //!
 //! One call checks one page of limited size and returns the cursor of the next page. Requests may change rows and
-//! objects during the self-check. These changes cause no false violation, because each statement reads one consistent
-//! state, and because an object that seems unreferenced is checked twice.
+//! objects during the self-check. These changes cause no false violation, for two reasons. Each statement reads one
+//! consistent state. An object that seems unreferenced is checked twice.
 
 mod objects;
 mod rows;
@@ -31,8 +31,8 @@ use crate::error::{Code, Problem, Result};
 use crate::sql::checks::Table;
 pub use violation::{Violation, ViolationCode};
 
-/// Number of rows and objects after which a call ends. If a phase is complete and the call has checked fewer rows and
-/// objects, the call continues with the next phase.
+/// A call ends after a page that does not complete its phase. If a page completes its phase, and the call has checked
+/// fewer rows and objects than this number, the call continues with the next phase.
 const ITEMS_PER_CALL: u64 = 200;
 
 /// Maximum number of bytes that one call hashes.
@@ -42,7 +42,7 @@ const BYTES_PER_CALL: u64 = 256 << 20;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FsckPage {
-    /// Whether the check is complete: there is no further page.
+    /// Whether the self-check is complete. If it is complete, there is no further page.
     pub complete: bool,
     /// Where the next page begins; null when complete.
     pub cursor: Option<String>,
@@ -152,7 +152,8 @@ impl FsckStep {
 }
 
 impl App {
-    /// Checks one page. With `deep`, also reads the bytes of every kept file and compares their SHA-256.
+    /// Checks one page. With `deep`, also reads the bytes of each kept file on the page, and compares their SHA-256
+    /// with the SHA-256 in the row.
     ///
     /// # Errors
     /// `bad_cursor`; `unavailable` if R2 or the database cannot be reached.

@@ -143,9 +143,9 @@ async fn unreferenced(app: &App, keys: Vec<String>) -> Result<Vec<String>> {
     Ok(keys.into_iter().filter(|key| !is_known(key)).collect())
 }
 
-/// Returns the attempt of the sidecar `key`; `None` if `key` does not have the form of a sidecar's key. A sidecar is in
-/// a `metadata/` folder, and the last id in its name is the attempt. The sidecar describes the bytes of this attempt
-/// and is deleted with these bytes.
+/// Returns the attempt that the key of a sidecar names; `None` if `key` is not the key of a sidecar. The key has a
+/// `metadata/` folder, and the last id in the key is the attempt. The sidecar describes the bytes of this attempt, and
+/// is deleted when these bytes are deleted.
 fn attempt_of_sidecar(key: &str) -> Option<String> {
     let (_, name) = key.split_once("/metadata/")?;
     let (stem, _) = name.rsplit_once('.')?;

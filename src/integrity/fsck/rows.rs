@@ -9,14 +9,15 @@ use crate::error::Result;
 use crate::ports::{Statement, from_row};
 use crate::sql::checks::{self, RowsToCheck, Table};
 
-/// Number of rows on one page of files or uploads.
+/// Number of rows on one page of unfinished files or of uploads.
 const ROWS_PER_PAGE: u64 = 500;
 
 /// Number of rows of `quotas` or `usage` on one page. For each of these rows, the database counts or sums the user's
 /// rows in other tables.
 const QUOTAS_PER_PAGE: u64 = 20;
 
-/// Number of rows on one page of a table. Of these rows, the query returns only the wrong rows and the last row.
+/// Number of rows on one page of a phase [`Phase::Rows`]. The query reads all these rows, but returns only the wrong
+/// rows and the last row of the page.
 const TABLE_ROWS_PER_PAGE: u64 = 5_000;
 
 #[derive(Debug, Deserialize)]
@@ -126,12 +127,17 @@ pub(super) async fn check_uploads(app: &App, position: FsckPosition) -> Result<F
 
 #[derive(Debug, Deserialize)]
 struct TableRow {
+    /// The first column of the row's key, as text.
     a: String,
+    /// The second column of the key; empty if the key has one column.
     b: String,
     /// The name of a column whose text is not a time in the stored form.
     odd: Option<String>,
+    /// 1 if the row is useless because a row of another table is missing.
     orphan: u8,
+    /// Number of the row on the page, counted from 1.
     n: u64,
+    /// Number of rows on the page.
     total: u64,
 }
 
@@ -152,7 +158,7 @@ pub(super) async fn check_table(app: &App, index: usize, position: FsckPosition)
         if row.orphan != 0 {
             step.add(
                 ViolationCode::OrphanRow
-                    .violation(subject, "the row belongs to another row that does not exist"),
+                    .violation(subject, "the row is useless, because a row of another table is missing"),
             );
         }
         if row.n == row.total {

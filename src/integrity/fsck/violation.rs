@@ -56,7 +56,7 @@ pub enum ViolationCode {
     UploadWithoutFile,
     /// A time in a row does not have the form `YYYY-MM-DDTHH:MM:SS.sssZ`.
     OddTime,
-    /// A row belongs to another row that does not exist.
+    /// A row is useless, because a row of another table is missing.
     OrphanRow,
 }
 
@@ -79,8 +79,8 @@ impl ViolationCode {
     }
 
     fn what_to_do(self, subject: &str) -> String {
-        // The repair statement has one parameter, the subject. The operator gets the statement with the subject
-        // filled in.
+        // The repair statement has one parameter: the subject. The operator gets the statement with the subject in the
+        // place of the parameter.
         let repair = |sql: &str| {
             let words: Vec<_> = sql.split_whitespace().collect();
             words.join(" ").replace("?1", &format!("'{}'", subject.replace('\'', "''")))
@@ -105,7 +105,7 @@ impl ViolationCode {
                  them into the row."
                     .to_owned()
             }
-            Self::CondemnedFile => format!("Before the next sweep: {}", repair(DequeueFile::SQL)),
+            Self::CondemnedFile => format!("Before the next sweep, run: {}", repair(DequeueFile::SQL)),
             Self::UnnamedAttempt => repair(EnqueueFile::SQL),
             Self::UnreferencedObject => {
                 format!(
@@ -124,7 +124,7 @@ impl ViolationCode {
             }
             Self::UploadWithoutFile => repair(EndUpload::SQL),
             Self::OddTime => "Rewrite the value as UTC text, YYYY-MM-DDTHH:MM:SS.sssZ. Times are compared as text.".to_owned(),
-            Self::OrphanRow => "Delete the row: nothing refers to it.".to_owned(),
+            Self::OrphanRow => "Delete the row: nothing needs it.".to_owned(),
         }
     }
 }

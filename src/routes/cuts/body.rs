@@ -1,8 +1,8 @@
 //! The JSON body of a cut, with a limited number of values.
 //!
-//! A JSON value can need much more memory than its text: an object with one member may have 8 bytes of text and need
-//! hundreds of bytes of memory. So the parser counts values while it reads the body, and refuses the body when there
-//! are too many values.
+//! A JSON value can need much more memory than its text. For example, the text of an object with one member may have 8
+//! bytes, and the parsed object needs hundreds of bytes. So the parser counts values while it reads the body, and
+//! refuses the body when there are too many values.
 
 use std::cell::Cell;
 use std::fmt;
@@ -27,10 +27,12 @@ impl<'de> Deserialize<'de> for CutBody {
     }
 }
 
-/// Number of values, and number of objects and arrays among them, parsed so far.
+/// Numbers of values parsed so far.
 #[derive(Default)]
 struct Counts {
+    /// All values.
     values: Cell<usize>,
+    /// Objects and arrays.
     nested: Cell<usize>,
 }
 

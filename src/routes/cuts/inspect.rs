@@ -91,8 +91,8 @@ struct FieldsResponse {
     row_count: Option<u64>,
 }
 
-/// Returns the names of the columns of a file. Costs 2 D1 reads. In the same cases as for `/columns`, it costs 1 R2
-/// read in addition.
+/// Returns the names of the columns of a file. Costs 2 D1 reads. In the three cases that the description of `/columns`
+/// names, it costs 1 R2 read in addition.
 #[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = FieldsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn get_fields(

@@ -49,7 +49,7 @@ struct RowsResponse {
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
     offset: u64,
-    /// Number of rows of the file. If the file cannot be read to its end: number of rows before `failure`.
+    /// Number of rows of the file. If the file cannot be read to its end, the number of rows before `failure`.
     total: u64,
     has_more: bool,
     /// The position of the record at which reading fails, with the members `record`, `line`, `byte` and `reason`.

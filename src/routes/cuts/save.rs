@@ -69,8 +69,8 @@ async fn save_cut(
     let file = storage.find_undamaged(id).await?;
     let new = new_file(&file, &request)?;
     let cuts = CutService::new(storage);
-    // A false condition counts only if the request would not fail without the condition (RFC 9110 §13.2.1). So an error
-    // of `prepare` wins over the outcome of the conditions.
+    // A false condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare`
+    // fails, the client gets the error of `prepare`, whatever the conditions are.
     let outcome = evaluate_for_result(&app, &file, &Method::POST, &headers);
     let prepared = cuts.prepare(file, request, CUT_AND_PART).await?;
     if let Err(problem) = outcome {

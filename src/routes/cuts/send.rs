@@ -76,8 +76,8 @@ async fn get_cut(
 /// Cuts a file and streams the result. A JSON body describes the cut.
 ///
 /// The body may have `selectedColumns`, `whereFilters`, `filter`, `outputFormat`, `streaming`, `filename` (the name of
-/// the result), and the options of the `GET` route. An `Idempotency-Key` is ignored. It is not needed, because a cut
-/// changes no file and a repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
+/// the result), and the options of the `GET` route. An `Idempotency-Key` is ignored: a cut changes no file, and a
+/// repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path), Conditions),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
@@ -141,7 +141,8 @@ async fn send_cut(
     let mut headers = cut_headers(&file, &request, coding)?;
     let streaming = request.streaming;
     let memory = if streaming { CUT } else { CUT_AND_PART };
-    // The outcome has an effect only if the cut could begin without the conditions.
+    // A condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare` fails,
+    // the client gets the error of `prepare`.
     let outcome = evaluate_for_result(app, &file, method, sent);
     let prepared = cuts.prepare(file, request, memory).await?;
     match outcome {
@@ -185,14 +186,15 @@ fn refuse_description(request: &CutRequest) -> Result<()> {
     match fields.into_iter().find(|(_, is_present)| *is_present) {
         None => Ok(()),
         Some((name, _)) => {
-            let detail =
-                format!("A cut has {name} only if it is saved. Leave {name} out, or POST the body to /save.");
+            let detail = format!(
+                "Only a saved cut has {name}. Leave {name} out, or send the body with POST to /save."
+            );
             Err(Problem::new(Code::BadRequest, detail).with("field", name))
         }
     }
 }
 
-/// Options that the method and the headers of a request set.
+/// Options of a cut that come from the method and the headers of the request.
 struct ClientOptions {
     head_only: bool,
     gzip: bool,

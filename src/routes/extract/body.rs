@@ -66,8 +66,8 @@ async fn read_text(request: Request, limit_bytes: usize) -> Result<Vec<u8>> {
     }
 }
 
-/// A JSON body that may also be empty. An empty body has the same meaning as `{}`. For a `POST` whose members are all
-/// optional.
+/// A JSON body that may also be empty, for a `POST` whose members are all optional. An empty body has the same meaning
+/// as `{}`.
 pub struct OptionalJsonBody<T, const MAX_BYTES: usize = MAX_JSON_BYTES>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync, const MAX_BYTES: usize> FromRequest<S>
@@ -111,7 +111,8 @@ impl<S: Send + Sync> FromRequest<S> for NoMembers {
     }
 }
 
-/// A body whose bytes are in memory. A layer that has read the body passes it to the handler in this form.
+/// A body whose bytes are in memory. If a layer has read the body of a request, the layer passes the bytes to the
+/// handler as a `BytesBody`.
 pub struct BytesBody(Bytes);
 
 impl BytesBody {
@@ -158,7 +159,7 @@ pub fn content_length(headers: &HeaderMap) -> Result<Option<u64>> {
     })
 }
 
-/// Reads a small body into memory. If `Content-Length` is above the limit, no byte is read.
+/// Reads a small body into memory. If `Content-Length` exceeds the limit, this function reads nothing.
 ///
 /// # Errors
 /// `too_large` if the body has more than `limit_bytes`; errors of the stream if the connection breaks.
@@ -190,7 +191,7 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
 }
 
-/// Refuses a body with a content coding (RFC 9110 §15.5.16), because compressed bytes must not be stored as the file.
+/// Refuses a body with a content coding (RFC 9110 §15.5.16), because Cutty must not store compressed bytes as the file.
 fn refuse_content_coding(headers: &HeaderMap) -> Result<()> {
     for value in headers.get_all(CONTENT_ENCODING) {
         if let Some(coding) = text::content_codings(&String::from_utf8_lossy(value.as_bytes())).next() {
@@ -204,8 +205,8 @@ fn refuse_content_coding(headers: &HeaderMap) -> Result<()> {
     Ok(())
 }
 
-/// Parses exactly one JSON object. An error names the path of the wrong field. A member that an object has twice is an
-/// error too, also inside values whose members have any names.
+/// Parses exactly one JSON object. An error names the path of the wrong field. If any object in the body, at any depth,
+/// has a member twice, this is an error too.
 fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Problem::new(Code::BadRequest, "The body is not UTF-8. Encode the JSON as UTF-8."))?;
@@ -320,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_utf8_is_refused_also_in_a_member_that_is_not_read() {
+    fn bytes_that_are_not_utf8_are_refused_even_in_an_unknown_member() {
         let problem = parse_json::<TestBody>(b"{\"name\": \"a\", \"other\": \"\xe9\"}").unwrap_err();
         assert!(problem.detail().contains("UTF-8"), "{problem}");
     }

@@ -1,4 +1,5 @@
-//! Values of a file from request headers: its filename, tags, metadata, expiry and digest.
+//! Reads the values that describe an uploaded file from the request headers: filename, tags, metadata, expiry and
+//! digest.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
@@ -41,8 +42,8 @@ pub struct DigestHeaders {
     /// sha-256 of the bytes (RFC 9530). Bytes with another digest are refused.
     #[param(rename = "Repr-Digest")]
     repr_digest: Option<String>,
-    /// sha-256 of the bytes, in the same form as `Repr-Digest`. The two headers have the same meaning here, because no
-    /// body has a content coding.
+    /// sha-256 of the bytes, in the same form as `Repr-Digest`. The two headers have the same meaning here, because
+    /// Cutty accepts no body with a content coding.
     #[param(rename = "Content-Digest")]
     content_digest: Option<String>,
     /// sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230).
@@ -58,7 +59,7 @@ pub fn default_filename() -> Result<Filename> {
 /// Returns the filename in `X-File-Name`; `None` if the request has no such header.
 ///
 /// # Errors
-/// `bad_name`, `unsupported_type`.
+/// `bad_name`, `unsupported_type`, or `bad_request` if the header cannot be read.
 pub fn named_by(headers: &HeaderMap) -> Result<Option<Filename>> {
     let value = header_text(headers, HeaderName::from_static("x-file-name"))?;
     value.map(|value| checked_filename(Filename::from_header(value.as_bytes()))).transpose()
@@ -95,7 +96,7 @@ pub fn bad_metadata(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(Code::BadMetadata, sentence(error))
 }
 
-/// Checks the name of a file that a client stores or renames. All routes that store or rename a file use this check.
+/// Checks the name of a file. All routes that store or rename a file use this check.
 ///
 /// # Errors
 /// `bad_name`, or `unsupported_type` if the extension belongs to another format.
@@ -105,7 +106,7 @@ pub fn checked_filename(name: std::result::Result<Filename, FilenameError>) -> R
     Ok(name)
 }
 
-/// Returns the SHA-256 from `Repr-Digest`, `Content-Digest` and `Digest`. The body of a request has no content coding,
+/// Returns the SHA-256 from `Repr-Digest`, `Content-Digest` and `Digest`. Cutty accepts no body with a content coding,
 /// so all of these headers are digests of the same bytes (RFC 9530 §2 and §3, RFC 3230 §4.3.2).
 ///
 /// # Errors
@@ -149,7 +150,7 @@ pub fn form_boundary(headers: &HeaderMap) -> Result<Option<Boundary>> {
 /// Returns the value of a header; `None` if the header is absent.
 ///
 /// # Errors
-/// `bad_request` if the value is not UTF-8.
+/// `bad_request` if the value is not readable UTF-8, or if the request has the header more than once.
 pub fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>> {
     text::header_text(headers, name).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))
 }

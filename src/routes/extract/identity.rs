@@ -92,8 +92,8 @@ pub fn describe_forbidden(paths: &mut Paths) {
     }
 }
 
-/// Compares the SHA-256 of two secrets in constant time. So the time does not show at which byte the secrets differ, or
-/// whether their lengths differ.
+/// Compares the SHA-256 of two secrets in constant time. So an attacker cannot learn from the response time at which
+/// byte the secrets differ, or whether their lengths differ.
 fn are_equal_secrets(one: &[u8], other: &[u8]) -> bool {
     Sha256::digest(one).ct_eq(&Sha256::digest(other)).into()
 }

@@ -1,5 +1,5 @@
-//! Facts about a request that become known while it is handled. If the service refuses the request, the outermost
-//! layer logs these facts as a security event.
+//! Facts about a request that become known while the service handles the request. If the service refuses the request,
+//! the outermost layer logs these facts as a security event.
 
 use std::sync::{Arc, OnceLock};
 
@@ -39,9 +39,9 @@ impl Observed {
         }
     }
 
-    /// Returns the security event of a request whose response is a problem with this code. Returns `None` if the
-    /// problem is no refusal. Also returns `None` for a failed sign-in, which is logged as [`SecurityEvent::SignIn`].
-    /// `path` is the path of the request.
+    /// Returns the security event for a refused request. `code` is the code of the problem in the response. Returns
+    /// `None` if the problem is no refusal. Also returns `None` for a failed sign-in, which is logged as
+    /// [`SecurityEvent::SignIn`]. `path` is the path of the request.
     pub fn refusal(&self, code: Code, path: &str) -> Option<SecurityEvent> {
         let refuses = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS]
             .contains(&code.status());

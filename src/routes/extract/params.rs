@@ -1,8 +1,8 @@
 //! Query parameters.
 //!
 //! All routes refuse a parameter that the description of their operation does not name ([`refuse_unknown`]). Otherwise
-//! a request with a misspelled `limit` would be handled as a request without a limit. There is no other list of the
-//! names.
+//! a request with a misspelled `limit` would be handled as a request without a limit. The descriptions are the only
+//! lists of the names.
 
 use axum::extract::{FromRequestParts, Query, Request};
 use axum::middleware::Next;
@@ -35,12 +35,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     }
 }
 
-/// In the description of an operation, this parameter stands for all conditions, because the name of each condition
-/// contains the name of a column. An operation with this parameter refuses unknown parameters itself, after it has read
-/// the columns of the file.
+/// In the description of an operation, this parameter stands for all conditions of a filter. The description cannot
+/// list their names, because each name contains the name of a column. An operation with this parameter refuses unknown
+/// parameters itself, after it has read the columns of the file.
 const FILTERS: &str = "column__op";
 
-/// Middleware: refuses a request with a query parameter that the description does not name.
+/// Middleware: refuses a request with a query parameter that the description of its operation does not name.
 pub async fn refuse_unknown(description: fn() -> Operation, request: Request, next: Next) -> Response {
     match unknown(description, request.uri()) {
         Some(problem) => problem.into_response(),

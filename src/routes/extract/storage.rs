@@ -27,8 +27,8 @@ impl FromRequestParts<SharedApp> for Storage {
     }
 }
 
-/// The storage service for the requests of a resumable upload. Its user is the user that a valid access token names.
-/// This extractor does not look up the account. Instead, the upload session checks once a minute that the account still
+/// The storage service of the user that a valid access token names, for the requests of a resumable upload. This
+/// extractor does not look up the account. Instead, the upload session checks once a minute that the account still
 /// exists.
 pub struct SessionStorage(pub R2StorageService);
 

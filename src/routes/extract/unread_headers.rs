@@ -1,12 +1,12 @@
 //! Headers that a route does not read.
 //!
 //! A client that sends a condition, a digest, or the name of a file wants the header to have an effect. So a route
-//! refuses such a header if the description of its operation does not name the header ([`refuse_unread`]). There is no
-//! other list of the headers that a route reads.
+//! refuses a request with such a header if the description of the operation does not name the header
+//! ([`refuse_unread`]). The descriptions are the only lists of the headers that the routes read.
 //!
 //! There is one exception: a GET or HEAD with a condition is not refused. RFC 9110 §13 defines the effect of the
-//! condition even if the response has neither an `ETag` nor a `Last-Modified`. In this case, a condition with a date is
-//! ignored, `If-Match` is true only for `*`, and `If-None-Match` is false only for `*`.
+//! condition even if the response has neither an `ETag` nor a `Last-Modified`. For such a response, a condition with a
+//! date is ignored, `If-Match` is true only for `*`, and `If-None-Match` is false only for `*`.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -43,9 +43,9 @@ const ELSEWHERE: &str = "Only POST /api/files reads it. Send the value in Upload
     JSON body of other requests.";
 const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
 
-/// Middleware: refuses a request if it has a header of `DESCRIPTIONS` or `CONDITIONS` that the description does not
-/// name. A GET or HEAD with an unnamed condition is not refused. If its response is successful, this function evaluates
-/// the condition as for a response without validators.
+/// Middleware: refuses a request with a header of `DESCRIPTIONS` or `CONDITIONS` that the description of its operation
+/// does not name. A GET or HEAD is not refused because of a header of `CONDITIONS`. Instead, if the response is
+/// successful, this function evaluates the condition for a response that has neither `ETag` nor `Last-Modified`.
 pub async fn refuse_unread(description: fn() -> Operation, request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     if *method == Method::OPTIONS || !has_any(headers) {
@@ -67,7 +67,7 @@ pub async fn refuse_unread(description: fn() -> Operation, request: Request, nex
     if !response.status().is_success() {
         return response;
     }
-    // No date has an effect, because there is no `Last-Modified`.
+    // The current time does not matter, because without a `Last-Modified` no condition with a date has an effect.
     let now = DateTime::<Utc>::UNIX_EPOCH;
     match conditional::evaluate(&method, &headers, &Validators::default(), now) {
         PreconditionOutcome::Proceed { .. } => response,
@@ -101,8 +101,8 @@ fn names_in(operation: &Operation) -> Vec<String> {
     names.collect()
 }
 
-/// Adds the responses that conditions can cause to the descriptions of operations: 304 and 412 to every GET and HEAD,
-/// and 412 to each other operation that reads `If-Match`.
+/// Adds the responses that conditions can cause to the descriptions of operations. Every GET and HEAD gets 304 and 412.
+/// Each other operation that reads `If-Match` gets 412.
 pub fn describe_conditions(paths: &mut Paths) {
     for item in paths.paths.values_mut() {
         let PathItem { get, head, put, post, patch, delete, .. } = item;

@@ -3,7 +3,7 @@
 //!
 //! The layer claims the key before the handler runs. The service records the effect through
 //! [`crate::storage::actor::Actor::record`]. After the handler, the layer stores the response, or releases the claim if
-//! the request failed. The layer does nothing for a request without the header or with a safe method.
+//! the request failed. The layer does nothing if a request has no `Idempotency-Key` or has a safe method.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request};
@@ -51,7 +51,7 @@ pub enum FingerprintOf {
     Head,
 }
 
-/// Adds the layer to a route, and adds the header to the description of the route.
+/// Adds the layer to a route, and adds the `Idempotency-Key` header to the description of the route.
 pub fn idempotent(source: FingerprintOf, route: Route) -> Route {
     let layer = from_fn(move |request, next| run_idempotent(source, request, next));
     route.map(|handlers| handlers.layer(layer)).amend_description(describe_key)
@@ -182,8 +182,8 @@ pub fn mark_replayed(mut response: Response) -> Response {
     response
 }
 
-/// Returns the response and a copy to store. There is no copy in three cases: the body is in an extension of the
-/// response; the body is not UTF-8; the response is `no-store` and has a body.
+/// Returns the response, and a copy of it to store. There is no copy in three cases: the body is in an extension of the
+/// response; the body is not UTF-8; the response has `Cache-Control: no-store` and a body.
 async fn capture(response: Response) -> (Response, Option<StoredResponse>) {
     if is_carried(&response) {
         return (response, None);

@@ -10,11 +10,11 @@ use crate::routes::extract::body::{MAX_JSON_BYTES, content_length, is_json};
 /// Minimum length of a body that needs a lease, in bytes.
 const MIN_LEASED_BYTES: u64 = 2 << 10;
 
-/// Maximum length of a JSON body that a route reads, in bytes. Longer bodies need no lease, because
-/// routes refuse them without reading them.
+/// Maximum length of a JSON body that a route reads, in bytes. A longer body needs no lease, because routes refuse it
+/// and do not read it.
 const MAX_LEASED_BYTES: u64 = 4 << 20;
 
-/// Bytes of memory for each byte of a JSON body, while the body is parsed into the values of a cut.
+/// Number of bytes of memory that one byte of a JSON body needs, while the body is parsed into the values of a cut.
 const BYTES_PER_BODY_BYTE: u64 = 40;
 
 /// Middleware: leases memory for a JSON body of 2 KiB to 4 MiB before the handler runs. Holds the lease until the

@@ -20,12 +20,13 @@ use crate::routes::extract::observed::Observed;
 /// Maximum length of a stored `User-Agent`, in characters. Longer values are truncated.
 const USER_AGENT_CHARACTERS: usize = 256;
 
-/// Maximum length of a stored IP address, in characters. An IPv6 address has at most 45.
+/// Maximum length of a stored IP address, in characters. An IPv6 address has at most 45 characters.
 const ADDRESS_CHARACTERS: usize = 64;
 
 impl IntoResponse for Problem {
     /// Returns a response with the status of the problem and with the problem in an extension. [`render_problems`]
-    /// writes the document, because the document contains the path and the request id.
+    /// writes the document later, because the document contains the path and the request id, which a handler does not
+    /// know.
     fn into_response(self) -> Response {
         let mut response = self.code().status().into_response();
         response.extensions_mut().insert(Arc::new(self));
@@ -77,7 +78,7 @@ pub fn canonical_uri(uri: &Uri) -> Option<Uri> {
     format!("{canonical}{query}").parse().ok()
 }
 
-/// Returns the id of a request: the id that the client sent, else a new id.
+/// Returns the id of a request: the id that the client sent, or a new id if the client sent no valid id.
 fn request_id_of(app: &App, headers: &HeaderMap) -> String {
     let sent = safe_headers::request_id(headers).map(str::to_owned);
     sent.unwrap_or_else(|| app.fresh_id::<EventId>().to_string())

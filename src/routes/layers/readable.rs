@@ -1,5 +1,5 @@
-//! Refuses requests that cannot be read. Without this layer, a header or a query parameter that cannot be read would
-//! have no effect, and the client would not notice.
+//! Refuses requests whose headers or query are not readable text. Without this layer, Cutty would ignore or misread
+//! such a header or query parameter, and the client would not notice.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -9,8 +9,8 @@ use http::Uri;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::{conditional, text};
 
-/// Middleware: refuses a request if a header or the query is not readable text, or if `If-Match` or `If-None-Match` is
-/// malformed.
+/// Middleware: refuses a request if a header or the query is not readable text, or if `If-Match` or `If-None-Match`
+/// does not follow the grammar of RFC 9110.
 pub async fn refuse_unreadable(request: Request, next: Next) -> Response {
     match check(&request) {
         Ok(()) => next.run(request).await,

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::options::{OF_ANY_CUT, options};
 
 /// Media types of the results of a cut. The media range `application/*` stands for `application/json`,
-/// `application/x-ndjson` and `application/gzip`. If the list had these types, generators would choose the
-/// alphabetically first type for their clients, although the default format is CSV.
+/// `application/x-ndjson` and `application/gzip`. If the list had these three types, generators of client code would
+/// choose the alphabetically first type, although the default format is CSV.
 const OF_CUTS: [&str; 3] = ["application/*", "text/csv", "text/tab-separated-values"];
 
 /// Media types of the bytes of a file.
@@ -116,8 +116,8 @@ fn cut(text: &str, formats: &[&str]) -> Value {
     for (name, text, mut schema) in options() {
         let default = schema.as_object_mut().and_then(|schema| schema.remove("default"));
         schema["description"] = match default {
-            // If a member of a body has a default in the schema, generators assume that the member is always present.
-            // So only the description has the default.
+            // If a schema has a `default`, generators of client code assume that the member is always present. So the
+            // schema has no `default`, and the description states the default.
             Some(default) => format!("{text}; default `{default}`").into(),
             None => text.into(),
         };
@@ -136,7 +136,7 @@ fn cut(text: &str, formats: &[&str]) -> Value {
         "whereFilters".to_owned(),
         json!({
             "type": "object",
-            "description": "Column and expression, such as `>= 30`. A number, true or false means that the cell must equal it",
+            "description": "Columns and their expressions, such as `>= 30`. If an expression is a number, true or false, the cell must equal this value",
             "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
         }),
     );
@@ -160,7 +160,7 @@ fn cut(text: &str, formats: &[&str]) -> Value {
     json!({"type": "object", "description": text, "properties": properties, "additionalProperties": false})
 }
 
-/// Returns the members of an object; none if the value is no object.
+/// Returns the members of `value`; none if `value` is not an object.
 pub(super) fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flat_map(|object| object.iter_mut())
 }

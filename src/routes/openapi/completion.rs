@@ -53,8 +53,8 @@ fn complete(operation: &mut Value, method: &str, path: &str) {
     without_nulls(operation);
 }
 
-/// Removes the members that are null. This module adds them as a side effect: if code borrows a missing member mutably
-/// (`&mut value["name"]`), [`Value`] adds the member as null.
+/// Removes the members that are null. Code of this module adds such members as a side effect: `&mut value["name"]` adds
+/// a missing member as null.
 fn without_nulls(value: &mut Value) {
     if let Some(object) = value.as_object_mut() {
         object.retain(|_, member| !member.is_null());
@@ -65,7 +65,8 @@ fn is_error(status: &str) -> bool {
     status.starts_with(['4', '5'])
 }
 
-/// Returns the text for responses with this status: for an error, its codes and their meanings.
+/// Returns the description of a response. For an error, the description lists the problem codes that have this status,
+/// and their titles.
 fn text_of(status: &str) -> String {
     let codes = Code::ALL.iter().filter(|code| code.status().as_str() == status);
     let texts: Vec<_> = codes.map(|code| format!("{}: {}", code.name(), code.title())).collect();
@@ -84,7 +85,7 @@ fn problem() -> Value {
     let codes: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
     let mut properties = Map::new();
     for (name, text) in [
-        ("type", "`/problems/` and the code"),
+        ("type", "`/problems/`, followed by the code"),
         ("title", "Summary of the problem; the same for each problem with this code"),
         ("detail", "What is wrong, and what to do next. The text may change"),
         ("instance", "Path of the request"),
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_without_a_text_gets_the_codes_of_this_status() {
+    fn the_description_of_an_error_lists_the_codes_with_this_status() {
         assert_eq!(text_of("411"), "length_required: The Content-Length header is missing");
         assert!(text_of("409").contains("user_exists") && text_of("409").contains("in_progress"));
         assert_eq!(text_of("204"), "Done; the response has no body");

@@ -16,7 +16,7 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
     vec![
         (
             "columns",
-            "The columns to write, in this order; by default all. In a query: one CSV record",
+            "The columns to write, in this order; by default all. In a query, their names are one CSV record",
             json!({"type": "array", "items": {"type": "string"}, "minItems": 1}),
         ),
         ("format", "The form of the result; default `csv`", one_of(&OF_ANY_CUT)),
@@ -33,8 +33,16 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
         ("bom", "Whether a CSV or TSV result begins with a byte order mark", flag(false)),
         ("newline", "The record end of a CSV or TSV result; default `lf`", one_of(&["lf", "crlf"])),
         ("strict", "Whether malformed records are refused", flag(false)),
-        ("spreadsheetSafe", "Puts an apostrophe before cells that a spreadsheet would run", flag(false)),
-        ("typed", "In JSON and NDJSON, writes numbers and booleans as such", flag(false)),
+        (
+            "spreadsheetSafe",
+            "In CSV and TSV, puts an apostrophe before cells that a spreadsheet would run as a formula",
+            flag(false),
+        ),
+        (
+            "typed",
+            "In JSON and NDJSON, writes numbers and booleans as JSON numbers and booleans, and empty cells as null",
+            flag(false),
+        ),
         ("compress", "The result is a .gz file", one_of(&["gzip"])),
         ("streaming", "With `false`, the response begins only when the whole result is complete", flag(true)),
     ]

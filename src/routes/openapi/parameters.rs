@@ -10,7 +10,7 @@ use crate::sweeps::SWEEPS;
 /// Name of the one parameter that stands for all conditions in the query of a cut.
 const FILTERS: &str = "column__op";
 
-/// Greatest number that JSON can represent exactly.
+/// Greatest whole number that all JSON implementations read exactly (RFC 8259 §6).
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
 /// Completes the schemas of an operation's parameters. If the operation accepts conditions of a cut in its query, also

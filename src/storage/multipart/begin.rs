@@ -23,8 +23,8 @@ impl R2StorageService {
         let part = self.part_bytes_for(&new)?;
         let app = &self.app;
         let attempt = Attempt::draft(self, new.file, new.size_bytes, UPLOAD_LIFETIME)?;
-        // R2's upload is created before the intent, so that our upload's row can hold the id of R2's upload. An R2
-        // upload without parts costs nothing. R2 drops it after seven days if it is never completed.
+        // The service creates R2's upload before the intent, so that the row of our upload can hold the id of R2's
+        // upload. If the intent fails, R2's upload has no parts and costs nothing. R2 drops it after seven days.
         let r2_upload = app.objects.create_multipart(&attempt.object()).await?;
         let open = attempt.open();
         let expires_at = open.started.plus(UPLOAD_LIFETIME);
@@ -57,7 +57,8 @@ impl R2StorageService {
         let effect = Effect::BegunInParts { upload: open.attempt };
         if let Err(problem) = attempt.start_upload(effect, insert, vec![remember]).await {
             // The batch may have taken effect although the call failed. In this case our upload exists and needs R2's
-            // upload. Otherwise R2's upload is aborted. R2's upload has no parts, so a failed abort does no harm.
+            // upload. Otherwise the service aborts R2's upload. A failed abort does no harm, because R2's upload has no
+            // parts.
             if self.was_not_started(open.attempt).await {
                 let _ = app.objects.abort_multipart(&key, &r2_upload).await;
             }

@@ -120,7 +120,8 @@ impl R2StorageService {
         ];
         ended.extend(self.actor.record(&Effect::GivenUp { upload: upload.upload }));
         ended.push(sql::uploads::DeleteParts { upload: upload.upload }.statement());
-        // The rows change first, so that a completion that runs at the same time can no longer commit.
+        // The service changes the rows before it aborts R2's upload. So a request that completes the upload at the same
+        // time can no longer commit.
         let results = attempt.try_abandon(Leftover::Perhaps, ended).await?;
         if results.first().is_none_or(Vec::is_empty) {
             // Another request aborted or completed the upload after this request had read its row.
@@ -128,7 +129,9 @@ impl R2StorageService {
         }
         if let Err(error) = self.app.objects.abort_multipart(attempt.key(), &upload.data.r2_upload).await {
             self.app.write_log(
-                LogLine::warn("parts are left to the sweep").with_text("key", attempt.key()).caused_by(error),
+                LogLine::warn("parts were not deleted; the sweep will delete them")
+                    .with_text("key", attempt.key())
+                    .caused_by(error),
             );
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! Multipart uploads: a client sends the parts in any order, and may send several parts at the same time.
 //!
-//! Such uploads need no upload session, because R2 accepts parts in parallel. If a part is sent twice, R2 decides which
-//! bytes the part has. Rows hold the etags of the parts, because R2's binding cannot list the parts of an upload. If
-//! two requests send the same part at the same time, the row may hold the wrong etag. R2 then refuses to complete the
-//! upload, and the client sends the part again.
+//! Multipart uploads need no upload session, because R2 accepts parts in parallel. If a part is sent twice, R2 decides
+//! which bytes the part has. Rows hold the etags of the parts, because R2's binding cannot list the parts of an upload.
+//! If two requests send the same part at the same time, the row of this part may hold the wrong etag. R2 then refuses
+//! to complete the upload, and the client must send the part again.
 //!
 //! The bytes are not hashed while they arrive, so the file is committed without a checksum. Later, a background pass
 //! reads the file once and stores the checksum.
@@ -54,7 +54,7 @@ pub struct Data {
     r2_upload: String,
     declared_type: Option<String>,
     content_type: Option<String>,
-    /// The declared encoding; `None` before the first part has been checked.
+    /// The declared encoding; `None` if the client declared none, or if part 1 is not checked yet.
     #[serde(default)]
     encoding: Option<String>,
     description: Description,

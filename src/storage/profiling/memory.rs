@@ -13,7 +13,8 @@ const INCLUDED_BYTES: usize = 512 << 10;
 /// leases.
 const STEP: Memory = Memory::wasm(1 << 20);
 
-/// Half of the budget stays free for requests that read profiles, because an upload may hold its lease for hours.
+/// Memory that the profilers of uploads must leave free: half of the budget. An upload may hold its lease for hours,
+/// and requests that read profiles need the same budget.
 const SPARE: Memory = Memory::wasm(WIDE_BUDGET.wasm / 2);
 
 /// Leases the memory of one profiler. The profiler never waits for memory. If there is no memory, the upload continues

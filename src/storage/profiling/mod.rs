@@ -28,8 +28,8 @@ use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError, Sto
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
-/// Maximum length of the list of columns in a row of `files`, in bytes. If the list is longer, it is not stored in the
-/// row: the columns are then read from the profile.
+/// Maximum length of the list of columns in a row of `files`, in bytes. Cutty does not store a longer list in the row,
+/// and reads the columns from the profile instead.
 const MAX_COLUMNS_BYTES: usize = 64 << 10;
 
 /// Maximum length of a sidecar without its digests, in bytes. A longer sidecar is not read.
@@ -240,7 +240,7 @@ pub struct FileProfile {
 }
 
 impl FileProfile {
-    /// Returns the profile and the lease of its memory; no lease if the profile is short.
+    /// Returns the profile and the lease of its memory; no lease if the profile needs little memory.
     pub fn into_parts(self) -> (Arc<Profile>, Option<Lease>) {
         (self.profile, self.lease)
     }
@@ -254,8 +254,8 @@ impl Deref for FileProfile {
     }
 }
 
-/// Returns how much memory a request needs to read a profile and to use it: for the stored bytes, for the profile, and
-/// for each column's name and position in the header.
+/// Returns how much memory a request needs to read a profile and to use it, in bytes: three times `profile_bytes` for
+/// the stored and the decoded profile, and 128 bytes for the name and the header position of each column.
 fn memory_of_profile(profile_bytes: u64, columns: Option<u64>) -> usize {
     let bytes = profile_bytes.saturating_mul(3).saturating_add(columns.unwrap_or(0).saturating_mul(128));
     usize::try_from(bytes).unwrap_or(usize::MAX)

@@ -49,8 +49,9 @@ const REMINDER_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// Maximum number of tries for a new file. For each day since the file was stored, the maximum grows by this number. So
 /// a file that cannot be read is not read all the time, and after a long outage every file still gets a profile.
 ///
-/// Every step counts as a try when it starts. When a step stores a checkpoint, the step no longer counts as a try,
-/// unless it is the first step of a pass. So the tries end even if every pass loses its checkpoint and starts again.
+/// Every step counts as a try when it starts. The pass subtracts this try if the step continued from a checkpoint and
+/// stored the next checkpoint. The try of the first step is never subtracted. So a file runs out of tries even if every
+/// pass loses its checkpoint and starts from the first byte.
 const MAX_TRIES: u64 = 5;
 
 /// The result of a step.
@@ -111,7 +112,9 @@ impl App {
     /// Queues the next step for the file of an attempt. If this fails, the sweep queues the file later.
     pub async fn send_learn_job(&self, attempt: AttemptId) {
         if let Err(error) = self.enqueue(&ProfileFile { attempt }).await {
-            self.write_log(LogLine::warn("a file without a profile is left to the sweep").caused_by(error));
+            self.write_log(
+                LogLine::warn("a profile job was not queued; the sweep will queue it").caused_by(error),
+            );
         }
     }
 
@@ -151,7 +154,7 @@ impl App {
             self.database.query(sql::profiling::DropProgress { attempt }.statement()).await?;
             return Ok(PassStep::NothingToDo);
         };
-        // For the widest files, a profiler needs this much memory.
+        // A profiler needs at most this much memory, even for a file with very many columns.
         let _lease = self.lease_wide_memory(WIDE_BUDGET.wasm / 2).await?;
         let Some(mut pass) = self.resume(&file, attempt).await? else { return Ok(PassStep::TriedTooOften) };
         match self.read_step(&file, &mut pass, step_bytes).await? {
@@ -347,7 +350,7 @@ fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Stat
     save.statement()
 }
 
-/// Returns the statement that makes the next sweep delete a checkpoint that is no longer needed.
+/// Returns the statement that makes a checkpoint due for collection, because the pass does not need it any more.
 fn delete_soon(checkpoint: &PassCheckpoint, now: Timestamp) -> Statement {
     sql::gc::MakeDueNow { key: &StorageKey::Known(checkpoint.state_key.clone()), now }.statement()
 }

@@ -1,5 +1,5 @@
-//! The storage protocol: intent, bytes, commit. If a step fails, the sweep finds the rows, objects and reservations
-//! that are left.
+//! The storage protocol: intent, bytes, commit. If a step fails, the sweep later deletes the rows and the object of the
+//! attempt and releases its reservation.
 //!
 //! 1. [`Attempt::begin`] writes three things in one batch: the pending row, the reservation of quota, and the object's
 //!    key on `gc_queue`. The file is not visible yet. After a crash, the sweep finds the key and undoes step 1.
@@ -36,8 +36,8 @@ use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
 use crate::storage::recipes::keep_recipe;
 
-/// Maximum duration of an attempt that one request makes. No request runs for nearly as long. After this time, the
-/// sweep undoes the attempt.
+/// Maximum duration of an attempt that one request makes. Every request ends long before this time. After this time,
+/// the sweep undoes the attempt.
 pub const MAX_ATTEMPT_TIME: TimeDelta = TimeDelta::hours(24);
 
 /// Whether an abandoned attempt may have stored bytes.
@@ -256,7 +256,7 @@ impl Attempt {
     }
 
     /// Stores the profile in the sidecar, before the commit. If the sidecar cannot be stored, the file is committed
-    /// without a profile, and the background pass computes it later.
+    /// without a profile, and the background pass computes the profile later.
     pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: Option<Profile>) {
         let Some(profile) = profile else { return };
         let target = ProfileTarget { user: &self.owner, file: self.file, attempt: self.attempt, facts };

@@ -10,7 +10,7 @@ impl Attempt {
     pub async fn abandon(&self, leftover: Leftover) {
         if let Err(error) = self.try_abandon(leftover, Vec::new()).await {
             self.app.write_log(
-                LogLine::warn("an attempt is left to the sweep")
+                LogLine::warn("an attempt was not undone; the sweep will undo it")
                     .with_text("attempt", self.attempt)
                     .caused_by(error),
             );

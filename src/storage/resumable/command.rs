@@ -1,5 +1,5 @@
-//! The commands and responses of an upload session. Both are sent as JSON. Sender and session may run different
-//! versions, so the JSON is a contract between versions.
+//! The commands and responses of an upload session. Both are sent as JSON. The sender and the session may run different
+//! versions of Cutty, so a new version must understand the JSON of older versions.
 
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ pub struct UploadPlan {
     pub open: OpenAttempt,
     /// The media type that the sender declared.
     pub declared_type: Option<String>,
-    /// Length of the whole upload in bytes; `None` if the client will send it later.
+    /// Length of the whole upload in bytes; `None` if the client will send the length later.
     pub length: Option<u64>,
     /// Maximum length of the upload, in bytes.
     pub limit_bytes: u64,

@@ -17,7 +17,7 @@ pub(super) const SWEEP_AFTER: TimeDelta = TimeDelta::days(8);
 pub const MAX_PARTS: u64 = 10_000;
 
 /// Returns the usual size of every part except the last, in bytes, for an upload of up to `max_bytes`. The session of a
-/// tus upload may choose a larger size. The client of an upload part by part may choose another size.
+/// tus upload may choose a larger size. In a multipart upload, the client may choose another size.
 pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
     let part = config.max_chunk_size_bytes.max(max_bytes.div_ceil(MAX_PARTS));
     usize::try_from(part).unwrap_or(usize::MAX)
@@ -27,5 +27,5 @@ pub fn part_bytes(config: &Config, max_bytes: u64) -> usize {
 /// request. An ended upload counts until its row is deleted.
 pub const MAX_UPLOADS: u64 = 10_000;
 
-/// Maximum size of a part, in bytes, if the size was chosen because it divides the chunk size.
+/// Maximum part size, in bytes, that a session may choose so that the part size divides the chunk size.
 pub(super) const MAX_FITTED_PART_BYTES: usize = 32 << 20;

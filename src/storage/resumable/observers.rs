@@ -1,5 +1,5 @@
-//! Computes the hash and the profile of an upload while its bytes pass. Otherwise the whole file would have to be read
-//! again. The observers get the bytes in order, and their state counts each byte once.
+//! Computes the hash and the profile of an upload while its bytes pass. Otherwise Cutty would have to read the whole
+//! file again. The observers must get each byte exactly once, in the order of the file.
 //!
 //! At the end of every part, the session saves the state of the observers. After a restart, the session restores this
 //! state. The restored state does not count the bytes after the last full part, so the session then passes these bytes
@@ -48,8 +48,8 @@ impl UploadObservers {
         self.profiler.take_if(|profiler| !memory.admits(profiler.memory_bytes()));
     }
 
-    /// Returns the state of the hash, followed by the state of the profiler if this state can be saved. `saved` is the
-    /// number of entries of the append-only state that were saved before. These entries are left out.
+    /// Returns the state of the hash, followed by the state of the profiler if the state of the profiler can be saved.
+    /// `saved` counts the entries of the append-only state that are saved already. The result leaves out these entries.
     pub fn save(&self, saved: AppendOnlyCounts) -> SavedState {
         let profiler = self.profiler.as_ref().and_then(|profiler| profiler.save_since(saved));
         let profiler = profiler.unwrap_or(SavedState { head: Vec::new(), growth: Vec::new(), grown: saved });

@@ -7,7 +7,7 @@ pub(super) const EXPIRED: &str = "The upload has expired. Begin another one.";
 const FILE_GONE: &str = "The upload was complete, but its file was deleted or has expired. Begin another upload, or restore the file.";
 
 pub(super) fn wrong_offset(at: u64) -> Problem {
-    let detail = format!("The upload is at offset {at}. Continue from there.");
+    let detail = format!("The upload is at offset {at}. Continue from this offset.");
     Problem::new(Code::UploadOffset, detail).with("offset", at)
 }
 
@@ -36,7 +36,7 @@ pub(super) fn file_gone() -> Problem {
 }
 
 /// Whether a problem has the code and the detail of [`file_gone`]. The Worker gets the problem from the session as
-/// JSON, so it can only compare these two.
+/// JSON, so the Worker can recognize the problem only by these two members.
 pub(super) fn is_file_gone(problem: &Problem) -> bool {
     problem.code() == Code::Gone && problem.detail() == FILE_GONE
 }

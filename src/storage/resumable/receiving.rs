@@ -1,5 +1,6 @@
-//! Receives the bytes of a request. The session collects them in one part in memory. It stores a full part in R2, and
-//! saves the bytes of an unfinished part in its rows.
+//! Receives the bytes of a request. The session collects the bytes in one part in memory. When the part is full, the
+//! session stores the part in R2. If a request ends before the part is full, the session saves the bytes of the part in
+//! its rows.
 
 use super::limits::{MAX_FITTED_PART_BYTES, part_bytes};
 use super::observers::UploadObservers;
@@ -64,7 +65,7 @@ impl ResumableUpload {
             BodyEnd::Failed(problem) => Err(problem),
             BodyEnd::Interrupted => Err(Problem::new(
                 Code::InProgress,
-                "Another request for this upload took over. Ask for the offset with HEAD and continue from there.",
+                "A newer request for this upload interrupted this request. HEAD returns the offset from which to continue.",
             )),
         }
     }
@@ -117,7 +118,8 @@ impl ResumableUpload {
         outcome
     }
 
-    /// Appends bytes to the part in progress. If `keep` is set, the state is saved each time a part becomes full.
+    /// Appends bytes to the part in progress. If `keep` is true, saves the state each time a part becomes full. `keep`
+    /// is false if the session must keep either all bytes of the request or none.
     async fn append_bytes(&self, state: &mut UploadState, mut bytes: &[u8], keep: bool) -> Result<()> {
         state.record.check_room(state.received().saturating_add(bytes.len() as u64))?;
         let part_bytes = state.record.plan.part_bytes;
@@ -274,9 +276,9 @@ impl ResumableUpload {
     }
 }
 
-/// Returns a part size in bytes that divides `chunk_bytes`: from `least` to twice `least`, and at most
-/// [`MAX_FITTED_PART_BYTES`]. With such parts, no chunk leaves bytes that the session must save in rows. Returns
-/// `least` if no such size exists.
+/// Returns a part size in bytes that divides `chunk_bytes`. Then each chunk ends at the end of a part, and the session
+/// saves no bytes in its rows. The part size is from `least` to twice `least`, and at most [`MAX_FITTED_PART_BYTES`].
+/// If no size meets these conditions, returns `least`.
 fn part_bytes_for_chunks(chunk_bytes: u64, least: usize) -> usize {
     let parts = chunk_bytes.div_ceil(2 * least as u64).max(1);
     match usize::try_from(chunk_bytes / parts) {

@@ -9,8 +9,8 @@
 //!   begins when entries are merged. Only the rows of the epoch in the record belong to the upload.
 //! - `rest/N/i`: the bytes after the N stored parts, in rows of at most 1 MiB.
 //!
-//! A row that does not belong to the upload is left from a crash, or from a time when R2 had fewer parts. The session
-//! overwrites or deletes such a row.
+//! After a crash, or after R2 has stored one more part, there may be rows that do not belong to the upload. The session
+//! overwrites or deletes these rows.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +26,14 @@ use crate::storage::protocol::DetectedContent;
 /// Maximum length of a row, in bytes.
 const ROW_BYTES: usize = 1 << 20;
 
-/// If the last row of `rest` is shorter than this, in bytes, the session writes the row again with the new bytes at its
-/// end. Without this rule, a client that sends chunks of one byte would make a row with each chunk. If the last row is
-/// longer, the session begins a new row, because a chunk of one byte must not cost a write of up to 1 MiB.
+/// If the last row of `rest` has fewer bytes than this, the session writes the row again, with the new bytes at its
+/// end. Otherwise a client that sends chunks of one byte would make one row per chunk. If the last row is longer, the
+/// session begins a new row, because a chunk of one byte must not cost a write of up to 1 MiB.
 const GROW_BELOW_BYTES: usize = 64 << 10;
 
 const RECORD: &str = "record";
 
-/// State of an upload.
+/// Stage of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum UploadStage {
     /// Bytes are being received.
@@ -77,7 +77,7 @@ pub struct UploadRecord {
     /// The epoch whose append-only state belongs to the upload.
     #[serde(default)]
     pub epoch: u32,
-    /// State of the upload.
+    /// Stage of the upload.
     pub stage: UploadStage,
 }
 
@@ -99,7 +99,7 @@ impl UploadRecord {
     /// Returns the offset of the upload: the number of its bytes that the stored parts and the rows `rest` hold.
     pub fn offset(&self) -> u64 {
         let kept = self.bytes_in_parts() + self.rest_bytes;
-        // The last part may be shorter than the others.
+        // `bytes_in_parts` counts the last part as a full part, although the last part may be shorter.
         self.plan.length.map_or(kept, |length| kept.min(length))
     }
 

@@ -42,7 +42,7 @@ impl R2StorageService {
     ///
     /// # Errors
     /// `forbidden`, `quota_exceeded`, the errors of [`Self::append`] for the body, or `unavailable` if a service cannot
-    /// be reached. If the creation fails halfway, a sweep undoes the creation.
+    /// be reached. If the creation fails after the intent and cannot be undone now, a sweep undoes the creation later.
     pub async fn create_upload(
         &self,
         new: NewUpload,
@@ -78,9 +78,9 @@ impl R2StorageService {
                 Err(problem)
             }
             Err(problem) => {
-                // The session has undone the upload, so the same request may create another upload.
+                // The session has undone the upload, so a repeat of this request may create another upload.
                 if let Some(undone) = self.actor.release_undone(&Effect::Begun { upload }) {
-                    // If this statement fails, the repeated request undoes the effect.
+                    // If this statement fails, the repeat releases the idempotency key (`find_created_upload`).
                     let _ = self.app.database.query(undone).await;
                 }
                 Err(problem)
@@ -212,7 +212,7 @@ struct UploadStartRow {
 pub struct Chunk {
     /// The offset of the chunk's first byte in the upload.
     pub offset: u64,
-    /// Length of the whole upload in bytes, if the client did not send it at the start and sends it now.
+    /// Length of the whole upload in bytes, if the client sends the length with this chunk and not at the creation.
     pub length: Option<u64>,
     /// The checksum that the body must have (`Upload-Checksum`).
     pub checksum: Option<Checksum>,

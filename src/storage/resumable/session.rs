@@ -167,7 +167,7 @@ impl ResumableUpload {
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<Option<(Box<dyn ByteSource>, Arc<Lease>)>> {
         let Some(body) = body else { return Ok(None) };
-        // A part may have up to twice the usual size, but never more than the longest chunk.
+        // The session may choose a part size of up to twice the usual size, but at most `MAX_FITTED_PART_BYTES`.
         let config = &self.app.config;
         let longest_part = MAX_FITTED_PART_BYTES.min(2 * part_bytes(config, config.max_upload_size_bytes));
         let lease = self.app.lease_memory(RECEIVE + Memory::js(longest_part)).await?;
@@ -204,13 +204,13 @@ impl ResumableUpload {
         let Some(body) = body else { return Ok(state.record.progress()) };
         match self.receive(state, announced, body).await {
             Ok(()) => Ok(state.record.progress()),
-            // The request that interrupted this request knows the upload's address, and continues after the kept bytes.
+            // The request that interrupted this request knows the upload's URL, and continues after the kept bytes.
             Err(problem) if problem.code() == Code::InProgress => {
                 *guard = None;
                 Ok(self.load_state(&mut guard)?.record.progress())
             }
             Err(problem) => {
-                // The client does not know the upload's address, so it cannot continue.
+                // The client does not know the upload's URL, so the client cannot continue the upload.
                 *guard = None;
                 if let Ok(state) = self.load_state(&mut guard)
                     && matches!(state.record.stage, UploadStage::Receiving)
@@ -359,8 +359,9 @@ impl ResumableUpload {
         match state.record.plan.length {
             Some(known) if known == length => return Ok(()),
             Some(known) => {
-                let detail =
-                    format!("The upload's length is {known} bytes. It cannot change: omit Upload-Length.");
+                let detail = format!(
+                    "The length of the upload is {known} bytes and cannot change. Omit Upload-Length."
+                );
                 return Err(Problem::new(Code::BadRequest, detail));
             }
             None => {}

@@ -35,7 +35,7 @@ async fn several_users_may_register_without_an_email() {
 }
 
 #[tokio::test]
-async fn login_accepts_the_name_or_the_email_in_upper_and_lower_case() {
+async fn login_accepts_the_username_or_the_email_in_any_letter_case() {
     let app = TestApp::new();
     let id = register(&app, "ada").await["user"]["id"].clone();
     let bodies = [
@@ -53,7 +53,7 @@ async fn login_accepts_the_name_or_the_email_in_upper_and_lower_case() {
 }
 
 #[tokio::test]
-async fn a_user_name_takes_precedence_at_login_over_an_equal_email_of_another_user() {
+async fn login_prefers_the_user_with_this_username_to_the_user_with_this_email() {
     let app = TestApp::new();
     let ada = register(&app, "ada").await["user"]["id"].clone();
     let sql = "INSERT INTO users (id, username, password_hash, created_at, updated_at) VALUES";
@@ -64,7 +64,7 @@ async fn a_user_name_takes_precedence_at_login_over_an_equal_email_of_another_us
 }
 
 #[tokio::test]
-async fn a_name_or_email_that_is_taken_in_another_letter_case_is_refused_and_nothing_is_written() {
+async fn a_username_or_email_that_is_taken_in_another_letter_case_is_refused_and_nothing_is_written() {
     let app = TestApp::new();
     register(&app, "ada").await;
     let before = app.database.row_counts();
@@ -80,7 +80,7 @@ async fn a_name_or_email_that_is_taken_in_another_letter_case_is_refused_and_not
 }
 
 #[tokio::test]
-async fn exactly_one_of_two_concurrent_registrations_of_the_same_name_succeeds() {
+async fn exactly_one_of_two_concurrent_registrations_of_the_same_username_succeeds() {
     let app = TestApp::new();
     let body = json!({"username": "ada", "password": PASSWORD});
     let call = || send(&app, post_json("/api/auth/register", &body));

@@ -63,7 +63,7 @@ async fn a_failed_database_call_leaves_no_partial_change_of_an_account() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_wrongly_reported_as_failed_locks_no_user_out() {
+async fn every_user_can_log_in_after_a_write_that_is_wrongly_reported_as_failed() {
     for index in 0..5 {
         let (app, session) = with_a_session().await;
         let call = || every_call(&session).swap_remove(index);

@@ -26,7 +26,7 @@ const PASSWORD: &str = "correct horse battery";
 const DJANGO_KEY: (&str, &str) = ("JWT_SECRET", "0123456789abcdef0123456789abcdef");
 /// The time at which the Django tokens were issued. The access token expires 900 s later.
 const DJANGO_ISSUED: &str = "2026-01-02T02:50:00Z";
-// Tokens of user 42 in the form of simplejwt, made with Python's `hmac`, `json` and `base64`.
+// Tokens of user 42 in the form of Django's library simplejwt, made with Python's `hmac`, `json` and `base64`.
 const DJANGO_ACCESS: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoiYWNjZXNzIiwiZXhwIjoxNzY3MzIzMTAwLCJpYXQiOjE3NjczMjIyMDAsImp0aSI6IjBmNWI3YzFkMmUzYTRiNWM4ZDllMGYxYTJiM2M0ZDVlIiwidXNlcl9pZCI6NDJ9.6ZEyQDZvN6_V1FzGYp-AL_XH4g7Y6ssLNtqu9s7cVaQ";
 const DJANGO_REFRESH: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90eXBlIjoicmVmcmVzaCIsImV4cCI6MTc2NzkyNzAwMCwiaWF0IjoxNzY3MzIyMjAwLCJqdGkiOiIxZjViN2MxZDJlM2E0YjVjOGQ5ZTBmMWEyYjNjNGQ1ZSIsInVzZXJfaWQiOjQyfQ.B4qXBaFoVM0_n_aqCEMiKP1ubff1_ml4PtrJru2N7fM";
 // Django's hash of `PASSWORD`, made with Python's `hashlib.pbkdf2_hmac`.

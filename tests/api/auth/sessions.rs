@@ -8,7 +8,7 @@ use super::{
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn each_refresh_returns_new_tokens_at_the_top_level_and_again_inside_the_object_tokens() {
+async fn each_refresh_returns_new_tokens_at_the_top_level_and_in_the_object_tokens() {
     let app = TestApp::new();
     let mut session = register(&app, "ada").await;
     for _ in 0..5 {

@@ -62,6 +62,7 @@ impl Status {
 #[derive(Debug, Clone)]
 pub struct File {
     pub id: String,
+    /// The entity tag of the bytes.
     pub version: String,
     pub name: String,
     pub table: Table,

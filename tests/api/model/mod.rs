@@ -1,6 +1,6 @@
-//! Compares the files API with a model in long random sequences of operations on a few files.
+//! Performs long random sequences of operations on a few files. Compares each response with a model of the service.
 //!
-//! The model has a list of files, a quota and the time. It has no rows, objects or batches.
+//! The model has only a list of files, a quota and the time. It has no database and no object store.
 
 mod changing;
 mod file;
@@ -44,7 +44,7 @@ struct World {
     keys: usize,
 }
 
-/// The file that an operation names: a file in the model, or a file that does not exist for the caller.
+/// The file that an operation names. `index` is its place in the model, or `None` if the caller has no such file.
 struct Target {
     index: Option<usize>,
     path: String,
@@ -83,7 +83,7 @@ impl World {
         assert_eq!(
             quota,
             (json!(self.used()), json!(0)),
-            "the used and reserved bytes must be those of the model"
+            "the quota must count the bytes of the model and no reserved bytes"
         );
     }
 
@@ -98,7 +98,7 @@ impl World {
         Target { index: Some(index).filter(|_| token == self.owner), path, token }
     }
 
-    /// Sends a request that changes something. Sometimes adds an idempotency key to the request and sends it twice.
+    /// Sends a request that changes something. Sometimes adds an idempotency key and sends the request twice.
     fn change(
         &mut self,
         make: impl Fn() -> Call,
@@ -134,7 +134,7 @@ impl World {
         response
     }
 
-    /// Draws an `If-Match` value or `None`. Returns the value, and whether the file matches it.
+    /// Draws a value for `If-Match`, or `None`. Returns the value, and whether this precondition is true for the file.
     fn draw_condition(&mut self, index: Option<usize>) -> (Option<String>, bool) {
         let file = index.map(|index| &self.files[index]);
         let current = file.map_or("\"r1\"".to_owned(), |file| format!("\"r{}\"", file.revision));

@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// Reads a page of rows, and the columns.
+    /// Reads a page of rows, and the names of the columns.
     pub(super) fn page(&mut self) {
         let now = self.app.now();
         let readable: Vec<File> =

@@ -1,5 +1,5 @@
 //! Injects each fault into each call of every operation that changes something. The client must get a complete response
-//! or an error after which it may retry. After the alarms and the sweeps have run, rows, objects and quotas must agree.
+//! or an error that allows a retry. After the alarms and the sweeps have run, rows, objects and quotas must agree.
 //! Other tests check the guarantees of single operations.
 
 use chrono::TimeDelta;
@@ -10,9 +10,8 @@ use crate::faults::sweep_up;
 use crate::support::contract::{self, operations};
 use crate::support::{Fault, On, TestApp};
 
-/// Cases that are tested in addition to the usual request of each changing operation. A cut with `GET` is tested
-/// because it writes a receipt. The creation of an upload without bytes is tested because it makes other calls than the
-/// creation of an upload with bytes.
+/// Cases that are tested in addition to the usual request of each changing operation. A cut with `GET` writes a
+/// receipt. The creation of an upload without bytes makes other calls than the creation of an upload with bytes.
 const ALSO_BROKEN: [&str; 2] = ["GET /api/files/{id}/cut", "POST /api/uploads, no bytes"];
 
 fn is_broken(case: &Case) -> bool {

@@ -1,5 +1,6 @@
-//! The number of calls that each operation makes to the database, the object store, named objects and the queue. The
-//! table is committed, so that every change is visible in a review. The table must agree with the API description.
+//! The number of calls that each operation makes to the database, the object store, named objects and the queue. A
+//! snapshot of these numbers is committed, so a review shows every change. The numbers must agree with the API
+//! description.
 
 use super::scene::Scene;
 use super::{CASES, Case, Operator};
@@ -16,7 +17,7 @@ async fn cost_of(case: &Case, other_files: usize) -> [usize; 4] {
 }
 
 #[tokio::test]
-async fn each_route_makes_the_number_of_calls_in_the_table() {
+async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     let mut table = String::new();
     for case in CASES {
         let [database, objects, named, queue] = cost_of(case, 0).await;
@@ -108,9 +109,9 @@ async fn the_cost_of_a_route_does_not_depend_on_the_number_of_files() {
     }
 }
 
-/// Parts of the paths whose costs are not compared with the API description: health, the API description, routes for
-/// operators, and routes of uploads that take several requests. `multipart.rs` and `tus/storing.rs` test the cost of
-/// these uploads.
+/// If a path contains one of these texts, the cost of its operations is not compared with the API description. These
+/// are the paths of health, of the API description, of operators, and of uploads in several requests. `multipart.rs`
+/// and `tus/storing.rs` test the cost of uploads in several requests.
 const UNDESCRIBED_COSTS: [&str; 5] =
     ["/health", "/openapi.json", "/api/admin/", "/api/uploads", "/api/files/multipart"];
 

@@ -28,12 +28,12 @@ fn the_description_lists_exactly_the_operations_of_the_table() {
         operations().iter().map(|operation| format!("{} {}", operation.method, operation.template)).collect();
     let contract: BTreeSet<_> = CASES.iter().map(|case| case.operation().to_owned()).collect();
     let (undescribed, untested) = (&contract - &described, &described - &contract);
-    assert!(undescribed.is_empty(), "the description does not list {undescribed:?} of CASES");
-    assert!(untested.is_empty(), "add a line to CASES for {untested:?}");
+    assert!(undescribed.is_empty(), "add to the API description: {undescribed:?}");
+    assert!(untested.is_empty(), "add to CASES: {untested:?}");
 }
 
 #[test]
-fn docs_api_lists_every_operation() {
+fn the_document_docs_api_md_lists_every_operation() {
     let document = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md"));
     let (_, section) = document.split_once("\n## Routes\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
@@ -75,7 +75,7 @@ fn every_operation_describes_its_purpose_and_its_responses() {
             needs_a_token(operation.template, operation.is_open()),
             "{name} must list 401 if and only if it can refuse credentials"
         );
-        // A public route that names an id does not check that the id exists.
+        // A public route with an id in its path does not check whether the id exists.
         let names_one = operation.template.contains('{') && !operation.is_open();
         assert!(!names_one || operation.statuses().contains(&404), "{name} must list 404");
         assert!(

@@ -43,7 +43,7 @@ fn assert_safe(what: &str, response: &TestResponse, is_revalidated: bool) {
     assert!(!response.has("strict-transport-security"), "{what}: {response}");
 }
 
-/// Returns the request of a case with another URL.
+/// Returns the request with the URL that `change` returns.
 fn at(call: Call, change: impl FnOnce(&Uri) -> String) -> Call {
     let mut call = call;
     *call.request.uri_mut() = change(call.request.uri()).parse().unwrap();
@@ -109,7 +109,7 @@ async fn a_request_whose_url_cannot_be_read_gets_a_problem_with_the_safe_headers
     let app = TestApp::new();
     let headers = HeaderMap::from_iter([("x-request-id".parse().unwrap(), "r-2".parse().unwrap())]);
     let (parts, body) = cutty::routes::refuse_unrouted(&app.app, &headers, "The URL is wrong.").await;
-    let cutty::body::outgoing::ResponseBody::Bytes(bytes) = body else { panic!("the problem has a body") };
+    let cutty::body::outgoing::ResponseBody::Bytes(bytes) = body else { panic!("the problem has no body") };
     let response =
         TestResponse { status: parts.status, headers: parts.headers, body: bytes.to_vec(), broken: false };
     assert_safe("no URL", &response, false);
@@ -153,14 +153,14 @@ async fn strict_transport_security_is_sent_only_over_https_and_only_if_it_is_set
 }
 
 #[test]
-fn the_default_headers_are_the_headers_of_this_test() {
+fn the_constant_defaults_lists_every_default_header() {
     let mut headers = HeaderMap::new();
     add_defaults(&mut headers, 0);
     let names: BTreeSet<_> = headers.keys().map(|name| name.as_str()).collect();
     assert_eq!(names, DEFAULTS.iter().map(|(name, _)| *name).collect());
 }
 
-/// Headers that a page may send to any route. The API description does not name them for single operations.
+/// Headers that a web page may send to any route. The description of an operation does not name them.
 const FOR_ALL_ROUTES: [&str; 13] = [
     "authorization",
     "content-length",
@@ -170,7 +170,7 @@ const FOR_ALL_ROUTES: [&str; 13] = [
     "want-repr-digest",
     "x-file-id",
     "x-upload-type",
-    // Libraries for tracing and for requests add these.
+    // Libraries that trace or send requests add the following headers.
     "traceparent",
     "tracestate",
     "baggage",
@@ -178,7 +178,7 @@ const FOR_ALL_ROUTES: [&str; 13] = [
     "x-requested-with",
 ];
 
-/// Headers that routes read, but that the description of an operation need not name.
+/// Headers that only some routes read. The description of an operation need not name them.
 const NOT_DESCRIBED: [&str; 8] = [
     "cache-control",
     "if-modified-since",
@@ -191,7 +191,7 @@ const NOT_DESCRIBED: [&str; 8] = [
 ];
 
 #[test]
-fn pages_may_send_exactly_the_headers_that_the_routes_describe_and_a_few_general_ones() {
+fn cors_allows_every_described_header_and_no_unknown_header() {
     let mut described = BTreeSet::new();
     for operation in operations() {
         let parameters = operation.spec["parameters"].as_array().cloned().unwrap_or_default();

@@ -1,5 +1,6 @@
-//! A table of all operations of the API. For each operation, tests check who may call it, what it costs, and what it
-//! leaves when a call to a port fails. A test fails if a route has no line in the table, or a line has no route.
+//! A table of all operations of the API. For each operation, tests check three things: the callers that the operation
+//! allows, the number of calls that it makes to ports, and the state after a failed call. A test fails if a route has
+//! no line in the table, or if a line has no route.
 
 mod broken;
 mod cost;
@@ -44,8 +45,8 @@ use Access::{All, Operator, User, With};
 /// One request of an operation. The fields are: (1) the name of the case; (2) the callers that the operation allows;
 /// (3) the state before the request; (4) a function that makes the request.
 ///
-/// The name of the usual request is the method and path of the operation. The names of the other requests also have a
-/// comma and the special property of the request.
+/// The name of the usual request is the method and path of the operation. The name of each other request adds a comma
+/// and the special property of the request, such as `DELETE /api/files/{id}, permanent`.
 struct Case(&'static str, Access, Setup, fn(&Scene) -> Call);
 
 impl Case {

@@ -1,4 +1,5 @@
-//! Sends each request in [`CASES`] as each kind of principal. The service must allow only what the principal may do.
+//! Sends each request in [`CASES`] as each kind of principal. The service must refuse each request that the principal
+//! may not make.
 
 use chrono::TimeDelta;
 use cutty::domain::ids::{ApiKeyId, FileId, ShareId, UserId};
@@ -40,8 +41,8 @@ fn path(file: &Value) -> String {
     format!("/api/files/{}", file["id"].as_str().unwrap())
 }
 
-/// Returns the cases that need scopes, with their scopes. Replays are left out, because an idempotency key belongs to
-/// the principal of the first request.
+/// Returns the cases that need scopes, with their scopes. Leaves out replays, because an idempotency key belongs to the
+/// principal of the first request.
 fn guarded() -> impl Iterator<Item = (&'static Case, &'static [Scope])> {
     let guarded = CASES.iter().filter_map(|case| match case.1 {
         With(scopes) => Some((case, scopes)),
@@ -148,7 +149,7 @@ async fn an_api_key_does_not_share_the_idempotency_keys_of_its_owner() {
     assert_ne!(
         KeyScope::of(&user),
         KeyScope::of(&Principal::Operator),
-        "a user with the id `operator` must have other keys"
+        "the keys of a user with the id `operator` must not be the keys of the operator"
     );
 }
 

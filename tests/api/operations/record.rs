@@ -15,17 +15,17 @@ fn entries(rows: impl IntoIterator<Item = [Value; 4]>) -> String {
         let principal = match principal.as_str() {
             Some(known @ ("user:ada" | "operator")) => known,
             Some(user) if user.starts_with("user:") => "user:eve",
-            other => panic!("an entry by {other:?}"),
+            other => panic!("unexpected principal: {other:?}"),
         };
         let outcome = match (success, code.as_str()) {
             (Value::Bool(true), None) => String::new(),
             (Value::Bool(false), Some(code)) => format!(" ({code})"),
-            other => panic!("an outcome of {other:?}"),
+            other => panic!("unexpected outcome: {other:?}"),
         };
         format!("{} by {principal}{outcome}", action.as_str().unwrap())
     };
     let mut entries: Vec<_> = rows.into_iter().map(entry).collect();
-    // Two entries of one request may have the same time.
+    // Two entries of one request may have the same time, so their order is not fixed.
     entries.sort_unstable();
     if entries.is_empty() { "none".to_owned() } else { entries.join(", ") }
 }

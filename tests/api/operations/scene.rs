@@ -1,4 +1,4 @@
-//! Prepares the state that a request of the table needs, and makes the request.
+//! Prepares the state that a case needs, and makes the request of the case.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ pub enum Setup {
     /// Ada has a file and has sent the same request before. The effect of the first request is recorded, but its
     /// response is not stored.
     LostResponse,
-    /// Ada has a resumable upload that has received half of its bytes.
+    /// Ada has a tus upload that has received half of its bytes.
     HalfUpload,
     /// Ada has an upload in two parts that are both stored.
     BothParts,

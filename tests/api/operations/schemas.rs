@@ -13,7 +13,7 @@ fn name_of(operation: &Operation) -> String {
     format!("{} {}", operation.method, operation.template)
 }
 
-/// Returns the schema itself, or the schema that it refers to.
+/// Returns the schema that `$ref` names, or `schema` itself if it has no `$ref`.
 fn resolved(schema: &Value) -> &Value {
     match schema["$ref"].as_str() {
         Some(reference) => description().pointer(reference.trim_start_matches('#')).unwrap(),
@@ -21,7 +21,7 @@ fn resolved(schema: &Value) -> &Value {
     }
 }
 
-/// Returns the bodies of the requests and responses of an operation: media type and schema.
+/// Returns the media type and the schema of each request body and response body of an operation.
 fn bodies(operation: &Operation) -> Vec<(&'static str, &'static Value)> {
     let responses = operation.spec["responses"].as_object().unwrap().values();
     let all = responses.chain(std::iter::once(&operation.spec["requestBody"]));
@@ -45,7 +45,7 @@ fn every_response_has_a_text_and_every_error_is_a_problem() {
 }
 
 #[test]
-fn every_body_has_a_schema_and_bytes_are_no_arrays_of_integers() {
+fn every_body_has_a_schema_and_no_body_is_an_array_of_integers() {
     let mut of_bytes = 0;
     for operation in operations() {
         for (media_type, schema) in bodies(&operation) {
@@ -67,14 +67,14 @@ fn every_body_has_a_schema_and_bytes_are_no_arrays_of_integers() {
 }
 
 #[test]
-fn a_json_body_of_a_request_is_closed_and_a_form_names_its_file() {
+fn a_json_request_body_allows_no_unknown_members_and_a_form_requires_a_file() {
     let mut closed = 0;
     for operation in operations() {
         let content = &operation.spec["requestBody"]["content"];
         if !content["application/json"].is_null() {
             let schema = resolved(&content["application/json"]["schema"]);
             assert_eq!(schema["additionalProperties"], false, "{}", name_of(&operation));
-            // Code generators assume that a member with a default is always present.
+            // Code generators assume that a member with a default is always present. So no member may have a default.
             let members = schema["properties"].as_object().unwrap();
             let with_default: Vec<_> =
                 members.iter().filter(|(_, member)| !member["default"].is_null()).collect();
@@ -92,7 +92,7 @@ fn a_json_body_of_a_request_is_closed_and_a_form_names_its_file() {
 }
 
 #[test]
-fn every_parameter_with_a_closed_list_or_bounds_describes_them() {
+fn every_parameter_except_free_texts_has_bounds_or_a_format_or_a_list_of_values() {
     /// Parameters that accept any text.
     const TEXTS: [&str; 5] = ["cursor", "tag", "q", "columns", "column__op"];
     let mut seen = BTreeSet::new();
@@ -118,7 +118,7 @@ fn every_parameter_with_a_closed_list_or_bounds_describes_them() {
 }
 
 #[tokio::test]
-async fn bounds_and_enums_of_parameters_are_those_that_the_service_checks() {
+async fn the_service_checks_the_described_bounds_and_enums_of_parameters() {
     let app = TestApp::new();
     let token = app.user("ada");
     app.database.execute("UPDATE users SET role = 'admin' WHERE id = 'ada'");
@@ -147,7 +147,8 @@ async fn bounds_and_enums_of_parameters_are_those_that_the_service_checks() {
                 bad.push((minimum - 1).to_string());
                 if let Some(maximum) = schema["maximum"].as_u64() {
                     good.push(maximum.to_string());
-                    // The options of cuts have no maximum. Their description names the greatest exact integer of JSON.
+                    // The service has no maximum for the options of cuts. The description states the greatest whole
+                    // number that all JSON implementations read exactly.
                     if !operation.spec["parameters"].to_string().contains("column__op") {
                         bad.push((maximum + 1).to_string());
                     }
@@ -161,7 +162,8 @@ async fn bounds_and_enums_of_parameters_are_those_that_the_service_checks() {
                     let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
                     let path = format!("{}?{name}={encoded}", operation.path(id));
                     let response = app.send(get(&path).bearer(&token)).await;
-                    // With another delimiter than that of the file, each row has one column. The cut still succeeds.
+                    // If the query names a delimiter that the file does not use, each row has one column. The request
+                    // still succeeds.
                     assert_eq!(response.status.as_u16(), wanted, "{path}: {response}");
                     checked += 1;
                 }

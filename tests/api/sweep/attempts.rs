@@ -1,5 +1,5 @@
-//! Tests of the sweeps: abandoned and crashed attempts, concurrent sweeps, the limit of a run, and objects that cannot
-//! be deleted.
+//! Tests of the sweeps: abandoned and crashed attempts, concurrent runs, the limit of a run, and objects that cannot be
+//! deleted.
 
 use chrono::TimeDelta;
 use cutty::domain::caller::Caller;
@@ -25,7 +25,7 @@ async fn with_crashed_upload(crash: Fault) -> TestApp {
 }
 
 #[tokio::test]
-async fn a_recent_attempt_is_not_swept() {
+async fn the_sweeps_keep_an_attempt_for_24_hours() {
     let app = with_crashed_upload(Fault::CrashAfter).await;
     app.advance(TimeDelta::hours(24) - TimeDelta::milliseconds(1));
     assert_eq!(sweep(&app).await, SweepEffects::default());
@@ -73,7 +73,7 @@ async fn a_commit_after_the_sweep_is_refused() {
     );
     assert!(
         app.database.connection().execute_batch(&late).is_err(),
-        "the guard of the commit marker must refuse the late commit"
+        "a commit must fail if the file is not pending"
     );
     assert_eq!(app.send(get("/api/files").bearer(&token)).await.expect(200).json()["total"], 0);
 }
@@ -93,7 +93,7 @@ async fn a_committed_file_in_the_gc_queue_is_kept() {
 }
 
 #[tokio::test]
-async fn two_concurrent_sweeps_have_the_effect_of_one_sweep() {
+async fn two_concurrent_runs_of_the_sweeps_have_the_effect_of_one_run() {
     let app = TestApp::new();
     let token = app.user("ada");
     for index in 0..6 {
@@ -120,14 +120,14 @@ async fn two_concurrent_sweeps_have_the_effect_of_one_sweep() {
 }
 
 #[tokio::test]
-async fn an_object_that_cannot_be_deleted_waits_for_the_next_sweep() {
+async fn an_object_that_cannot_be_deleted_waits_for_the_next_run() {
     let (app, token, path) = with_a_file().await;
     app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
     app.advance(TimeDelta::days(36));
     app.faults.always(Fault::Failed, On::objects());
     let report = sweep(&app).await;
     assert_eq!(report, SweepEffects { failed: 1, ..SweepEffects::default() });
-    assert_eq!(app.log.with("message", "an item failed and stays for a later sweep").len(), 1);
+    assert_eq!(app.log.with("message", "an item failed and stays for a later run").len(), 1);
     app.faults.clear();
     assert_eq!(sweep(&app).await.deleted, 1);
 }
@@ -165,7 +165,7 @@ pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
 }
 
 #[tokio::test]
-async fn an_attempt_that_is_abandoned_after_it_was_swept_leaves_no_row() {
+async fn an_attempt_that_is_abandoned_after_the_sweep_leaves_no_row() {
     let app = TestApp::new();
     app.user("ada");
     let attempt = begin_attempt(&app).await;

@@ -1,4 +1,4 @@
-//! The sweeps: what they delete, when they delete it, and what they must keep.
+//! Tests of the sweeps. The sweeps delete each file and object at the right time and keep all others.
 
 mod attempts;
 mod retention;

@@ -1,4 +1,5 @@
-//! The time for which each table keeps its rows. Faults do not change this time.
+//! Each table keeps its rows for a retention period. Then a sweep deletes the rows or erases personal data in them. If
+//! a fault stops a sweep, later runs finish its work.
 
 use chrono::TimeDelta;
 use cutty::sweeps::SWEEPS;
@@ -51,7 +52,7 @@ fn counts(app: &TestApp) -> Value {
     })
 }
 
-/// Runs all sweeps often enough to do all work that is due.
+/// Runs all sweeps three times, which is enough to do all work that is due.
 async fn sweep_all(app: &TestApp) {
     for _ in 0..3 {
         app.sweep(app.now()).await.unwrap();
@@ -123,7 +124,7 @@ async fn the_retention_periods_come_from_the_configuration() {
         sweep_all(&app).await;
         assert!(names.iter().all(|name| counts(&app)[name] != 0), "{names:?}");
         // An id contains the time of its row in whole milliseconds. Some sweeps compare ids instead of times, so they
-        // keep a row for up to one millisecond more.
+        // may delete a row up to one millisecond late.
         app.advance(TimeDelta::milliseconds(2));
         sweep_all(&app).await;
         assert!(names.iter().all(|name| counts(&app)[name] == 0), "{names:?}");
@@ -147,8 +148,8 @@ async fn old_addresses_are_erased_in_pages_and_new_entries_keep_their_addresses(
         app.run_sweep("erase_callers").await.unwrap();
         assert_eq!(app.database.value(left), expected);
     }
-    // Without its cursor, the sweep starts at the first entry again. In this case too, the sweep must keep the address
-    // of the new entry.
+    // Without its cursor, the sweep starts at the first entry. Even then, the sweep must not erase the address of the
+    // new entry.
     app.database.execute("DELETE FROM sweep_cursors");
     for _ in 0..4 {
         app.run_sweep("erase_callers").await.unwrap();

@@ -1,5 +1,5 @@
-//! Runs of the sweeps: a failed item or a failed sweep does not block the others, each run writes a report, and the
-//! calls of a run are limited.
+//! Runs of the sweeps. A failed item does not block other items, and a failed sweep does not block other sweeps. Each
+//! run writes reports and makes a limited number of calls.
 
 use chrono::TimeDelta;
 use cutty::domain::budget::CallBudget;
@@ -72,7 +72,7 @@ async fn a_row_that_cannot_be_parsed_stays_and_does_not_block_the_others() {
         let path = format!("/api/files/{}?permanent=true", file["id"].as_str().unwrap());
         app.send(delete(&path).bearer(&token)).await.expect(200);
     }
-    // An id in upper case matches no row. The sweep must not conclude from this that no file uses the object.
+    // An attempt id in upper case matches no row of `files`. The sweep must not conclude that no file uses the object.
     let odd = app.database.value("SELECT min(r2_key) FROM gc_queue").as_str().unwrap().to_owned();
     app.database.execute(&format!("UPDATE gc_queue SET attempt = upper(attempt) WHERE r2_key = '{odd}'"));
     app.advance(TimeDelta::days(36));
@@ -147,8 +147,8 @@ async fn every_run_writes_a_report_and_reports_are_listed_in_pages() {
     );
 }
 
-/// Returns an application with files that were stored 36 days ago. For each sweep that this function names, many items
-/// are due. For some of the other sweeps, no item is due.
+/// Returns an application with 50 files that were stored 36 days ago (90 files for the scrub). If this function has a
+/// case for `sweep`, many items of this sweep are due. Otherwise, possibly no item is due.
 async fn busy(sweep: &str) -> TestApp {
     let app = TestApp::new();
     let token = app.user("ada");
@@ -187,7 +187,7 @@ async fn busy(sweep: &str) -> TestApp {
     app
 }
 
-/// Runs the sweeps and returns the number of their calls and statements, as text.
+/// Runs the sweeps and returns a text with the numbers of their D1 calls, D1 statements and R2 calls.
 async fn cost(app: &TestApp, sweeps: &[&dyn Sweep]) -> String {
     app.faults.forget_calls();
     app.run_sweeps(sweeps, app.now(), CallBudget::of_event()).await.unwrap();
@@ -236,7 +236,7 @@ fn no_two_sweeps_share_a_name() {
     assert!(named("scrub").is_some() && named("").is_none());
 }
 
-/// Returns the number of calls that leave the isolate.
+/// Returns the number of calls to all ports since the last `forget_calls`.
 fn calls(app: &TestApp) -> u32 {
     app.faults.count(&On::any()).try_into().unwrap()
 }

@@ -1,5 +1,4 @@
-//! The sweep that ends expired uploads. Such an upload takes several requests, and the client did not complete it in
-//! time.
+//! The sweep `expire_uploads`. It ends each upload in several requests that the client did not complete in time.
 
 use chrono::TimeDelta;
 use cutty::ports::ObjectStore;
@@ -86,7 +85,8 @@ async fn an_upload_that_was_completed_before_the_sweep_stays_completed() {
 async fn an_upload_that_continues_during_the_sweep_is_kept() {
     let (app, _) = with_an_upload_under_way().await;
     app.advance(TimeDelta::days(7));
-    // A trigger extends the expiry between the sweep's read and its update.
+    // After the sweep has read the row of the upload, and before the sweep updates this row, this trigger extends the
+    // expiry.
     app.database.execute(
         "CREATE TRIGGER goes_on BEFORE UPDATE ON quotas BEGIN
              UPDATE multipart_uploads SET expires_at = '2099-01-01T00:00:00.000Z'; END",

@@ -1,5 +1,5 @@
-//! Uploads that end before they are complete, because they are refused, terminated or expired. A complete upload can no
-//! longer be terminated.
+//! Uploads that end before they are complete, because they are refused, terminated or expired. A complete upload cannot
+//! be terminated.
 
 use chrono::TimeDelta;
 
@@ -75,7 +75,7 @@ async fn a_complete_upload_cannot_be_terminated_or_continued() {
 }
 
 #[tokio::test]
-async fn a_complete_upload_whose_file_is_gone_is_gone_too() {
+async fn requests_to_a_complete_upload_get_410_if_its_file_was_deleted_or_has_expired() {
     for case in ["trashed", "deleted", "deleted in the trash", "expired", "expired and swept", "purged"] {
         let scene = Uploader::alone();
         let path = scene.begin(10).await;

@@ -15,8 +15,8 @@ use crate::support::tus::{create, patch, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{Fault, On, TestApp};
 
-/// Uploads a file as a tus client does. After a failed request, asks for the offset and continues there. If the upload
-/// is gone, creates a new upload.
+/// Uploads a file as a tus client does. Before each chunk, asks for the offset, and sends the chunk that starts there.
+/// If the upload does not exist any more, creates a new upload. Panics if the upload is not complete after 40 tries.
 async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
     let mut path: Option<String> = None;
     for _ in 0..40 {
@@ -39,7 +39,7 @@ async fn upload_with_retries(scene: &Uploader<'_>, bytes: &[u8], chunk: usize) {
             _ => {}
         }
     }
-    panic!("the upload does not end");
+    panic!("the upload is not complete after 40 tries");
 }
 
 async fn assert_upload_survives_every_fault(length: usize, chunk: usize) -> usize {

@@ -1,5 +1,5 @@
-//! Resumable uploads by tus. A client may split, interrupt, repeat or abandon requests. The result is either the
-//! complete file or no file.
+//! Resumable uploads with the tus protocol. A client may split, interrupt, repeat or abandon requests. The result is
+//! either the complete file or no file.
 
 mod concurrent;
 mod ending;
@@ -27,7 +27,8 @@ impl Uploader<'_> {
         response.header("upload-offset").parse().unwrap()
     }
 
-    /// Asserts that the only file has these bytes and that nothing else is stored.
+    /// Asserts that Ada has exactly one file, that the file has these bytes, and that neither a key in `gc_queue` nor
+    /// an open multipart upload is left. Returns the metadata of the file.
     pub async fn assert_only_file_is(&self, bytes: &[u8]) -> Value {
         let files = self.files().await;
         let [file] = files.as_slice() else { panic!("{files:?}") };

@@ -1,5 +1,5 @@
-//! Compares cuts with other parsers. Another parser must read the same cells from the output of a cut as from the file
-//! that was cut.
+//! Checks cuts with two other parsers, `csv` and `serde_json`. The crate `csv` reads the cells of the file. Then one of
+//! the parsers reads the output of the cut and must find the same cells.
 
 use super::{TestCut, number_rows};
 use crate::csv::csv_crate::read_with_csv_crate;
@@ -71,7 +71,8 @@ proptest! {
     }
 }
 
-/// Returns the header and the matching rows, computed with the `csv` crate and floating-point numbers.
+/// Returns the header and the rows whose second cell is a number that `passes` accepts. The `csv` crate reads the file,
+/// and the standard library parses the numbers as doubles.
 fn matching_rows(file: &[u8], passes: impl Fn(f64) -> bool) -> Vec<Vec<Vec<u8>>> {
     let mut rows = padded(read_with_csv_crate(file, b','));
     let number = |row: &[Vec<u8>]| std::str::from_utf8(&row[1]).ok()?.trim_matches(' ').parse().ok();

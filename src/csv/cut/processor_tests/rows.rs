@@ -1,4 +1,4 @@
-//! These tests check which rows a cut writes, refuses and counts.
+//! Tests of the rows that a cut writes, refuses and counts.
 
 use super::{TestCut, open};
 use crate::csv::cut::processor::{CutPlan, CutProgress, StreamingCsvProcessor};

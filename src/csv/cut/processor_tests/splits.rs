@@ -8,7 +8,7 @@ use crate::csv::scanner::block::WINDOW_BLOCKS;
 use crate::csv::write::options::{OutputFormat, OutputOptions};
 use proptest::prelude::*;
 
-/// Returns files with unusual structures. They are small, because the tests split them at every byte.
+/// Returns files with unusual structures. The files are small, because the tests split each file at every byte.
 fn unusual_files() -> Vec<Vec<u8>> {
     let long = "x".repeat(70);
     let mut files: Vec<Vec<u8>> = [
@@ -69,8 +69,8 @@ fn every_split_of_every_unusual_file_gives_the_same_output() {
     }
 }
 
-/// Asserts that a cut gives the same output in two cases: it writes each row at once, or in parts of about
-/// `target_bytes` bytes.
+/// Runs each cut twice: with rows that are written at once, and with rows that are written in parts of about
+/// `target_bytes` bytes. Asserts that both runs give the same output and the same counts.
 fn assert_parts_equal_whole_rows(file: &[u8], target_bytes: usize) {
     let mut cuts = unusual_cuts();
     cuts.extend([

@@ -3,8 +3,8 @@
 //! segment. The bit of a character is set if the text that was read so far ends with the beginning of the segment, up
 //! to and including this character.
 //!
-//! Each character of the text costs one word operation per 64 characters of the segment. The cost does not depend on
-//! which characters the text and the segment have.
+//! For each character of the text, the search computes one word for every 64 characters of the segment. So the time
+//! depends only on the two lengths, not on the characters.
 
 use super::token::{PatternToken, character_bytes};
 use crate::csv::filter::MAX_PATTERN_BYTES;
@@ -12,7 +12,7 @@ use crate::csv::filter::MAX_PATTERN_BYTES;
 /// Bits in a word.
 const WORD_BITS: usize = u64::BITS as usize;
 
-/// Number of words in a mask for the longest segment that a filter can have.
+/// Number of words in a mask for the longest segment. A segment has at most [`MAX_PATTERN_BYTES`] characters.
 const MAX_WORDS: usize = MAX_PATTERN_BYTES.div_ceil(WORD_BITS);
 
 /// One bit per character of a segment.
@@ -26,13 +26,13 @@ pub(super) struct BitSearch {
     masks: Vec<(Vec<u8>, Mask)>,
     /// The positions of `_`. A character that is not in `masks` matches only at these positions.
     any_mask: Mask,
-    /// Index into `masks` for each ASCII character of the segment.
+    /// For each ASCII character, its index in `masks`. `None` if the segment does not contain the character.
     ascii: [Option<u16>; 128],
     characters: usize,
 }
 
 impl BitSearch {
-    /// Compiles a segment. Returns `None` if the segment is empty or longer than the longest pattern.
+    /// Compiles a segment. Returns `None` if the segment is empty or has more than [`MAX_PATTERN_BYTES`] characters.
     pub(super) fn new(tokens: &[PatternToken], characters: usize) -> Option<Self> {
         let words = characters.div_ceil(WORD_BITS);
         if words == 0 || words > MAX_WORDS {

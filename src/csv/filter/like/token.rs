@@ -5,7 +5,7 @@
 pub(super) enum PatternToken {
     /// Text that the folded cell must have at this place. This text is folded too.
     Text(Vec<u8>),
-    /// Consecutive `_`: this number of arbitrary characters.
+    /// This number of consecutive `_`. Each `_` matches one character.
     Any(usize),
 }
 

@@ -3,8 +3,8 @@
 //! There are three outcomes: no record matches, every record matches, or unknown. The first two outcomes are certain,
 //! so pruning never changes a result. They are certain because cells and operands are rounded in the same way: numbers
 //! to the nearest double, dates to whole seconds, text to its first eight bytes. Rounding keeps the order: if two
-//! rounded values differ, the exact values are in the same order. If the rounded values are equal, the outcome is
-//! unknown.
+//! rounded values differ, the exact values are in the same order. If the rounded values are equal, the order of the
+//! exact values is unknown.
 
 use super::{Bound, CellMatcher, Node, Predicate};
 use crate::csv::filter::{Instant, Relation};
@@ -17,7 +17,7 @@ pub(in crate::csv) enum ZoneOutcome {
     Never,
     /// Every record matches.
     Always,
-    /// Unknown: some records may match.
+    /// Unknown: the zone may have records that match and records that do not match.
     Maybe,
 }
 
@@ -38,7 +38,7 @@ pub(in crate::csv) struct Span {
     pub(in crate::csv) seconds: Option<(i64, i64)>,
     /// The prefixes (first eight bytes, [`prefix_of`]) of the smallest and the greatest non-empty cell.
     pub(in crate::csv) prefixes: (u64, u64),
-    /// The length of the longest cell, in bytes; 255 also stands for longer cells.
+    /// The length of the longest cell, in bytes; 255 means 255 or more.
     pub(in crate::csv) longest_bytes: u8,
 }
 
@@ -79,7 +79,7 @@ pub(in crate::csv) enum SpanMatcher {
 #[derive(Debug, Clone)]
 pub(in crate::csv) struct EqualText {
     prefix: u64,
-    /// The length of the text in bytes; `None` if it has more than eight bytes or a NUL.
+    /// The length of the text in bytes; `None` if the text has more than eight bytes or a NUL.
     whole: Option<u8>,
     number: Option<f64>,
 }
@@ -228,7 +228,7 @@ impl Span {
         self.has_date && !self.has_empty && !self.has_number && !self.has_other
     }
 
-    /// Returns the smallest and the greatest prefix, empty cells included.
+    /// Returns the smallest and the greatest prefix of all cells. The prefix of an empty cell is 0.
     fn texts(&self) -> (u64, u64) {
         let (least, greatest) = if self.is_all_empty() { (0, 0) } else { self.prefixes };
         (if self.has_empty { 0 } else { least }, greatest)
@@ -247,7 +247,7 @@ impl EqualText {
 
     fn outcome(&self, span: &Span) -> ZoneOutcome {
         let (least, greatest) = span.prefixes;
-        // If equal texts are numbers, the numbers are equal too.
+        // If the text is a number, a cell can equal the text only if the cell is the same number.
         let is_no_such_number = self.number.is_some_and(|number| {
             !span.has_number || span.numbers.is_some_and(|(low, high)| number < low || number > high)
         });
@@ -367,7 +367,7 @@ fn ranges_of(folded: &[u8]) -> Option<Box<[(u64, u64)]>> {
 }
 
 /// Returns the spellings of a folded ASCII byte: the byte itself, its upper case, and the non-ASCII characters that
-/// fold to it. Returns nothing for other bytes.
+/// fold to it. Returns an empty list if the byte is not ASCII.
 fn forms_of(byte: u8) -> Vec<&'static [u8]> {
     const ASCII: [[u8; 1]; 128] = {
         let mut bytes = [[0]; 128];

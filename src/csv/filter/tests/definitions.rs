@@ -37,7 +37,7 @@ pub(in crate::csv) fn is_kept(operator: Operator, values: &[&str], cell: &[u8]) 
     }
 }
 
-/// The kind of all values of a condition. Cells are compared as this kind.
+/// The kind that all values of a condition have. Cells are compared with the values as this kind.
 #[derive(Clone, Copy)]
 enum Kind {
     Number,
@@ -46,7 +46,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// Returns the kind that all values have in common.
+    /// Returns `Number` if all values are numbers, else `Date` if all values are dates, else `Text`.
     fn of(values: &[&str]) -> Self {
         if values.iter().all(|value| Number::parse(value).is_some()) {
             Self::Number

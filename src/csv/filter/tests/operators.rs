@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::definitions::is_kept;
 use super::*;
 
-/// Texts that are used both as values and as cells. For each operator, some pairs of these texts match and others do
-/// not. If this is not true for a new operator, add texts.
+/// Texts that are used both as values and as cells. Each operator must keep some of the cells and drop others. If a new
+/// operator keeps all cells or drops all cells, add texts.
 #[rustfmt::skip]
 const TEXTS: &[&str] = &[
     "", " ", "\0", "x\ny",

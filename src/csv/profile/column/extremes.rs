@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 /// longer text by its start.
 const MAX_VALUE_BYTES: usize = 48;
 
-/// The start of a value, stored inline.
+/// The first bytes of a value, stored without an allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeptValue {
     bytes: [u8; MAX_VALUE_BYTES],
@@ -20,7 +20,7 @@ pub(super) struct KeptValue {
 impl KeptValue {
     fn of(value: Value<'_>) -> Self {
         match value.bytes.len() {
-            // Copying whole words avoids the function call that a copy of variable length needs.
+            // The code copies whole words, because a copy of variable length would need a function call.
             len @ ..=16 => {
                 let mut bytes = [0; MAX_VALUE_BYTES];
                 bytes[..8].copy_from_slice(&value.head.to_le_bytes());
@@ -123,8 +123,8 @@ impl Extremes<Instant> {
 }
 
 impl Extremes<f64> {
-    /// Returns minimum and maximum as they are written in the file. A number that is too long to be kept is displayed
-    /// as the nearest double.
+    /// Returns minimum and maximum as they are written in the file. A number of 48 bytes or more is displayed as the
+    /// nearest double, because its last bytes may not have been kept.
     pub(super) fn display(&self) -> (Option<String>, Option<String>) {
         self.display_with(|number, value| match usize::from(value.len) {
             MAX_VALUE_BYTES => format!("{number:e}"),

@@ -1,5 +1,5 @@
 //! Adds many cells of a column at once: the cells in the rows of a record group. This is faster than adding each cell
-//! separately with [`HotColumn::add`], because a property of all cells is checked only once. Both ways compute the same
+//! separately with [`HotColumn::add`], because many checks are made once for all cells. Both ways compute the same
 //! profile.
 
 use super::{ColumnProfiler, HotColumn};
@@ -8,12 +8,12 @@ use crate::csv::profile::cells::{ColumnCells, KindHints};
 use crate::csv::profile::distinct::Insertion;
 use crate::csv::record::value::{Value, WORD_BYTES};
 
-/// If [`HotColumn::try_add_integers`] fails for a record group, it is not called for this number of further record
-/// groups. The column probably has decimals, and more calls would waste time.
+/// After [`HotColumn::try_add_integers`] has returned `false`, it is not called for this number of record groups. The
+/// column probably has decimals, so more calls would waste time.
 const DECIMAL_GROUPS: u8 = 32;
 
 impl HotColumn {
-    /// Adds `cells`, which are in `piece`.
+    /// Adds the cells of a record group. `piece` is the piece that contains the record group.
     pub(in crate::csv::profile) fn add_all(
         &mut self,
         cells: &mut ColumnCells,
@@ -98,8 +98,8 @@ impl HotColumn {
         self.add_kind(value, column);
     }
 
-    /// Adds the cells and returns `true` if all of them are integers without a sign. Otherwise adds nothing and returns
-    /// `false`.
+    /// If [`ColumnCells::integers`] can parse all cells, adds the cells and returns `true`. Otherwise adds nothing and
+    /// returns `false`.
     #[inline(always)]
     fn try_add_integers(
         &mut self,
@@ -185,8 +185,8 @@ impl HotColumn {
     }
 }
 
-/// Returns `sum + integers`, where `integers` is the sum of several integers. `None` if the result could be different
-/// when these integers are added one by one, because a double might not hold each of the sums exactly.
+/// Returns `sum + integers`, where `integers` is the sum of several integers. `None` if a double may not hold each
+/// partial sum exactly: then adding the integers one by one could give another result.
 fn exact_sum(sum: f64, integers: u64) -> Option<f64> {
     const MAX_EXACT: f64 = (1_u64 << 53) as f64;
     let total = sum + integers as f64;

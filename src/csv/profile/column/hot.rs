@@ -15,7 +15,7 @@ pub(in crate::csv::profile) struct HotColumn {
     pub(super) numbers: (f64, f64),
     /// [`novelty_mask`](crate::csv::profile::distinct::Distinct::novelty_mask) of the column's distinct values.
     pub(super) novelty_mask: u64,
-    /// Number of following record groups for which the check for integers is left out; see `DECIMAL_GROUPS`.
+    /// Number of record groups for which `try_add_integers` is still not called; see `DECIMAL_GROUPS`.
     pub(super) decimal_groups: u8,
 }
 

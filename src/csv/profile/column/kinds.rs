@@ -8,7 +8,7 @@ pub(in crate::csv::profile) struct Kinds<T> {
     pub(in crate::csv::profile) boolean: T,
     pub(in crate::csv::profile) integer: T,
     pub(in crate::csv::profile) decimal: T,
-    /// Numbers with a leading zero, such as `007`. For the type of the column, they count as text.
+    /// Numbers with a leading zero, such as `007`. When the type of the column is chosen, these numbers count as text.
     pub(in crate::csv::profile) code: T,
     pub(in crate::csv::profile) date: T,
     pub(in crate::csv::profile) datetime: T,

@@ -2,8 +2,9 @@
 //!
 //! The result for a block is three 64-bit masks in which bit `i` stands for byte `i`. This code reads every byte of a
 //! file, so vector instructions save more time here than in any other place. It uses 128-bit vectors on WebAssembly,
-//! x86-64 and AArch64, 256-bit and 512-bit vectors on the x86-64 CPUs that have them, and 64-bit words elsewhere. For
-//! each width, a few lines implement [`Masks`]. The tests compare the results of all implementations bit for bit.
+//! x86-64 and AArch64. On x86-64 CPUs with wider vectors, it uses 256-bit or 512-bit vectors. On all other CPUs, it
+//! uses 64-bit words. For each width, a few lines implement [`Masks`]. The tests compare the results of all
+//! implementations bit for bit.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -47,8 +48,9 @@ pub(in crate::csv) use x86_64::{Avx2, Avx512, Sse2 as Baseline};
 /// Bytes in a block: one for each bit of a mask.
 pub(in crate::csv) const BLOCK_BYTES: usize = 64;
 
-/// Number of blocks in a window: 16 KiB of text. A window has so many rows that the profile's fixed cost per column and
-/// window does not matter. A window is small enough that its text and the masks of this text stay in the L1 cache.
+/// Number of blocks in a window: 16 KiB of text. A window usually has so many rows that the fixed cost of the profile
+/// for each column in each window does not matter. A window is small enough that its text and the masks of this text
+/// stay in the L1 cache.
 pub(in crate::csv) const WINDOW_BLOCKS: usize = 256;
 
 /// Masks of the quotes, delimiters and line breaks in a block.
@@ -67,9 +69,9 @@ pub(in crate::csv) trait Masks {
     /// Returns the masks of a block.
     fn find(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block;
 
-    /// Does the same as [`Masks::find`], but `quotes` only shows whether the block has quotes: it is 0 if the block has
-    /// none, else any other number. Most blocks have no quotes, and with narrow vectors it is expensive to compute the
-    /// positions of quotes.
+    /// Does the same as [`Masks::find`], except for the mask `quotes`: it is 0 if the block has no quotes, and any
+    /// other number if the block has quotes. Most blocks have no quotes, and with narrow vectors it takes long to
+    /// compute the positions of quotes.
     #[inline(always)]
     fn with_any_quotes(bytes: &[u8; BLOCK_BYTES], delimiter: u8) -> Block {
         Self::find(bytes, delimiter)
@@ -112,7 +114,7 @@ pub(in crate::csv) trait Masks {
 
 impl Block {
     /// Writes the block to `place`. The writes are volatile because compilers would otherwise assemble a vector of two
-    /// neighbouring masks from many small parts, and write this vector.
+    /// neighbouring masks from many small parts and write this vector, which takes longer.
     #[inline(always)]
     pub(in crate::csv) fn write_to(self, place: &mut Self) {
         // SAFETY: all three pointers come from a mutable reference.

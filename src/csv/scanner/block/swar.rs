@@ -19,7 +19,7 @@ impl Masks for Swar {
     }
 }
 
-/// Returns a mask whose bit `i` is set if byte `i` of `word` (the lowest first) is `byte`.
+/// Returns a mask whose bit `i` is set if byte `i` of `word` is `byte`. Byte 0 is the lowest byte.
 #[inline(always)]
 fn positions_of(word: u64, byte: u8) -> u64 {
     const LOW_BITS: u64 = 0x7F7F_7F7F_7F7F_7F7F;

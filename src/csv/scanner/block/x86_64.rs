@@ -130,9 +130,9 @@ impl Masks for Avx512 {
     }
 }
 
-/// Writes the positions of the set bits, counted from `base`, to the first slots. Always writes at least `at_once`
-/// slots. So the number of iterations is usually the same, and the CPU rarely mispredicts it. Use this function only
-/// where AVX-512 VBMI2 has been detected.
+/// Writes the positions of the set bits, counted from `base`, to the first slots. Writes at least `at_once` slots, even
+/// if fewer bits are set. So the number of iterations is usually the same, and the CPU rarely mispredicts this number.
+/// Use this function only where AVX-512 VBMI2 has been detected.
 #[inline(always)]
 fn compress(bits: u64, base: u32, slots: &mut [u32; BLOCK_BYTES], at_once: usize) {
     const PLACES_AT_ONCE: usize = 16;
