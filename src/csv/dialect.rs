@@ -56,6 +56,13 @@ impl Delimiter {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
+    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        match state.text()? {
+            "" => Ok(Self::NONE),
+            text => Self::new(text).ok_or(StateError::Damaged),
+        }
+    }
+
     /// Returns the byte of a delimiter that has one byte.
     pub fn single(self) -> Option<u8> {
         (self.len == 1).then_some(self.bytes[0])
@@ -81,6 +88,9 @@ pub enum Quote {
 }
 
 impl Quote {
+    /// All values, in the order of their definition.
+    pub const ALL: [Self; 3] = [Self::Double, Self::Single, Self::None];
+
     /// Returns the byte of the quote; `None` for [`Quote::None`].
     pub fn byte(self) -> Option<u8> {
         match self {
@@ -112,6 +122,9 @@ pub enum Escape {
 }
 
 impl Escape {
+    /// All values, in the order of their definition.
+    pub const ALL: [Self; 2] = [Self::Double, Self::Backslash];
+
     /// Returns the name of the escape in requests and responses.
     pub fn name(self) -> &'static str {
         match self {
@@ -134,6 +147,9 @@ pub enum Trim {
 }
 
 impl Trim {
+    /// All values, in the order of their definition.
+    pub const ALL: [Self; 3] = [Self::None, Self::Header, Self::Cells];
+
     /// Returns the name of the option's value in requests and responses.
     pub fn name(self) -> &'static str {
         match self {
@@ -158,6 +174,9 @@ pub enum Ragged {
 }
 
 impl Ragged {
+    /// All values, in the order of their definition.
+    pub const ALL: [Self; 3] = [Self::Keep, Self::Refuse, Self::Pad];
+
     /// Returns the name of the option's value in requests and responses.
     pub fn name(self) -> &'static str {
         match self {
@@ -248,6 +267,8 @@ pub struct TableDialect {
     pub skip_footer: u32,
     /// Values that are read as empty cells.
     pub null_values: NullValues,
+    /// What happens to rows with more or fewer fields than the header.
+    pub ragged: Ragged,
 }
 
 /// Values that are read as empty cells.
@@ -265,6 +286,7 @@ impl Default for TableDialect {
             trim: Trim::None,
             skip_footer: 0,
             null_values: None,
+            ragged: Ragged::Keep,
         }
     }
 }
@@ -307,31 +329,30 @@ impl TableDialect {
         state.option(self.null_values.as_deref(), |state, values| {
             state.list(values, |state, value| state.text(value));
         });
+        state.byte(self.ragged as u8);
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let small = |number: u64| u32::try_from(number).map_err(|_| StateError::Damaged);
         Ok(Self {
-            delimiter: match state.text()? {
-                "" => Delimiter::NONE,
-                text => Delimiter::new(text).ok_or(StateError::Damaged)?,
-            },
-            quote: one_of(state, &[Quote::Double, Quote::Single, Quote::None])?,
-            escape: one_of(state, &[Escape::Double, Escape::Backslash])?,
+            delimiter: Delimiter::restore(state)?,
+            quote: one_of(state, &Quote::ALL)?,
+            escape: one_of(state, &Escape::ALL)?,
             skip_rows: small(state.number()?)?,
             header_row: state.flag()?,
             comment: state.option(StateReader::byte)?,
-            trim: one_of(state, &[Trim::None, Trim::Header, Trim::Cells])?,
+            trim: one_of(state, &Trim::ALL)?,
             skip_footer: small(state.number()?)?,
             null_values: state
                 .option(|state| state.list(|state| state.text().map(str::to_owned)))?
                 .map(Into::into),
+            ragged: one_of(state, &Ragged::ALL)?,
         })
     }
 }
 
 /// Reads the position of a value in `values`.
-fn one_of<T: Copy>(state: &mut StateReader<'_>, values: &[T]) -> Result<T, StateError> {
+pub(super) fn one_of<T: Copy>(state: &mut StateReader<'_>, values: &[T]) -> Result<T, StateError> {
     let position = state.byte()?;
     values.get(usize::from(position)).copied().ok_or(StateError::Damaged)
 }
@@ -381,11 +402,8 @@ impl Dialect {
             newline: one_of(state, &RecordEnd::ALL)?,
             confidence_percent: state.byte()?,
             alternatives: state.list(|state| {
-                let delimiter = match state.text()? {
-                    "" => Delimiter::NONE,
-                    text => Delimiter::new(text).ok_or(StateError::Damaged)?,
-                };
-                let quote = one_of(state, &[Quote::Double, Quote::Single, Quote::None])?;
+                let delimiter = Delimiter::restore(state)?;
+                let quote = one_of(state, &Quote::ALL)?;
                 Ok(Alternative { delimiter, quote, percent: state.byte()? })
             })?,
         })
@@ -440,6 +458,7 @@ impl Serialize for Dialect {
         map.serialize_entry("trim", table.trim.name())?;
         map.serialize_entry("skipFooter", &table.skip_footer)?;
         map.serialize_entry("nullValues", table.null_values.as_deref().unwrap_or_default())?;
+        map.serialize_entry("ragged", table.ragged.name())?;
         map.serialize_entry("confidence", &share(self.confidence_percent))?;
         map.serialize_entry("alternatives", &self.alternatives)?;
         map.end()

@@ -41,9 +41,12 @@ mod write;
 // Shared by several of these modules.
 mod cell;
 mod checkpoint;
+mod convert;
+pub mod dialect;
 mod error;
 mod excerpt;
 mod limits;
+mod rewrite;
 mod short_cell;
 mod swar_digits;
 
@@ -53,9 +56,10 @@ pub use cut::pager::{PageRequest, RowPage, RowPager};
 pub use cut::plan::CutPlan;
 pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};
 pub use encoding::{EncodingSource, encoding_for_label};
+pub use dialect::Dialect;
 pub use error::{CsvError, Defect, MalformedCsv};
 pub use excerpt::shortened;
-pub use limits::{MAX_FIELDS, is_delimiter};
+pub use limits::MAX_FIELDS;
 pub use open::header::{Header, UnknownColumn};
 pub use open::options::InputOptions;
 pub use open::{CsvOpener, OpenedCsv, OpeningStatus, SAMPLE_BYTES};

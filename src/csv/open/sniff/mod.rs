@@ -32,10 +32,9 @@ pub(in crate::csv) struct Sniffed {
     pub(in crate::csv) newline: RecordEnd,
     pub(in crate::csv) confidence_percent: u8,
     pub(in crate::csv) alternatives: Vec<Alternative>,
+    /// Number of fields of the widest record in the sample, from the header on.
+    pub(in crate::csv) max_fields: usize,
 }
-
-/// The part of the declared media type's meaning that helps the detection: the delimiter that the type names.
-pub(in crate::csv) type Prior = Option<Delimiter>;
 
 /// A candidate and how well it fits the sample.
 struct Candidate {
@@ -53,6 +52,7 @@ struct Fit {
     /// `share`, changed by what speaks for or against the candidate.
     score: f64,
     columns: usize,
+    max_fields: usize,
 }
 
 /// The score of a candidate sinks by this much if lines above the header must be skipped for it.
@@ -65,7 +65,7 @@ const NEARLY_EQUAL: f64 = 0.1;
 const UNCERTAIN_PERCENT: u8 = 60;
 
 /// Detects the rules that `options` leaves open. `whole` says whether the sample is the whole file.
-pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions, prior: Prior) -> Sniffed {
+pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) -> Sniffed {
     let separator_line = preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
     let delimiters: Vec<Delimiter> = match (options.delimiter, separator_line) {
         (Some(delimiter), _) | (None, Some(delimiter)) => vec![delimiter],
@@ -85,8 +85,8 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions, 
     let mut candidates: Vec<Candidate> = Vec::new();
     for &delimiter in &delimiters {
         for &quote in &quotes {
-            let table = TableDialect { delimiter, quote, ..declared(options) };
-            candidates.push(Candidate::of(table, sample, whole, skip, prior));
+            let table = TableDialect { delimiter, quote, ..options.table() };
+            candidates.push(Candidate::of(table, sample, whole, skip, options));
         }
     }
     // The sort is stable: of equal candidates, the more common one stays first.
@@ -103,21 +103,12 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions, 
     refine(&mut best, sample, whole, options, skip);
     let certain = (best.fit.share * 100.0).floor() as u8;
     let confidence_percent = if has_rival && !is_chosen { certain.min(UNCERTAIN_PERCENT) } else { certain };
-    Sniffed { table: best.table, newline: reading::record_end(sample), confidence_percent, alternatives }
-}
-
-/// Returns the rules that `options` sets, with the usual rule for each that it does not set.
-fn declared(options: &InputOptions) -> TableDialect {
-    TableDialect {
-        delimiter: options.delimiter.unwrap_or(Delimiter::COMMA),
-        quote: options.quote.unwrap_or_default(),
-        escape: options.escape.unwrap_or_default(),
-        skip_rows: options.skip_rows.unwrap_or(0),
-        header_row: options.header,
-        comment: options.comment,
-        trim: options.trim.unwrap_or_default(),
-        skip_footer: options.skip_footer,
-        null_values: options.null_values.clone(),
+    Sniffed {
+        max_fields: best.fit.max_fields,
+        table: best.table,
+        newline: reading::record_end(sample),
+        confidence_percent,
+        alternatives,
     }
 }
 
@@ -129,10 +120,11 @@ fn single_column(
     skip: Option<u32>,
     candidates: &[Candidate],
 ) -> Sniffed {
-    let table = TableDialect { delimiter: Delimiter::NONE, ..declared(options) };
-    let candidate = Candidate::of(table, sample, whole, skip, None);
+    let table = TableDialect { delimiter: Delimiter::NONE, ..options.table() };
+    let candidate = Candidate::of(table, sample, whole, skip, options);
     let is_split = candidates.iter().any(|candidate| candidate.fit.columns > 1);
     Sniffed {
+        max_fields: candidate.fit.max_fields,
         table: candidate.table,
         newline: reading::record_end(sample),
         confidence_percent: if is_split { UNCERTAIN_PERCENT } else { 100 },
@@ -145,21 +137,21 @@ fn refine(best: &mut Candidate, sample: &[u8], whole: bool, options: &InputOptio
     let is_default_quote = best.table.quote == Quote::Double;
     if options.escape.is_none() && is_default_quote && memmem::find(sample, b"\\\"").is_some() {
         let table = TableDialect { escape: Escape::Backslash, ..best.table.clone() };
-        let other = Candidate::of(table, sample, whole, skip, None);
+        let other = Candidate::of(table, sample, whole, skip, options);
         if other.fit.share > best.fit.share {
             *best = other;
         }
     }
     if options.trim.is_none() && reading::has_blanks_before_all_quotes(sample, &best.table) {
         let table = TableDialect { trim: Trim::Cells, ..best.table.clone() };
-        let other = Candidate::of(table, sample, whole, skip, None);
+        let other = Candidate::of(table, sample, whole, skip, options);
         if other.fit.splits_header && other.fit.share >= best.fit.share {
             *best = other;
         }
     }
     if options.quote.is_none() && is_default_quote && best.fit.share < 0.9 {
         let table = TableDialect { quote: Quote::None, ..best.table.clone() };
-        let other = Candidate::of(table, sample, whole, skip, None);
+        let other = Candidate::of(table, sample, whole, skip, options);
         if other.fit.splits_header && other.fit.share >= 0.99 {
             *best = other;
         }
@@ -172,7 +164,7 @@ impl Candidate {
         sample: &[u8],
         whole: bool,
         skip: Option<u32>,
-        prior: Prior,
+        options: &InputOptions,
     ) -> Self {
         table.skip_rows = skip.unwrap_or(0);
         let sample = preamble::after_lines(sample, table.skip_rows);
@@ -184,14 +176,14 @@ impl Candidate {
         if skip.is_none() {
             table.skip_rows = preamble.lines;
         }
-        if table.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records) {
+        if options.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records) {
             table.comment = Some(b'#');
         }
         let mut fit = reading.fit(&preamble);
         if preamble.records > 0 {
             fit.score -= PREAMBLE_PENALTY;
         }
-        if prior.is_some_and(|prior| prior == table.delimiter) && fit.splits_header {
+        if options.declared_delimiter == Some(table.delimiter) && fit.splits_header {
             fit.score += PRIOR_BONUS;
         }
         if table.quote == Quote::Single {

@@ -9,6 +9,7 @@
 //! A header that has one field less than the rows is no title: R writes tables in which the first column has no name.
 
 use super::reading::{Reading, SampleRecord};
+use crate::csv::convert::LineSkipper;
 use crate::csv::dialect::Delimiter;
 
 /// Maximum number of lines above the header.
@@ -113,49 +114,4 @@ pub(super) fn separator_line(sample: &[u8]) -> Option<Delimiter> {
 pub(super) fn after_lines(sample: &[u8], lines: u32) -> &[u8] {
     let mut skipper = LineSkipper::new(lines);
     &sample[skipper.skip(sample)..]
-}
-
-/// Skips lines at the start of a text, which may be split at any byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::csv) struct LineSkipper {
-    pub(in crate::csv) left: u32,
-    /// Whether the last skipped byte is the CR that ended the last line. An LF that follows belongs to this line.
-    pub(in crate::csv) after_cr: bool,
-}
-
-impl LineSkipper {
-    pub(in crate::csv) fn new(lines: u32) -> Self {
-        Self { left: lines, after_cr: false }
-    }
-
-    /// Whether bytes may still have to be skipped.
-    pub(in crate::csv) fn is_active(self) -> bool {
-        self.left > 0 || self.after_cr
-    }
-
-    /// Returns the number of bytes of `text` that belong to the skipped lines.
-    pub(in crate::csv) fn skip(&mut self, text: &[u8]) -> usize {
-        let mut at = 0;
-        while let Some(&byte) = text.get(at) {
-            if self.after_cr {
-                self.after_cr = false;
-                if byte == b'\n' {
-                    at += 1;
-                    continue;
-                }
-            }
-            if self.left == 0 {
-                break;
-            }
-            match memchr::memchr2(b'\r', b'\n', &text[at..]) {
-                None => return text.len(),
-                Some(length) => {
-                    self.after_cr = text[at + length] == b'\r';
-                    self.left -= 1;
-                    at += length + 1;
-                }
-            }
-        }
-        at
-    }
 }

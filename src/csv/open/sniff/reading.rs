@@ -77,7 +77,7 @@ impl Reading {
     pub(super) fn fit(&self, preamble: &Preamble) -> Fit {
         let records = &self.records[preamble.records.min(self.records.len())..];
         let Some(header) = records.first() else {
-            return Fit { splits_header: false, share: 1.0, score: 0.0, columns: 0 };
+            return Fit { splits_header: false, share: 1.0, score: 0.0, columns: 0, max_fields: 0 };
         };
         let width = match preamble.records {
             0 if self.width() < 2 => header.fields,
@@ -86,11 +86,13 @@ impl Reading {
         };
         let matching = records.iter().filter(|record| record.fields == width && !record.is_malformed).count();
         let share = matching as f64 / records.len() as f64;
+        let max_fields = records.iter().map(|record| record.fields).max().unwrap_or(0);
         Fit {
             splits_header: header.fields > 1,
             share,
             score: share,
-            columns: records.iter().map(|record| record.fields).max().unwrap_or(0).min(width.max(header.fields)),
+            columns: width.max(header.fields),
+            max_fields,
         }
     }
 
