@@ -6,7 +6,6 @@
 //! remaining bytes before it allocates memory. So damaged bytes are refused and cannot exhaust memory.
 
 use super::error::{Defect, MalformedCsv};
-use super::limits::is_delimiter;
 use encoding_rs::Encoding;
 
 /// Why a saved state cannot be restored.
@@ -179,6 +178,7 @@ impl StateWriter {
             Defect::Ragged { expected, found } => (2, expected, found),
             Defect::StrayQuote => (3, 0, 0),
             Defect::UnclosedQuote => (4, 0, 0),
+            Defect::NeedsQuotes => (5, 0, 0),
         };
         self.byte(tag);
         self.count(first);
@@ -306,11 +306,6 @@ impl<'a> StateReader<'a> {
         Encoding::for_label_no_replacement(self.text()?.as_bytes()).ok_or(StateError::Damaged)
     }
 
-    /// Reads a delimiter. Refuses a byte that cannot be a delimiter.
-    pub(super) fn delimiter(&mut self) -> Result<u8, StateError> {
-        self.byte().and_then(|byte| if is_delimiter(byte) { Ok(byte) } else { Err(StateError::Damaged) })
-    }
-
     pub(super) fn malformed(&mut self) -> Result<MalformedCsv, StateError> {
         let (record, line, byte) = (self.number()?, self.number()?, self.number()?);
         let (tag, first, second) = (self.byte()?, self.size()?, self.size()?);
@@ -320,6 +315,7 @@ impl<'a> StateReader<'a> {
             2 => Defect::Ragged { expected: first, found: second },
             3 => Defect::StrayQuote,
             4 => Defect::UnclosedQuote,
+            5 => Defect::NeedsQuotes,
             _ => return Err(StateError::Damaged),
         };
         Ok(MalformedCsv { record, line, byte, reason })

@@ -358,18 +358,6 @@ pub(super) fn one_of<T: Copy>(state: &mut StateReader<'_>, values: &[T]) -> Resu
 }
 
 impl Dialect {
-    /// Returns the dialect of an empty file.
-    pub(super) fn of_empty() -> Self {
-        Self {
-            encoding: encoding_rs::UTF_8,
-            encoding_source: EncodingSource::Assumed,
-            table: TableDialect::default(),
-            newline: RecordEnd::Lf,
-            confidence_percent: 100,
-            alternatives: Vec::new(),
-        }
-    }
-
     /// Whether positions in the text that the scanner reads are positions in the file: the file is UTF-8 and is not
     /// converted.
     pub fn is_direct(&self) -> bool {

@@ -149,9 +149,9 @@ impl Rewriter {
         let quote = self.dialect.quote.byte();
         let is_escape = |byte: u8| byte == b'\\' && self.dialect.escape == Escape::Backslash;
         let run = match self.place {
-            Place::Unquoted => text
-                .iter()
-                .position(|&byte| byte == b'\n' || byte == b'\r' || Some(byte) == last_of_delimiter || is_escape(byte)),
+            Place::Unquoted => text.iter().position(|&byte| {
+                byte == b'\n' || byte == b'\r' || Some(byte) == last_of_delimiter || is_escape(byte)
+            }),
             Place::Quoted => text.iter().position(|&byte| Some(byte) == quote || is_escape(byte)),
             _ => return 0,
         };
@@ -260,6 +260,8 @@ impl Rewriter {
 
     fn write_cell(&self, value: &[u8], tail: &[u8], quoted: bool, out: &mut Vec<u8>) {
         let tail = if self.trims() { trimmed(tail) } else { tail };
+        // A quote directly after the closing quote would be a doubled quote, so it is written inside the quotes.
+        let quotes = tail.iter().take_while(|&&byte| byte == b'"').count();
         let value = if self.trims() && !quoted { trimmed(value) } else { value };
         let delimiter = self.dialect.scanned_delimiter();
         if tail.is_empty() && self.is_null(value) {
@@ -270,13 +272,13 @@ impl Rewriter {
         } else if quoted {
             out.push(b'"');
             push_doubling_quotes(value, out);
-            if memchr::memchr3(delimiter, b'\r', b'\n', tail).is_some() {
-                push_doubling_quotes(tail, out);
-                out.push(b'"');
-            } else {
-                out.push(b'"');
-                out.extend_from_slice(tail);
-            }
+            let (inside, outside) = match memchr::memchr3(delimiter, b'\r', b'\n', tail) {
+                Some(_) => (tail, &[][..]),
+                None => tail.split_at(quotes),
+            };
+            push_doubling_quotes(inside, out);
+            out.push(b'"');
+            out.extend_from_slice(outside);
         } else if self.needs_quotes(value, delimiter) {
             out.push(b'"');
             push_doubling_quotes(value, out);
@@ -348,11 +350,8 @@ impl Rewriter {
     pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
         self.place = *PLACES.get(usize::from(state.byte()?)).ok_or(StateError::Damaged)?;
         self.cell = state.bytes()?.to_vec();
-        self.form = CellForm {
-            quoted: state.flag()?,
-            begun: state.flag()?,
-            tail: state.option(StateReader::size)?,
-        };
+        self.form =
+            CellForm { quoted: state.flag()?, begun: state.flag()?, tail: state.option(StateReader::size)? };
         self.delimiter_from = state.size()?;
         self.has_fields = state.flag()?;
         self.footer.restore(state)?;
@@ -457,3 +456,7 @@ impl Footer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "rewrite_tests.rs"]
+mod tests;

@@ -110,7 +110,7 @@ impl CutService {
         loop {
             let digests = kept.digests.clone();
             let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, None).await?;
-            match self.read_opening(&mut scan, file.input(asked), &kept, &mut lease).await? {
+            match self.read_opening(&mut scan, file.input(&asked), &kept, &mut lease).await? {
                 Opening::Ready(opened) => return Ok(OpenFile { opened: *opened, scan, lease }),
                 Opening::NeedsMemory(bytes) => {
                     scan.cancel().await;
@@ -149,7 +149,7 @@ impl CutService {
         let mut lease = lease.flatten();
         if let (Some(plan), Some(profile)) = (plan, profile) {
             let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, Some(plan)).await?;
-            let opening = self.read_opening(&mut scan, request.input, &kept, &mut lease).await?;
+            let opening = self.read_opening(&mut scan, request.input.clone(), &kept, &mut lease).await?;
             match opening {
                 Opening::Ready(opened) if profile.suits(&opened) => {
                     return Ok(OpenFile { opened: *opened, scan, lease });
@@ -157,7 +157,7 @@ impl CutService {
                 _ => scan.cancel().await,
             }
         }
-        self.open_whole(file, request.input, kept, lease).await
+        self.open_whole(file, request.input.clone(), kept, lease).await
     }
 
     /// Reads the start of the file until its dialect is known. `lease` becomes a lease for the header, for the data
@@ -215,7 +215,7 @@ impl CutService {
     ) -> Result<PreparedCut> {
         let mut lease = self.storage.app.lease_memory(memory).await?;
         // The recipe must say in which encoding the file was read.
-        request.input = file.input(request.input);
+        request.input = file.input(&request.input);
         let recipe = recipe_of(&file, &request)?;
         let OpenFile { opened, mut scan, lease: wide } =
             self.open_planned(file, &request, recipe.text().len()).await?;
@@ -228,9 +228,10 @@ impl CutService {
             }
         };
         let details = json!({
-            "encoding": opened.encoding.name(),
-            "encodingSource": format!("{:?}", opened.encoding_source).to_lowercase(),
-            "delimiter": char::from(opened.delimiter).to_string(),
+            "encoding": opened.dialect.encoding.name(),
+            "encodingSource": opened.dialect.encoding_source.name().to_lowercase(),
+            "delimiter": opened.dialect.table.delimiter,
+            "dialect": opened.dialect,
             "columns": opened.header.len(),
         });
         let processor = StreamingCsvProcessor::new(opened, plan);

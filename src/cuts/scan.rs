@@ -174,7 +174,7 @@ impl CutService {
         request: &CutRequest,
         profile: Option<&'a Profile>,
     ) -> Result<Option<(&'a Profile, Option<ScanPlan>)>> {
-        if !file.is_read_as_profiled(request.input) {
+        if !file.is_read_as_profiled(&request.input) {
             return Ok(None);
         }
         let limit = self.storage.app.config.max_record_size_bytes as u64;

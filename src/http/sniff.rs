@@ -78,6 +78,8 @@ pub enum SniffVerdict {
         content_type: &'static str,
         /// Encoding that the `charset` parameter declares, if any.
         encoding: Option<&'static Encoding>,
+        /// Whether the file has a header, if the parameter `header` says so (RFC 4180 §3).
+        header: Option<bool>,
     },
     /// The upload is refused.
     Refuse(Refusal),
@@ -91,6 +93,14 @@ pub enum Refusal {
     MalformedType {
         /// Declared type as sent.
         declared: String,
+    },
+    /// The parameter `header` of the declared type is neither `present` nor `absent`.
+    #[error(
+        "header={value} in the Content-Type is not known: send header=present or header=absent, or leave it out"
+    )]
+    UnknownHeaderValue {
+        /// Value as sent.
+        value: String,
     },
     /// The declared type is not an accepted type.
     #[error("files of type {declared} are not accepted: send CSV or TSV as text/csv")]
@@ -171,12 +181,12 @@ pub fn check_declared(declared_type: Option<&str>, allowed_types: &[String]) -> 
 /// Decides whether an upload is accepted. If it is accepted, also decides the type with which the file is stored.
 pub fn check(upload: &SniffedUpload<'_>) -> SniffVerdict {
     match examine(upload) {
-        Ok((content_type, encoding)) => SniffVerdict::Accept { content_type, encoding },
+        Ok(verdict) => verdict,
         Err(refusal) => SniffVerdict::Refuse(refusal),
     }
 }
 
-fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static Encoding>), Refusal> {
+fn examine(upload: &SniffedUpload<'_>) -> Result<SniffVerdict, Refusal> {
     let declared = parse_declared(upload.declared_type, upload.allowed_types)?;
     let extension = upload.extension.map(str::to_ascii_lowercase);
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
@@ -185,7 +195,20 @@ fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static 
     if declared.as_ref().is_some_and(|declared| declared.is(JSON)) && is_json(sample) {
         return Err(Refusal::ForeignContent { format: "JSON", advice: CONVERT });
     }
-    Ok((stored_type(declared.as_ref(), extension.as_deref()), encoding))
+    let content_type = stored_type(declared.as_ref(), extension.as_deref());
+    Ok(SniffVerdict::Accept { content_type, encoding, header: declared_header(declared.as_ref())? })
+}
+
+/// Returns whether the declared type says that the file has a header.
+fn declared_header(declared: Option<&MediaType>) -> Result<Option<bool>, Refusal> {
+    match declared.and_then(|declared| declared.parameter("header")) {
+        None => Ok(None),
+        Some(value) if value.eq_ignore_ascii_case("present") => Ok(Some(true)),
+        Some(value) if value.eq_ignore_ascii_case("absent") => Ok(Some(false)),
+        Some(value) => {
+            Err(Refusal::UnknownHeaderValue { value: value.chars().take(SHOWN_CHARACTERS).collect() })
+        }
+    }
 }
 
 /// Returns the encoding that the declared `charset` names. If `charset` names UTF-16 without a byte order,

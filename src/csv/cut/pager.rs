@@ -65,17 +65,18 @@ impl RowPager {
         request: PageRequest,
         max_record_bytes: usize,
     ) -> Option<Self> {
-        let dialect = profile.dialect.filter(|_| profile.index.is_some())?;
+        let dialect = profile.dialect.as_ref().filter(|_| profile.index.is_some())?;
         let columns = profile.columns.len();
         let wanted = Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns));
         let reader = RecordReader::at(
-            dialect.delimiter,
+            dialect.table.scanned_delimiter(),
             wanted,
             max_record_bytes,
             start.row + 1,
             (start.byte, start.line),
         );
-        let stream = RecordStream::new(None, reader, Vec::new(), 0);
+        let mut stream = RecordStream::new(None, reader, Vec::new(), 0);
+        stream.expect_columns(columns);
         let room_bytes = request.max_bytes;
         let page = RowPage { total: start.row, ..RowPage::default() };
         Some(Self { stream, collector: Collector { request, page, room_bytes } })

@@ -58,8 +58,7 @@ impl InputOptions {
 
     /// Whether the options set no rule. The encoding and the declared media type do not count.
     pub fn is_detection(&self) -> bool {
-        *self
-            == Self { encoding: self.encoding, declared_delimiter: self.declared_delimiter, ..Self::DETECT }
+        *self == Self { encoding: self.encoding, declared_delimiter: self.declared_delimiter, ..Self::DETECT }
     }
 
     /// Returns these options, and the rules of `others` where these options set no rule.

@@ -1,20 +1,19 @@
 //! Profiles a file piece by piece.
 
+use super::Profile;
 use super::digests::BlockDigester;
 use super::record_profiler::{AppendOnlyCounts, RecordProfiler};
 use super::statistics::ALLOCATION_BYTES;
-use super::{Dialect, Profile};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
-use crate::csv::encoding::EncodingSource;
+use crate::csv::dialect::Dialect;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::open::options::InputOptions;
 use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
 use crate::csv::record::stream::RecordStream;
-use encoding_rs::Encoding;
 use std::sync::Arc;
 
-const WHOLE: Seal = Seal { magic: *b"CUTs", version: 3 };
-const HEAD: Seal = Seal { magic: *b"CUTh", version: 4 };
+const WHOLE: Seal = Seal { magic: *b"CUTs", version: 4 };
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 5 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 2 };
 /// Maximum size of a saved state without its digests, in bytes. The digests take 32 bytes for each mebibyte of the
 /// file.
@@ -81,11 +80,11 @@ impl Profiler {
         Self { max_record_bytes, size_bytes: 0, digester: BlockDigester::default(), stage }
     }
 
-    /// Sets the declared encoding of the file. The call has an effect only before the first
-    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed. A byte order mark overrides the declared encoding.
-    pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
+    /// Sets the options with which the file is read. The call has an effect only before the first
+    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed.
+    pub fn declare(&mut self, options: InputOptions) {
         if let ProfilerStage::CsvOpener(opening) = &mut self.stage {
-            opening.declare(encoding);
+            opening.declare(options);
         }
     }
 
@@ -289,11 +288,7 @@ impl ProfilerStage {
     fn from_opened(opened: OpenedCsv, records: RecordProfiler) -> Self {
         let mut stream = opened.stream;
         stream.locate(records.wanted_fields());
-        let dialect = Dialect {
-            encoding: opened.encoding,
-            encoding_source: opened.encoding_source,
-            delimiter: opened.delimiter,
-        };
+        let dialect = opened.dialect;
         let names_bytes = opened.header.memory_bytes();
         let names = opened.header.into_names();
         let mut profiling = RowProfiling { dialect, names, names_bytes, stream, records };
@@ -307,7 +302,7 @@ impl ProfilerStage {
         let failure = match error {
             CsvError::Malformed(malformed) => Some(*malformed),
             // Only options cause these errors, and a profiler sets none of these options.
-            CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => None,
+            CsvError::BadEncoding(_) => None,
         };
         Self::Failed(Box::new(Failed { failure, partial: profiling.map(RowProfiling::into_partial) }))
     }
@@ -341,9 +336,8 @@ impl RowProfiling {
         let dialect = Dialect::restore(state)?;
         let names = state.list(|state| state.text().map(str::to_owned))?;
         let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
-        let Dialect { encoding, delimiter, .. } = dialect;
         let stream =
-            RecordStream::restore(state, encoding, delimiter, records.wanted_fields(), max_record_bytes)?;
+            RecordStream::restore(state, &dialect, names.len(), records.wanted_fields(), max_record_bytes)?;
         let names_bytes = names_bytes(&names);
         Ok(Self { dialect, names, names_bytes, stream, records })
     }
@@ -374,22 +368,6 @@ impl Failed {
             Ok(PartialProfile { dialect, names, undecodable, records })
         })?;
         Ok(Self { failure, partial })
-    }
-}
-
-impl Dialect {
-    pub(super) fn save(&self, state: &mut StateWriter) {
-        state.encoding(self.encoding);
-        self.encoding_source.save(state);
-        state.byte(self.delimiter);
-    }
-
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        Ok(Self {
-            encoding: state.encoding()?,
-            encoding_source: EncodingSource::restore(state)?,
-            delimiter: state.delimiter()?,
-        })
     }
 }
 

@@ -7,8 +7,8 @@
 //! sidecar did not have this section. So a new feature can add a section. If the form of a section changes, the version
 //! of the section changes too. Only the statistics section is required.
 //!
-//! An older sidecar (magic `CUTp`) is one profile without sections. [`Profile::decode`] reads both forms.
-//! [`Profile::encode`] writes only the form with sections.
+//! The oldest form of a sidecar (magic `CUTp`) is one profile without sections. This form, and a sidecar whose statistics
+//! have another version, is not read. The background pass then computes the profile again.
 
 use super::{
     BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
@@ -17,10 +17,10 @@ use crate::csv::checkpoint::{Seal, Section, StateError, StateReader, StateWriter
 use std::sync::Arc;
 
 pub(super) const CONTAINER: Seal = Seal { magic: *b"CUTc", version: 1 };
-/// The older form of a sidecar: a profile without sections.
-const UNSECTIONED: Seal = Seal { magic: *b"CUTp", version: 1 };
+/// The start of the oldest form of a sidecar: a profile without sections.
+const UNSECTIONED_MAGIC: [u8; 4] = *b"CUTp";
 
-const STATISTICS: Section = Section { tag: 1, version: 1 };
+const STATISTICS: Section = Section { tag: 1, version: 2 };
 const ROW_INDEX: Section = Section { tag: 2, version: 1 };
 const ZONE_MAPS: Section = Section { tag: 3, version: 1 };
 const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
@@ -80,16 +80,15 @@ impl Profile {
     /// # Errors
     /// [`SidecarError`] if the sidecar has another version, describes other bytes or is damaged.
     pub fn decode(bytes: &[u8], expected: &ProfiledBytes) -> Result<Self, SidecarError> {
-        let is_unsectioned = bytes.starts_with(&UNSECTIONED.magic);
-        let mut state = if is_unsectioned { UNSECTIONED } else { CONTAINER }.open(bytes)?;
+        if bytes.starts_with(&UNSECTIONED_MAGIC) {
+            return Err(SidecarError::OtherVersion);
+        }
+        let mut state = CONTAINER.open(bytes)?;
         let (attempt, size_bytes, etag) = (state.text()?, state.number()?, state.text()?);
         if attempt != expected.attempt || size_bytes != expected.size_bytes || etag != expected.etag {
             return Err(SidecarError::OtherBytes);
         }
-        let profile = match is_unsectioned {
-            true => Self::restore_unsectioned(&mut state)?,
-            false => Self::restore_sections(&mut state)?.ok_or(SidecarError::OtherVersion)?,
-        };
+        let profile = Self::restore_sections(&mut state)?.ok_or(SidecarError::OtherVersion)?;
         state.end()?;
         let has_all_digests =
             profile.digests.as_ref().is_none_or(|digests| digests.covers(expected.size_bytes));
@@ -134,16 +133,9 @@ impl Profile {
         Ok(profile.map(|profile| Self { index, zones, digests, ..profile }))
     }
 
-    fn restore_unsectioned(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let profile = Self::restore_statistics(state)?;
-        let index = state.option(RowIndex::restore)?;
-        let zones = state.option(ZoneMaps::restore)?;
-        Ok(Self { index, zones, ..profile })
-    }
-
     fn save_statistics(&self, state: &mut StateWriter) {
         state.number(self.size_bytes);
-        state.option(self.dialect, |state, dialect| dialect.save(state));
+        state.option(self.dialect.as_ref(), |state, dialect| dialect.save(state));
         state.list(&self.columns, |state, column| column.save(state));
         let counts = [self.row_count, self.rows_short, self.rows_long, self.rows_malformed];
         for count in counts.into_iter().chain([self.longest_record_bytes, self.undecodable]) {

@@ -84,8 +84,7 @@ impl RecordStream {
     /// bytes. Does nothing and returns `None` if the file is converted, if some pushed text has not been read, if a
     /// record is unfinished, or if `byte` is before the current position.
     pub(in crate::csv) fn skip_to(&mut self, records: u64, byte: u64, line: u64) -> Option<u64> {
-        let is_drained =
-            self.converter.is_none() && self.read_to >= self.text.len() && !self.holds_end_mark;
+        let is_drained = self.converter.is_none() && self.read_to >= self.text.len() && !self.holds_end_mark;
         if is_drained { self.reader.skip_to(records, byte, line) } else { None }
     }
 

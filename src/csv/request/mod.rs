@@ -6,6 +6,7 @@
 
 mod cut_request;
 mod error;
+pub mod input;
 mod options;
 
 #[cfg(test)]
@@ -87,7 +88,7 @@ impl CutRequest {
                 None => return Err(unknown_option(key, CutOption::names(), true)),
             }
         }
-        let mut request = options.finish();
+        let mut request = options.finish()?;
         request.filter = filters.finish()?;
         Ok(request)
     }
@@ -118,7 +119,7 @@ impl CutRequest {
                 Member::Option(option) => options.set(option, name, given)?,
             }
         }
-        let mut request = options.finish();
+        let mut request = options.finish()?;
         request.filter = filters.finish()?;
         Ok(request)
     }

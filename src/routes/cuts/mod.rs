@@ -52,6 +52,22 @@ struct ReadingParams {
     delimiter: Option<String>,
     /// Character encoding of the file; detected by default.
     encoding: Option<String>,
+    /// Character around quoted fields; detected by default.
+    quote: Option<String>,
+    /// How a quoted field contains its quote; detected by default.
+    escape: Option<String>,
+    /// Lines above the header; detected by default.
+    skip_rows: Option<u32>,
+    /// Records at the end of the file that are left out; default 0.
+    skip_footer: Option<u32>,
+    /// Character at the start of comments; detected by default.
+    comment: Option<String>,
+    /// Where blanks are removed; detected by default.
+    trim: Option<String>,
+    /// Values that are read as empty cells, as one CSV record.
+    null_values: Option<String>,
+    /// What happens to rows with more or fewer fields than the header; default `keep`.
+    ragged: Option<String>,
 }
 
 /// Parses the query of an operation that allows only some options of a cut. `params::refuse_unknown` has already

@@ -111,6 +111,7 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
         // The result of a cut is UTF-8, for every encoding of the source file. If the result contains invalid bytes of
         // the source file, detection could choose another encoding. So this function declares UTF-8.
         encoding: Some(encoding_rs::UTF_8),
+        dialect: request.output.dialect(),
         description: Description {
             tags: tags.into_vec(),
             metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),

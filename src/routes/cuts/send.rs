@@ -139,6 +139,9 @@ async fn send_cut(
     let cuts = CutService::new(storage);
     let coding = Coding::choose(&request, client);
     let mut headers = cut_headers(&file, &request, coding)?;
+    if let Some(notice) = file.notice(&request.input) {
+        headers.insert(NOTICE, header(&notice)?);
+    }
     let streaming = request.streaming;
     let memory = if streaming { CUT } else { CUT_AND_PART };
     // A condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare` fails,
@@ -179,6 +182,9 @@ async fn send_cut(
     headers.insert(CONTENT_LENGTH, length.into());
     Ok((headers, body).into_response())
 }
+
+/// What a reader of the rows should know about the file, such as `rows-long=12; undecodable=3`.
+pub(super) const NOTICE: HeaderName = HeaderName::from_static("x-cutty-notice");
 
 /// Refuses `tags` and `metadata`, because this route stores no file.
 fn refuse_description(request: &CutRequest) -> Result<()> {

@@ -96,6 +96,7 @@ impl Attempt {
         let tags = |kind: &str, tags: Value| {
             sql::files::InsertTags { file, kind, tags: &tags.to_string() }.statement()
         };
+        let dialect_options = self.new.dialect_options();
         let activate = sql::files::Activate {
             attempt,
             size_bytes: facts.size,
@@ -111,6 +112,7 @@ impl Attempt {
             dialect: self.summary.dialect.as_deref(),
             profile_bytes: self.summary.profile_bytes,
             encoding: self.new.encoding.map(Encoding::name),
+            dialect_options: dialect_options.as_deref(),
         }
         .statement();
         let mut statements = vec![

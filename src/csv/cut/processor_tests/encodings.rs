@@ -2,6 +2,7 @@
 
 use super::{TestCut, open, utf16};
 use crate::csv::EncodingSource;
+use crate::csv::dialect::Delimiter;
 use crate::csv::write::options::OutputFormat;
 use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -24,9 +25,14 @@ fn every_encoding_is_read_and_the_encoding_source_is_reported() {
     ] {
         let mut cut = TestCut::default();
         cut.input.encoding = declared_as;
-        let opened = open(cut.input, &mut [&file[..]].into_iter()).unwrap();
-        assert_eq!((opened.encoding, opened.encoding_source), (encoding, source), "{}", encoding.name());
-        assert_eq!(opened.delimiter, b';');
+        let opened = open(cut.input.clone(), &mut [&file[..]].into_iter()).unwrap();
+        assert_eq!(
+            (opened.dialect.encoding, opened.dialect.encoding_source),
+            (encoding, source),
+            "{}",
+            encoding.name()
+        );
+        assert_eq!(opened.dialect.table.delimiter, Delimiter::of(b';'));
         for piece_bytes in 1..=5 {
             let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
             assert_eq!(String::from_utf8_lossy(&output), csv, "{}, pieces of {piece_bytes}", encoding.name());

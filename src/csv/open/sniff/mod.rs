@@ -49,6 +49,8 @@ struct Fit {
     splits_header: bool,
     /// Share of the records that have the width of the table and no stray quote.
     share: f64,
+    /// Share of the records that have the width of the table, with or without stray quotes.
+    width_share: f64,
     /// `share`, changed by what speaks for or against the candidate.
     score: f64,
     columns: usize,
@@ -66,7 +68,8 @@ const UNCERTAIN_PERCENT: u8 = 60;
 
 /// Detects the rules that `options` leaves open. `whole` says whether the sample is the whole file.
 pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) -> Sniffed {
-    let separator_line = preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
+    let separator_line =
+        preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
     let delimiters: Vec<Delimiter> = match (options.delimiter, separator_line) {
         (Some(delimiter), _) | (None, Some(delimiter)) => vec![delimiter],
         (None, None) => DELIMITERS.map(Delimiter::of).to_vec(),
@@ -96,8 +99,12 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) 
     if !is_chosen && !fitting(&best) {
         return single_column(sample, whole, options, skip, &candidates);
     }
-    let alternatives: Vec<Alternative> =
-        candidates.iter().filter(|candidate| fitting(candidate)).take(MAX_ALTERNATIVES).map(Into::into).collect();
+    let alternatives: Vec<Alternative> = candidates
+        .iter()
+        .filter(|candidate| fitting(candidate))
+        .take(MAX_ALTERNATIVES)
+        .map(Into::into)
+        .collect();
     let has_rival =
         candidates.iter().any(|rival| fitting(rival) && best.fit.score - rival.fit.score < NEARLY_EQUAL);
     refine(&mut best, sample, whole, options, skip);
@@ -149,7 +156,7 @@ fn refine(best: &mut Candidate, sample: &[u8], whole: bool, options: &InputOptio
             *best = other;
         }
     }
-    if options.quote.is_none() && is_default_quote && best.fit.share < 0.9 {
+    if options.quote.is_none() && is_default_quote && best.fit.width_share < 0.9 {
         let table = TableDialect { quote: Quote::None, ..best.table.clone() };
         let other = Candidate::of(table, sample, whole, skip, options);
         if other.fit.splits_header && other.fit.share >= 0.99 {
@@ -176,7 +183,8 @@ impl Candidate {
         if skip.is_none() {
             table.skip_rows = preamble.lines;
         }
-        if options.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records) {
+        if options.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records)
+        {
             table.comment = Some(b'#');
         }
         let mut fit = reading.fit(&preamble);

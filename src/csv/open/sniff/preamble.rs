@@ -57,7 +57,8 @@ fn reading_width(records: &[SampleRecord]) -> usize {
 /// Returns the number of records at the start that are comments.
 fn leading_comments(records: &[SampleRecord]) -> usize {
     let comments = records.iter().take_while(|record| record.starts_with_hash).count();
-    let (Some(last), Some(next)) = (comments.checked_sub(1).map(|last| &records[last]), records.get(comments))
+    let (Some(last), Some(next)) =
+        (comments.checked_sub(1).map(|last| &records[last]), records.get(comments))
     else {
         return 0;
     };
@@ -90,7 +91,8 @@ fn leading_titles(records: &[SampleRecord], width: usize) -> usize {
 /// Whether the first record is a name and the next ones are values in at least one column.
 fn looks_like_header(table: &[SampleRecord], width: usize) -> bool {
     let Some((header, rows)) = table.split_first() else { return false };
-    let rows: Vec<&SampleRecord> = rows.iter().filter(|row| row.fields == width).take(COMPARED_ROWS).collect();
+    let rows: Vec<&SampleRecord> =
+        rows.iter().filter(|row| row.fields == width).take(COMPARED_ROWS).collect();
     (0..width.min(64)).any(|column| {
         let bit = 1 << column;
         let filled = rows.iter().filter(|row| row.empty & bit == 0).count();

@@ -77,19 +77,28 @@ impl Reading {
     pub(super) fn fit(&self, preamble: &Preamble) -> Fit {
         let records = &self.records[preamble.records.min(self.records.len())..];
         let Some(header) = records.first() else {
-            return Fit { splits_header: false, share: 1.0, score: 0.0, columns: 0, max_fields: 0 };
+            return Fit {
+                splits_header: false,
+                share: 1.0,
+                width_share: 1.0,
+                score: 0.0,
+                columns: 0,
+                max_fields: 0,
+            };
         };
         let width = match preamble.records {
             0 if self.width() < 2 => header.fields,
             0 => self.width(),
             _ => preamble.width,
         };
-        let matching = records.iter().filter(|record| record.fields == width && !record.is_malformed).count();
-        let share = matching as f64 / records.len() as f64;
+        let share_of = |count: usize| count as f64 / records.len() as f64;
+        let has_width = |record: &&SampleRecord| record.fields == width;
+        let share = share_of(records.iter().filter(has_width).filter(|record| !record.is_malformed).count());
         let max_fields = records.iter().map(|record| record.fields).max().unwrap_or(0);
         Fit {
             splits_header: header.fields > 1,
             share,
+            width_share: share_of(records.iter().filter(has_width).count()),
             score: share,
             columns: width.max(header.fields),
             max_fields,
@@ -104,7 +113,7 @@ impl Reading {
 
     /// Whether many fields are in single quotes.
     pub(super) fn is_single_quoted(&self) -> bool {
-        let quoted: u64 = self.records.iter().map(|record| record.single_quoted.into()).sum();
+        let quoted: u64 = self.records.iter().map(|record| u64::from(record.single_quoted)).sum();
         let fields: usize = self.records.iter().map(|record| record.fields.min(SAMPLE_FIELDS)).sum();
         quoted * 4 >= fields as u64 && quoted > 1
     }
@@ -123,7 +132,8 @@ fn converted_sample(sample: &[u8], whole: bool, table: &TableDialect) -> Vec<u8>
 
 impl SampleRecord {
     fn of(found: &FoundRecord<'_>, text: &[u8], from: usize) -> Self {
-        let mut start = from + text[from.min(text.len())..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let mut start = from
+            + text[from.min(text.len())..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let mut record = Self {
             line: found.lines.line_of(found.carried, found.from),
             fields: found.fields,
@@ -162,7 +172,9 @@ fn looks_like_value(cell: &[u8]) -> bool {
 pub(super) fn has_single_quoted_fields(sample: &[u8]) -> bool {
     let start = &sample[..sample.len().min(64 * 1024)];
     start.first() == Some(&b'\'')
-        || start.windows(2).any(|pair| pair[1] == b'\'' && matches!(pair[0], b',' | b';' | b'\t' | b'|' | b'\n' | b'\r'))
+        || start
+            .windows(2)
+            .any(|pair| pair[1] == b'\'' && matches!(pair[0], b',' | b';' | b'\t' | b'|' | b'\n' | b'\r'))
 }
 
 /// Whether blanks stand before quotes that follow a delimiter, and no such quote stands without blanks.
