@@ -1,6 +1,7 @@
 //! Measures downloads, cuts, pages of rows and uploads of the product under `wrangler dev`. For comparison, it measures
-//! JavaScript engines, and bare routes that use the object store without the product's code. The product, the engines
-//! and the bare routes run in the same process and use the same objects.
+//! two CSV programs in JavaScript (papaparse and a splitter at line breaks), and bare routes that use the object store
+//! without the product's code. The product, the JavaScript programs and the bare routes run in the same process and use
+//! the same objects.
 //!
 //! Each run sends the requests one after another, and the order changes with each run. The benchmark measures the CPU
 //! time of the process that runs the Worker and the local object store.
@@ -95,7 +96,7 @@ impl Bench {
             ours("cut", format!("cut?{}", data.query(10))),
             ours("cut of 1 %", format!("cut?{}", data.query(1))),
         ];
-        // Papaparse does not cut the file `dense`, because one JavaScript engine is enough there. The splitter does not
+        // Papaparse does not cut the file `dense`, because one JavaScript program is enough there. The splitter does not
         // cut the file `quoted`, because it reads quoted cells wrongly.
         if data.kind != "dense" {
             steps.push(script("papaparse"));

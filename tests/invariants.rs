@@ -119,7 +119,7 @@ const READERS: [&str; 2] = ["src/cuts/", "src/routes/cuts/"];
 const COMPARES_BYTES: &str = "src/cuts/verified.rs";
 
 #[test]
-fn a_file_is_read_as_csv_only_through_the_source_that_compares_its_bytes() {
+fn a_file_is_read_as_csv_only_through_the_source_that_checks_the_digests() {
     for (path, text) in rust_below("src") {
         let reads = !names_found(&text, &["into_source"]).is_empty();
         let is_reader = READERS.iter().any(|folder| path.starts_with(folder));

@@ -105,9 +105,8 @@ struct Spool<'a> {
     reserved_bytes: u64,
 }
 
-/// Returns how many bytes a spool that needs `needed_bytes` should reserve: twice as many, but at most
-/// [`MAX_SPARE_BYTES`] more than it needs. A long spool therefore calls the database only once for every 13 parts (of 5
-/// MiB).
+/// Returns how many bytes a spool of `needed_bytes` should reserve: twice its bytes, but at most [`MAX_SPARE_BYTES`]
+/// more than its bytes. A long spool therefore calls the database only once for every 13 parts (of 5 MiB).
 fn wished_bytes(needed_bytes: u64) -> u64 {
     needed_bytes + needed_bytes.min(MAX_SPARE_BYTES)
 }

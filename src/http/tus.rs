@@ -104,7 +104,7 @@ pub struct Metadata(Vec<(String, Vec<u8>)>);
 
 impl Metadata {
     /// Parses the header: pairs separated by commas, each a key, a space and a value in base64. A key may have no
-    /// value.
+    /// value. Two keys that differ only in case are the same key.
     ///
     /// # Errors
     /// [`TusError::Metadata`], [`TusError::RepeatedKey`] or [`TusError::LongMetadata`].
@@ -121,7 +121,7 @@ impl Metadata {
                 return Err(malformed());
             }
             let value = STANDARD.decode(value.trim()).map_err(|_| malformed())?;
-            if pairs.iter().any(|(known, _)| known == key) {
+            if pairs.iter().any(|(known, _)| known.eq_ignore_ascii_case(key)) {
                 return Err(TusError::RepeatedKey { key: shortened(key) });
             }
             pairs.push((key.to_owned(), value));
@@ -129,13 +129,14 @@ impl Metadata {
         Ok(Self(pairs))
     }
 
-    /// Looks up the keys in order. Returns the first value that is present and not empty.
+    /// Looks up the keys in order, in any case. Returns the first value that is present and not empty.
     ///
     /// # Errors
     /// The key, if the value of this key is not UTF-8.
     pub fn text<'a>(&self, keys: &[&'a str]) -> Result<Option<&str>, &'a str> {
         for &key in keys {
-            let found = self.0.iter().find(|(known, value)| known == key && !value.is_empty());
+            let is_found = |known: &str, value: &[u8]| known.eq_ignore_ascii_case(key) && !value.is_empty();
+            let found = self.0.iter().find(|(known, value)| is_found(known, value));
             if let Some((_, value)) = found {
                 return std::str::from_utf8(value).map(Some).map_err(|_| key);
             }
@@ -231,6 +232,8 @@ mod tests {
         assert_eq!(Metadata::parse("a /w==").unwrap().text(&["a"]), Err("a"));
         assert_eq!(Metadata::parse(""), Ok(Metadata::default()));
         assert!(matches!(Metadata::parse("a YQ==,a Yg=="), Err(TusError::RepeatedKey { .. })));
+        assert!(matches!(Metadata::parse("a YQ==,A Yg=="), Err(TusError::RepeatedKey { .. })));
+        assert_eq!(Metadata::parse("FileName w7w=").unwrap().text(&["filename"]), Ok(Some("ü")));
         for text in ["a !", "a YQ", "a YQ== YQ=="] {
             assert!(matches!(Metadata::parse(text), Err(TusError::Metadata { .. })), "{text}");
         }

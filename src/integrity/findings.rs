@@ -60,8 +60,8 @@ pub struct DamagedFile<'a> {
     pub attempt: AttemptId,
 }
 
-/// The time of the last scrub for a file that the scrub must read next. The scrub begins with the file whose last scrub
-/// is longest ago, and no time is earlier than this time.
+/// If this time is stored as the time of a file's last scrub, the scrub reads the file next. The scrub begins with the
+/// file whose last scrub is longest ago, and no stored time is earlier than `NEXT`.
 pub const NEXT: Timestamp = Timestamp::EARLIEST;
 
 /// Writes damage to `findings` and to the log. If the bytes are known to be wrong, the function also marks the file's

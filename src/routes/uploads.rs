@@ -160,7 +160,8 @@ async fn discover_one(app: State<SharedApp>) -> Response {
 /// Creates a resumable upload (tus: creation).
 ///
 /// `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON
-/// object) and `expiresAt`. The body may contain the first bytes, with the type `application/offset+octet-stream`.
+/// object) and `expiresAt`, in any case. The body may contain the first bytes, with the type
+/// `application/offset+octet-stream`.
 /// Costs 2 D1 calls (one to identify you) and 1 Durable Object request. If the body has bytes, they cost the same calls
 /// as in a `PATCH`.
 #[utoipa::path(post, path = "/api/uploads", tag = "uploads",
@@ -335,7 +336,7 @@ fn new_upload(
     let file = NewFile::uploaded(&filename, description);
     Ok(NewUpload {
         file,
-        declared_type: value(&["filetype", "type"])?.map(str::to_owned),
+        declared_type: value(&["filetype", "type", "content-type", "mime_type"])?.map(str::to_owned),
         length,
         metadata: sent.map(str::to_owned),
         checksum: checksum_of(headers)?,

@@ -208,7 +208,7 @@ async fn reads_support_byte_ranges_and_etags_and_can_fail() {
 }
 
 #[tokio::test]
-async fn all_parts_except_the_last_must_have_one_length_of_at_least_the_minimum() {
+async fn all_parts_except_the_last_must_be_equally_long_and_not_shorter_than_the_minimum() {
     for (lengths, accepted) in [
         (&[4, 4, 2][..], true),
         (&[2], true),

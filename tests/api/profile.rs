@@ -146,7 +146,7 @@ async fn a_background_pass_that_cannot_restore_its_state_ends_and_is_retried_lat
     assert_eq!(
         try_on().await,
         1,
-        "a new file has 5 tries and gets 5 more tries per day; after 11 minutes, one more try must be allowed"
+        "a file may have 5 tries, and the number grows evenly by 5 per day; after 11 minutes, a sixth try must be allowed"
     );
     app.queue.take();
     app.faults.forget_calls();

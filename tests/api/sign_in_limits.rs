@@ -1,6 +1,6 @@
 //! The service limits the sign-in attempts from one network. A network is an IPv4 address, or the first 64 bits of an
-//! IPv6 address. One limit holds for the attempts for one account, and another limit holds for all attempts. The limits
-//! affect neither other networks nor signed-in users.
+//! IPv6 address. One limit counts the attempts from a network for one account, and another limit counts all attempts and
+//! registrations from that network. The limits affect neither other networks nor signed-in users.
 
 use cutty::ports::{Admission, RateLimit};
 use serde_json::json;

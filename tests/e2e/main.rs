@@ -34,5 +34,6 @@ mod samples;
 mod server;
 mod sign_in_limits;
 mod state;
+mod stock;
 mod tus;
 mod wasm_memory;

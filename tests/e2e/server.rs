@@ -251,8 +251,8 @@ impl Server {
         format!("the end of {}:\n{}", self.log.display(), self.log_from(length.saturating_sub(8000)))
     }
 
-    /// Prints the end of the log if the current test has failed. The types that give a test access to a server call
-    /// this function when the test ends.
+    /// Prints the end of the log if the current test has failed. `Server`, `Shared` and `Exclusive` call this function
+    /// when they are dropped.
     pub fn show_log_on_failure(&self) {
         if std::thread::panicking() {
             eprintln!("{}", self.end_of_log());
@@ -381,8 +381,8 @@ pub fn require(tool: &str, install: &str) {
     assert!(found, "{tool} is missing. Install it: {install}");
 }
 
-/// Writes `wrangler.toml` for this entry, and the secrets. The written file is a copy of the deployed `wrangler.toml`.
-/// The copy has settings for tests, and neither environments nor a build command.
+/// Writes a `wrangler.toml` whose Worker starts in `entry`, and a file with secrets. The written `wrangler.toml` is a
+/// copy of the deployed one. The copy has settings for tests, and neither environments nor a build command.
 fn write_configuration(entry: Entry, folder: &Path) {
     let deployed = fs::read_to_string(root().join("wrangler.toml")).unwrap();
     let (mut section, mut name) = ("", "");

@@ -122,7 +122,7 @@ impl Header {
 
 /// Assigns unique names.
 struct Namer<'a> {
-    /// The names in the file. The first column with a name keeps this name, and no other column may get it.
+    /// The names in the file. Of the columns with an equal name, the first keeps the name. No other column may get it.
     reserved: HashSet<&'a str>,
     assigned: HashSet<String>,
     /// The next suffix to try for a name. Without this map, many equal names would take quadratic time.

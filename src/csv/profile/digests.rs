@@ -16,8 +16,8 @@ pub const DIGEST_BLOCK_BYTES: usize = 256 * 1024;
 pub struct BlockDigests(Vec<u64>);
 
 impl BlockDigests {
-    /// Whether the digest of `block` equals the stored digest of the digest block with this number (from 0). `false` if
-    /// the file has no digest block with this number.
+    /// Whether `block` has the stored digest of the digest block `number` (from 0). `false` if the file has no such
+    /// block.
     pub fn is_intact(&self, number: u64, block: &[u8]) -> bool {
         let stored = usize::try_from(number).ok().and_then(|number| self.0.get(number));
         stored.is_some_and(|&digest| digest == xxh3_64(block))

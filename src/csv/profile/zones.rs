@@ -22,7 +22,7 @@ struct ZoneMapCell {
     least: u64,
     /// The first eight bytes of the greatest cell, in the form of `least`.
     greatest: u64,
-    /// In zones with numbers and without dates: the bits of the smallest number, as an `f64`. In zones with dates and
+    /// In zones with numbers and without dates: the smallest number, as the bits of an `f64`. In zones with dates and
     /// without numbers: the earliest date, in whole seconds. Otherwise 0.
     low: u64,
     /// The greatest number or the latest date, in the form of `low`.

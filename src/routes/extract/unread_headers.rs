@@ -43,9 +43,10 @@ const ELSEWHERE: &str = "Only POST /api/files reads it. Send the value in Upload
     JSON body of other requests.";
 const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
 
-/// Middleware: refuses a request with a header of `DESCRIPTIONS` or `CONDITIONS` that the description of its operation
-/// does not name. A GET or HEAD is not refused because of a header of `CONDITIONS`. Instead, if the response is
-/// successful, this function evaluates the condition for a response that has neither `ETag` nor `Last-Modified`.
+/// Middleware: refuses a request if it has a header that is in `DESCRIPTIONS` or `CONDITIONS`, but not among the
+/// parameters of the operation in the OpenAPI description. A GET or HEAD is not refused because of a header in
+/// `CONDITIONS`: its handler runs. If the response is successful, this function then evaluates the conditions of the
+/// request as if the response had neither `ETag` nor `Last-Modified`.
 pub async fn refuse_unread(description: fn() -> Operation, request: Request, next: Next) -> Response {
     let (method, headers) = (request.method(), request.headers());
     if *method == Method::OPTIONS || !has_any(headers) {
@@ -101,8 +102,8 @@ fn names_in(operation: &Operation) -> Vec<String> {
     names.collect()
 }
 
-/// Adds the responses that conditions can cause to the descriptions of operations. Every GET and HEAD gets 304 and 412.
-/// Each other operation that reads `If-Match` gets 412.
+/// Completes the OpenAPI description: every GET and HEAD gets the responses 304 and 412. Each other operation that reads
+/// `If-Match` gets 412.
 pub fn describe_conditions(paths: &mut Paths) {
     for item in paths.paths.values_mut() {
         let PathItem { get, head, put, post, patch, delete, .. } = item;
