@@ -8,7 +8,7 @@
 
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use super::dialect::Dialect;
-use super::encoding::Transcoder;
+use super::encoding::{BadSequences, Transcoder, Utf8Check};
 use super::rewrite::Rewriter;
 
 /// Skips lines at the start of a text, which may be split at any byte.
@@ -53,6 +53,10 @@ pub(super) struct Converter {
     skipped_bytes: u64,
     /// `None` if the table has the usual dialect.
     rewriter: Option<Rewriter>,
+    /// Counts the bytes that are not UTF-8, if there is a rewriter and no transcoder.
+    check: Utf8Check,
+    /// Number of bytes that `check` has got.
+    checked_bytes: u64,
     /// Buffer for decoded text that is converted further.
     decoded: Vec<u8>,
 }
@@ -71,6 +75,8 @@ impl Converter {
             skipper: LineSkipper::new(table.skip_rows),
             skipped_bytes: 0,
             rewriter: (!table.is_plain()).then(|| Rewriter::new(table.clone())),
+            check: Utf8Check::default(),
+            checked_bytes: 0,
             decoded: Vec::new(),
         }
     }
@@ -92,7 +98,19 @@ impl Converter {
 
     /// Returns the number of byte sequences that could not be decoded.
     pub(super) fn undecodable(&self) -> u64 {
-        self.transcoder.as_ref().map_or(0, Transcoder::undecodable)
+        match &self.transcoder {
+            Some(transcoder) => transcoder.bad.count(),
+            None => self.check.bad.count(),
+        }
+    }
+
+    /// Returns the byte sequences that could not be decoded. `None` if their positions are not positions in the text,
+    /// because a rewriter changes the text.
+    pub(super) fn placed_bad_sequences(&mut self) -> Option<&mut BadSequences> {
+        match (&mut self.transcoder, &self.rewriter) {
+            (Some(transcoder), None) => Some(&mut transcoder.bad),
+            _ => None,
+        }
     }
 
     /// Converts a part of `input` and appends the text to `text`. Returns the number of bytes that were read.
@@ -119,10 +137,14 @@ impl Converter {
     pub(super) fn convert(&mut self, decoded: &[u8], text: &mut Vec<u8>) {
         let skipped = self.skipper.skip(decoded);
         self.skipped_bytes += skipped as u64;
-        match &mut self.rewriter {
-            None => text.extend_from_slice(&decoded[skipped..]),
-            Some(rewriter) => rewriter.push(&decoded[skipped..], text),
+        let Some(rewriter) = &mut self.rewriter else {
+            return text.extend_from_slice(&decoded[skipped..]);
+        };
+        if self.transcoder.is_none() {
+            self.check.check(decoded, self.checked_bytes);
+            self.checked_bytes += decoded.len() as u64;
         }
+        rewriter.push(&decoded[skipped..], text);
     }
 
     /// Ends the text. A second call appends nothing.
@@ -132,6 +154,7 @@ impl Converter {
             transcoder.finish(&mut decoded);
         }
         self.convert(&decoded, text);
+        self.check.finish();
         if let Some(rewriter) = &mut self.rewriter {
             rewriter.finish(text);
         }
@@ -143,6 +166,8 @@ impl Converter {
         state.number(self.skipper.lines_left.into());
         state.flag(self.skipper.after_cr);
         state.number(self.skipped_bytes);
+        self.check.save(state);
+        state.number(self.checked_bytes);
         if let Some(rewriter) = &self.rewriter {
             rewriter.save(state);
         }
@@ -154,6 +179,8 @@ impl Converter {
         let lines_left = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
         let skipper = LineSkipper { lines_left, after_cr: state.flag()? };
         let skipped_bytes = state.total()?;
+        let check = Utf8Check::restore(state)?;
+        let checked_bytes = state.total()?;
         let new = Self::new(dialect);
         let rewriter = match new.rewriter {
             Some(rewriter) => Some(rewriter.restored(state)?),
@@ -163,7 +190,7 @@ impl Converter {
             Some(transcoder) => Some(transcoder.restored(state)?),
             None => None,
         };
-        Ok(Self { transcoder, skipper, skipped_bytes, rewriter, decoded: Vec::new() })
+        Ok(Self { transcoder, skipper, skipped_bytes, rewriter, check, checked_bytes, decoded: Vec::new() })
     }
 }
 

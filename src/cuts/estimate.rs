@@ -61,6 +61,7 @@ impl CutService {
     /// The errors of [`Self::prepare`].
     pub async fn estimate(&self, file: &FileRow, request: &CutRequest) -> Result<Estimate> {
         let profile = self.storage.profile(file).await?;
+        self.check_known_failure(file, request, profile.as_deref())?;
         let planned = self.usable_profile(file, request, profile.as_deref())?;
         if planned.is_none() {
             let (file, digests) = (Arc::new(file.clone()), digests_in(profile.as_deref()));

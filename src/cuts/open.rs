@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use encoding_rs::Encoding;
 use serde_json::{Value, json};
 
 use super::memory::LONG_RECORD_BYTES;
@@ -12,7 +13,7 @@ use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
-use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor};
+use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor, Undecodable};
 use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
 use crate::error::{Code, Problem, Result};
 use crate::memory::SMALL_BYTES;
@@ -143,6 +144,8 @@ impl CutService {
         let profile = self.storage.profile(&file).await?;
         let file = Arc::new(file);
         let digests = digests_in(profile.as_deref());
+        self.check_known_failure(&file, request, profile.as_deref())?;
+        let undecodable = known_undecodable(&file, request, profile.as_deref());
         let kept = Kept { digests: digests.clone(), plan_bytes: BYTES_PER_RECIPE_BYTE * recipe_bytes };
         let plan = self.scan_plan(&file, request, profile.as_deref())?;
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
@@ -151,13 +154,47 @@ impl CutService {
             let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, Some(plan)).await?;
             let opening = self.read_opening(&mut scan, request.input.clone(), &kept, &mut lease).await?;
             match opening {
-                Opening::Ready(opened) if profile.suits(&opened) => {
+                Opening::Ready(mut opened) if profile.suits(&opened) => {
+                    if let Some((_, undecodable)) = undecodable {
+                        opened.set_known_undecodable(undecodable);
+                    }
                     return Ok(OpenFile { opened: *opened, scan, lease });
                 }
                 _ => scan.cancel().await,
             }
         }
-        self.open_whole(file, request.input.clone(), kept, lease).await
+        let mut file = self.open_whole(file, request.input.clone(), kept, lease).await?;
+        if let Some((encoding, undecodable)) = undecodable
+            && encoding == file.opened.dialect.encoding
+        {
+            file.opened.set_known_undecodable(undecodable);
+        }
+        Ok(file)
+    }
+
+    /// Refuses a cut that would reach a record that the profile knows to exceed a limit. A cut without a filter may end
+    /// before this record.
+    ///
+    /// # Errors
+    /// `unknown_column`, `bad_filter`; `malformed_csv` with the position of the record.
+    pub(super) fn check_known_failure(
+        &self,
+        file: &FileRow,
+        request: &CutRequest,
+        profile: Option<&Profile>,
+    ) -> Result<()> {
+        let profile = profile.filter(|_| file.is_read_as_profiled(&request.input));
+        let limit_bytes = self.storage.app.config.max_record_size_bytes;
+        let failure = profile.and_then(|profile| profile.failure);
+        let Some(failure) = failure.filter(|failure| failure.is_independent_of_mode(limit_bytes)) else {
+            return Ok(());
+        };
+        if let Some(profile) = profile.filter(|profile| profile.dialect.is_some()) {
+            request.plan(&profile.header()).map_err(request_problem)?;
+        }
+        let last_row = request.limit.map(|limit| request.offset.saturating_add(limit));
+        let ends_before = request.filter.is_none() && last_row.is_some_and(|row| row < failure.record);
+        if ends_before { Ok(()) } else { Err(csv_problem(failure.into())) }
     }
 
     /// Reads the start of the file until its dialect is known. `lease` becomes a lease for the header, for the data
@@ -241,6 +278,17 @@ impl CutService {
         }
         Ok(PreparedCut { recipe, details, scan, processor, lease })
     }
+}
+
+/// Returns the undecodable sequences of the file, and the encoding in which they are undecodable, if its profile knows
+/// them.
+fn known_undecodable(
+    file: &FileRow,
+    request: &CutRequest,
+    profile: Option<&Profile>,
+) -> Option<(&'static Encoding, Undecodable)> {
+    let profile = profile.filter(|_| file.is_read_as_profiled(request.input))?;
+    Some((profile.dialect?.encoding, profile.undecodable()?))
 }
 
 /// Makes the recipe of a cut.

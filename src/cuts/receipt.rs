@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::service::CutService;
-use crate::csv::CutCounts;
+use crate::csv::{CutCounts, UndecodablePlace};
 use crate::domain::ids::CutId;
 use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
@@ -27,6 +27,8 @@ pub struct CutOutcome {
     pub checksum: Option<String>,
     /// Why the cut failed; `None` if it did not fail.
     pub error: Option<String>,
+    /// The places of the first hundred undecodable sequences.
+    pub undecodable_places: Vec<UndecodablePlace>,
     /// The dialect in which the file was read.
     pub details: Value,
 }
@@ -38,6 +40,7 @@ impl CutOutcome {
         let tally = self.tally;
         let mut details = self.details;
         details[VERIFIED] = json!(self.verified);
+        details["undecodablePlaces"] = json!(self.undecodable_places);
         for (name, count) in [
             ("rowsShort", tally.rows_short),
             ("rowsLong", tally.rows_long),
@@ -101,7 +104,9 @@ pub struct ReceiptView {
     /// Why the cut failed.
     pub error: Option<String>,
     /// The dialect in which the file was read (encoding, delimiter), and the counts `rowsShort`, `rowsLong`,
-    /// `rowsMalformed`, `undecodable` and `invalidUtf8`.
+    /// `rowsMalformed`, `undecodable` and `invalidUtf8`. `undecodable` is the number of byte sequences that the encoding
+    /// of the file does not know: of the whole file if it has a profile, otherwise of the bytes that the cut has read.
+    /// `undecodablePlaces` has `record`, `line` and `byte` of the first 100 of them.
     #[schema(value_type = Object)]
     pub details: Value,
     /// SHA-256 of the recipe, 64 hex digits; null if an older version made the cut. `GET /api/cuts/{id}/recipe` returns

@@ -44,7 +44,7 @@ pub struct CutStream {
     /// Output that is held back until the next piece is ready or the receipt is stored.
     held: Vec<u8>,
     next: Vec<u8>,
-    /// The output that [`Self::start`] made; `None` if the cut needs more input.
+    /// The output that [`Self::start`] made; `None` after it was sent.
     first_output: Option<Production>,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
@@ -65,15 +65,6 @@ struct Input {
     is_over: bool,
 }
 
-/// How far a cut may read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ReadLimit {
-    /// Only the bytes that were read to open the file.
-    OpenedBytes,
-    /// As many bytes as the cut needs.
-    Unlimited,
-}
-
 /// The result of producing output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Production {
@@ -81,8 +72,6 @@ enum Production {
     Piece,
     /// The output has ended.
     End,
-    /// The cut needs more input.
-    NeedsInput,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,15 +123,14 @@ impl CutStream {
         self.id
     }
 
-    /// Cuts the bytes that were read to open the file. So an error in these bytes is known before anything is sent.
-    /// Reads no other bytes, and makes at most one piece of output.
+    /// Cuts until the first piece of output is ready or the output ends. So an error before the first byte of output is
+    /// a problem and not a broken transfer. If few rows match, this may read the whole file.
     ///
     /// # Errors
     /// `malformed_csv`; `too_large`; `integrity_error` if the file is shorter than its row says. If there is an error,
     /// the receipt is stored as `failed`.
     pub async fn start(&mut self) -> Result<()> {
-        match self.produce(ReadLimit::OpenedBytes).await {
-            Ok(Production::NeedsInput) => {}
+        match self.produce().await {
             Ok(produced) => self.first_output = Some(produced),
             Err(problem) => {
                 self.input.scan.cancel().await;
@@ -186,6 +174,7 @@ impl CutStream {
             verified: failure.is_none() && self.input.scan.is_verified(),
             checksum: self.checksum.clone(),
             error: failure.map(|problem| stored_detail(problem.detail()).to_owned()),
+            undecodable_places: self.processor.undecodable_places().to_vec(),
             details: self.details.clone(),
         };
         let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Process, &self.actor.caller)
@@ -201,8 +190,8 @@ impl CutStream {
         (statements, entry)
     }
 
-    /// Cuts until a piece of output is ready, the output ends, or the cut has read all bytes that `limit` allows.
-    async fn produce(&mut self, limit: ReadLimit) -> Result<Production> {
+    /// Cuts until a piece of output is ready or the output ends.
+    async fn produce(&mut self) -> Result<Production> {
         loop {
             let rest = &self.input.piece[self.input.consumed..];
             let progress = match self.input.is_over {
@@ -222,10 +211,6 @@ impl CutStream {
                 }
                 CutProgress::Done if self.input.is_over => return Ok(Production::End),
                 CutProgress::Done => self.stop_reading().await,
-                CutProgress::More if limit == ReadLimit::OpenedBytes && !self.has_read_all() => {
-                    self.input.consumed = self.input.piece.len();
-                    return Ok(Production::NeedsInput);
-                }
                 CutProgress::More => {
                     self.input.consumed = 0;
                     self.read_on().await?;
@@ -235,11 +220,6 @@ impl CutStream {
                 }
             }
         }
-    }
-
-    /// Whether the cut has consumed every byte of the file.
-    fn has_read_all(&self) -> bool {
-        self.processor.tally().bytes_in == self.input.scan.file().file_size
     }
 
     async fn read_on(&mut self) -> Result<()> {
@@ -286,7 +266,7 @@ impl CutStream {
     async fn step(&mut self) -> Result<()> {
         let produced = match self.first_output.take() {
             Some(produced) => produced,
-            None => self.produce(ReadLimit::Unlimited).await?,
+            None => self.produce().await?,
         };
         self.pauses.after(self.next.len()).await;
         if let Some(hash) = &mut self.hash {

@@ -2,8 +2,8 @@
 //!
 //! The declared type is often wrong: browsers send CSV as `application/vnd.ms-excel`, and curl sends everything as
 //! `application/x-www-form-urlencoded`. So the content decides. Known binary and markup formats, scripts, NUL bytes,
-//! and many control characters are refused. Text in any legacy character set is accepted, because no such character set
-//! uses control characters for text.
+//! and many control characters are refused. UTF-16 may have NUL bytes, also without a byte order mark. Text in any
+//! legacy character set is accepted, because no such character set uses control characters for text.
 //!
 //! A declared `charset` must be a label of the WHATWG Encoding Standard, because Cutty reads the file in this encoding
 //! later. No file is stored with the type `text/plain`: some servers compress responses of this type, and the
@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use super::filename::Filename;
 use super::media_type::MediaType;
-use crate::csv::{encoding_for_label, shortened};
+use crate::csv::{encoding_for_label, shortened, utf16_without_mark};
 
 /// Number of bytes that are examined, from the start of an upload.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
@@ -135,7 +135,7 @@ pub enum Refusal {
         advice: &'static str,
     },
     /// The content is not text in any known character set.
-    #[error("the content is not text ({found}): upload CSV; for UTF-16 add a BOM or charset=utf-16")]
+    #[error("the content is not text ({found}): upload CSV as text; if it is UTF-16, add charset=utf-16")]
     NotText {
         /// The reason why the sample is not text, for example "it contains NUL bytes".
         found: &'static str,
@@ -191,7 +191,8 @@ fn examine(upload: &SniffedUpload<'_>) -> Result<SniffVerdict, Refusal> {
     let extension = upload.extension.map(str::to_ascii_lowercase);
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
     let encoding = declared_encoding(declared.as_ref(), sample)?;
-    check_content(sample, encoding.is_some_and(is_utf16))?;
+    let is_utf16 = encoding.map_or_else(|| utf16_without_mark(sample).is_some(), is_utf16);
+    check_content(sample, is_utf16)?;
     if declared.as_ref().is_some_and(|declared| declared.is(JSON)) && is_json(sample) {
         return Err(Refusal::ForeignContent { format: "JSON", advice: CONVERT });
     }
@@ -458,13 +459,12 @@ const RUNNABLE: &[(&str, &str)] = &[
 /// Number of bytes that are examined for markup and scripts.
 const START_BYTES: usize = 4096;
 
-fn check_content(sample: &[u8], utf16_declared: bool) -> Result<(), Refusal> {
+fn check_content(sample: &[u8], is_utf16: bool) -> Result<(), Refusal> {
     if let Some(refusal) = known_format(sample) {
         return Err(refusal);
     }
     let has_utf16_bom = sample.starts_with(b"\xff\xfe") || sample.starts_with(b"\xfe\xff");
-    let found =
-        if utf16_declared || has_utf16_bom { non_text_in_utf16(sample) } else { non_text_in_bytes(sample) };
+    let found = if is_utf16 || has_utf16_bom { non_text_in_utf16(sample) } else { non_text_in_bytes(sample) };
     match found {
         None => Ok(()),
         Some(found) => {

@@ -34,6 +34,7 @@ mod names;
 mod operations;
 mod profile;
 mod queries;
+mod reading;
 mod receipts;
 mod recipes;
 mod refused_bodies;

@@ -3,6 +3,7 @@
 //! The pager only counts the rows before the page and the rows after the page.
 
 use crate::csv::cell::Cells;
+use crate::csv::encoding::Undecodable;
 use crate::csv::error::CsvError;
 use crate::csv::open::OpenedCsv;
 use crate::csv::profile::{Profile, RowStart};
@@ -49,6 +50,8 @@ impl RowPager {
     pub fn new(opened: OpenedCsv, request: PageRequest) -> Self {
         let columns = opened.header.len();
         let mut stream = opened.stream;
+        // A page does not report undecodable sequences.
+        stream.set_known_undecodable(Undecodable::default());
         stream.locate(Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns)));
         let room_bytes = request.max_bytes;
         Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes } }

@@ -9,7 +9,8 @@
 
 use super::plan::CutPlan;
 use crate::csv::dialect::Ragged;
-use crate::csv::error::{CsvError, Defect};
+use crate::csv::encoding::UndecodablePlace;
+use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::filter::Predicate;
 use crate::csv::open::OpenedCsv;
 use crate::csv::record::reader::{RecordPosition, RecordSink};
@@ -65,13 +66,14 @@ pub struct CutCounts {
     pub rows_short: u64,
     /// Rows with more fields than the header. Extra fields are not written.
     pub rows_long: u64,
-    /// Rows with a stray quote, or with a quote that is not closed before the end of the file. [`crate::csv`] describes
-    /// how such rows are read.
+    /// Records with a stray quote, or with a quote that is not closed before the end of the file. The header counts too.
+    /// [`crate::csv`] describes how such records are read.
     pub rows_malformed: u64,
     /// Number of refused rows: 1 if a record ended the cut with an error, else 0. Only strict mode refuses malformed
     /// rows.
     pub rows_rejected: u64,
-    /// Byte sequences of the file that could not be decoded and became U+FFFD.
+    /// Byte sequences that the encoding of the file does not know. If they are known from the profile, those of the
+    /// whole file; otherwise those that the cut has read.
     pub undecodable: u64,
     /// Byte sequences in written cells that were not UTF-8 and became U+FFFD in JSON.
     pub invalid_utf8: u64,
@@ -90,6 +92,8 @@ pub struct StreamingCsvProcessor {
     cut: CutState,
     /// The header record; `None` after it was written to the output.
     header: Option<OwnedRecord>,
+    /// A stray or an unclosed quote in the header; `None` after it was counted.
+    header_defect: Option<MalformedCsv>,
 }
 
 impl StreamingCsvProcessor {
@@ -120,7 +124,7 @@ impl StreamingCsvProcessor {
                 ..CutCounts::default()
             },
         };
-        Self { stream, cut, header: Some(opened.header_record) }
+        Self { stream, cut, header: Some(opened.header_record), header_defect: opened.header_defect }
     }
 
     /// Returns the minimum number of bytes that a row has in the output. In JSON, the names of the columns are part of
@@ -175,13 +179,18 @@ impl StreamingCsvProcessor {
         true
     }
 
+    /// Returns the places of the first hundred undecodable sequences that [`CutCounts::undecodable`] counts.
+    pub fn undecodable_places(&self) -> &[UndecodablePlace] {
+        self.stream.undecodable_places()
+    }
+
     /// Returns the counters of the cut.
     pub fn tally(&self) -> CutCounts {
         self.cut.tally
     }
 
     fn advance(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
-        self.write_header(out);
+        self.write_header(out)?;
         if !self.cut.write_long_row(out) {
             return Ok(CutProgress::Full { consumed: 0 });
         }
@@ -204,7 +213,7 @@ impl StreamingCsvProcessor {
     }
 
     fn complete(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
-        self.write_header(out);
+        self.write_header(out)?;
         let mut paused = !self.cut.write_long_row(out);
         if !paused && self.cut.limit_left > 0 {
             paused = self.stream.finish(&mut CutSink { cut: &mut self.cut, out })? && self.cut.limit_left > 0;
@@ -217,10 +226,18 @@ impl StreamingCsvProcessor {
         Ok(CutProgress::Done)
     }
 
-    fn write_header(&mut self, out: &mut Vec<u8>) {
+    fn write_header(&mut self, out: &mut Vec<u8>) -> Result<(), CsvError> {
+        if let Some(defect) = self.header_defect {
+            if self.cut.strict {
+                return Err(defect.into());
+            }
+            self.cut.tally.rows_malformed += 1;
+            self.header_defect = None;
+        }
         if let Some(header) = self.header.take() {
             self.cut.writer.begin(&header.as_record(), out);
         }
+        Ok(())
     }
 }
 

@@ -1,15 +1,24 @@
 //! Detects the encoding of a file and converts the file to UTF-8.
 //!
 //! A byte order mark has precedence over the encoding that the client declared. If there is no byte order mark and no
-//! declared encoding, the start of the file decides. If the start is valid UTF-8, the encoding is UTF-8. Otherwise
-//! `chardetng` guesses the encoding. The encodings and their labels are those of the WHATWG Encoding Standard, which
-//! `encoding_rs` implements.
+//! declared encoding, the start of the file decides ([`detect`]). The encodings are those of the WHATWG Encoding
+//! Standard, which `encoding_rs` implements.
 
+mod detection;
+mod guess;
+mod labels;
 mod pending;
+mod undecodable;
+mod utf16;
+mod utf8;
 
+pub(super) use self::detection::{Detected, detect};
+pub use self::labels::encoding_for_label;
 use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
+pub(super) use self::undecodable::{BadSequences, Utf8Check};
+pub use self::undecodable::{MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace};
+pub(crate) use self::utf16::utf16_without_mark;
 use super::checkpoint::{StateError, StateReader, StateWriter};
-use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
 
 /// How the encoding of a file was found.
@@ -19,8 +28,7 @@ pub enum EncodingSource {
     ByteOrderMark,
     /// The client declared the encoding.
     Declared,
-    /// The start of the file is valid UTF-8 with a character that is not ASCII, or `chardetng` guessed the encoding
-    /// from the start of the file.
+    /// The start of the file decided: it has characters that are not ASCII.
     Detected,
     /// The start of the file is ASCII, so UTF-8 is assumed.
     Assumed,
@@ -57,58 +65,6 @@ impl EncodingSource {
     }
 }
 
-/// Returns the encoding that `label` names. Accepts the labels of the Encoding Standard and a few other common names.
-/// Returns `None` for an unknown label, and for encodings that the standard refuses to decode.
-pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
-    let label = label.trim();
-    let known_as = match label.to_ascii_lowercase().replace([' ', '_'], "-").as_str() {
-        "mac-roman" | "macroman" | "x-mac-roman" => "macintosh",
-        "utf-8-sig" | "utf-8-bom" => "utf-8",
-        "utf16" => "utf-16",
-        "cp-1252" | "ansi" => "windows-1252",
-        "latin-1" => "latin1",
-        _ => label,
-    };
-    Encoding::for_label_no_replacement(known_as.as_bytes())
-}
-
-/// The encoding of a file, and how it was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Detected {
-    pub(super) encoding: &'static Encoding,
-    pub(super) source: EncodingSource,
-    /// Length of the byte order mark in bytes; 0 if the file has none.
-    pub(super) bom_bytes: usize,
-}
-
-/// Detects the encoding from the first bytes of a file. `whole` is `true` if the sample is the whole file.
-pub(super) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encoding>) -> Detected {
-    if let Some((encoding, bom_bytes)) = Encoding::for_bom(sample) {
-        return Detected { encoding, source: EncodingSource::ByteOrderMark, bom_bytes };
-    }
-    let (encoding, source) = match declared {
-        Some(encoding) => (encoding, EncodingSource::Declared),
-        None if sample.is_ascii() => (UTF_8, EncodingSource::Assumed),
-        None if is_utf8(sample, whole) => (UTF_8, EncodingSource::Detected),
-        None => (guess(sample, whole), EncodingSource::Detected),
-    };
-    Detected { encoding, source, bom_bytes: 0 }
-}
-
-/// Whether the sample is UTF-8. A sample that is not the whole file may end inside a character.
-fn is_utf8(sample: &[u8], whole: bool) -> bool {
-    match std::str::from_utf8(sample) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none() && !whole,
-    }
-}
-
-fn guess(sample: &[u8], whole: bool) -> &'static Encoding {
-    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(sample, whole);
-    detector.guess(None, Utf8Detection::Deny)
-}
-
 /// Maximum number of bytes of UTF-8 text that one step makes.
 const STEP_BYTES: usize = 64 * 1024;
 /// Size of the text buffer in addition to [`TEXT_GROWTH`] bytes for each byte of input. For example, the end of the
@@ -122,7 +78,9 @@ const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
 /// Converts pieces of a file to UTF-8. Byte sequences that cannot be decoded become U+FFFD and are counted.
 pub(super) struct Transcoder {
     decoder: Decoder,
-    undecodable: u64,
+    /// Number of bytes of text that were made so far.
+    text_bytes: u64,
+    pub(super) bad: BadSequences,
     pending: Pending,
 }
 
@@ -133,26 +91,29 @@ impl Transcoder {
         debug_assert_ne!(encoding, REPLACEMENT, "the opener refuses this encoding");
         (encoding != UTF_8).then(|| Self {
             decoder: encoding.new_decoder_without_bom_handling(),
-            undecodable: 0,
+            text_bytes: 0,
+            bad: BadSequences::default(),
             pending: Pending::default(),
         })
     }
 
     /// Saves the state. Returns `false` for ISO-2022-JP, because the state of its decoder depends on more than the last
-    /// few bytes. `chardetng` never guesses this encoding, so only files with this declared encoding are affected.
+    /// few bytes.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
         let Some(pending) = self.pending.bytes(&self.decoder) else {
             return false;
         };
-        state.number(self.undecodable);
+        state.number(self.text_bytes);
+        self.bad.save(state);
         state.bytes(pending);
         true
     }
 
     /// Restores the state that [`Transcoder::save`] saved. `self` must be a new transcoder.
     pub(super) fn restored(mut self, state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let undecodable = state.total()?;
+        let text_bytes = state.total()?;
+        let bad = BadSequences::restore(state)?;
         let mut pending = state.bytes()?;
         if pending.len() > MAX_PENDING_BYTES {
             return Err(StateError::Damaged);
@@ -161,13 +122,7 @@ impl Transcoder {
         while !pending.is_empty() {
             pending = &pending[self.step(pending, &mut text)..];
         }
-        self.undecodable = undecodable;
-        Ok(self)
-    }
-
-    /// Returns the number of byte sequences that could not be decoded.
-    pub(super) fn undecodable(&self) -> u64 {
-        self.undecodable
+        Ok(Self { text_bytes, bad, ..self })
     }
 
     /// Appends at most 64 KiB of decoded text to `text`. Returns the number of bytes of `input` that were
@@ -201,15 +156,16 @@ impl Transcoder {
             written += bytes_written;
             match result {
                 DecoderResult::Malformed(..) => {
+                    self.bad.note(self.text_bytes + (written - before) as u64);
                     text[written..written + REPLACEMENT_CHARACTER.len()]
                         .copy_from_slice(REPLACEMENT_CHARACTER);
                     written += REPLACEMENT_CHARACTER.len();
-                    self.undecodable += 1;
                 }
                 DecoderResult::InputEmpty | DecoderResult::OutputFull => break,
             }
         }
         text.truncate(written);
+        self.text_bytes += (written - before) as u64;
         if !last {
             self.pending.record(&input[..read], &self.decoder);
         }
@@ -220,42 +176,7 @@ impl Transcoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encoding_rs::{MACINTOSH, UTF_16BE, UTF_16LE, WINDOWS_1252};
-
-    #[test]
-    fn labels_of_the_standard_and_other_common_names_are_known() {
-        for (label, encoding) in [
-            ("utf-8", UTF_8),
-            (" UTF-8-SIG ", UTF_8),
-            ("latin1", WINDOWS_1252),
-            ("Latin-1", WINDOWS_1252),
-            ("iso-8859-1", WINDOWS_1252),
-            ("CP1252", WINDOWS_1252),
-            ("Mac Roman", MACINTOSH),
-            ("mac_roman", MACINTOSH),
-            ("x-mac-roman", MACINTOSH),
-            ("utf-16", UTF_16LE),
-            ("UTF16", UTF_16LE),
-            ("utf-16be", UTF_16BE),
-        ] {
-            assert_eq!(encoding_for_label(label), Some(encoding), "{label}");
-        }
-        assert_eq!(encoding_for_label("klingon"), None);
-        assert_eq!(encoding_for_label("iso-2022-kr"), None, "the standard refuses to decode this encoding");
-    }
-
-    #[test]
-    fn a_byte_order_mark_has_precedence_over_the_declared_encoding() {
-        let detected = detect(b"\xFE\xFF\0a", true, Some(WINDOWS_1252));
-        assert_eq!((detected.encoding, detected.bom_bytes), (UTF_16BE, 2));
-        assert_eq!(detected.source, EncodingSource::ByteOrderMark);
-    }
-
-    #[test]
-    fn utf8_is_detected_even_if_the_sample_ends_inside_a_character() {
-        assert_eq!(detect("name;Zo\u{eb}".as_bytes().split_at(8).0, false, None).encoding, UTF_8);
-        assert_ne!(detect(b"caf\xE9", true, None).encoding, UTF_8);
-    }
+    use encoding_rs::MACINTOSH;
 
     #[test]
     fn an_input_longer_than_one_step_is_decoded_completely() {

@@ -12,10 +12,11 @@ use super::cell::Cells;
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use super::convert::Converter;
 use super::dialect::{Dialect, Ragged, Trim};
-use super::encoding::{Transcoder, detect};
-use super::error::CsvError;
+use super::encoding::{Transcoder, Undecodable, detect};
+use super::error::{CsvError, MalformedCsv};
 use super::record::reader::{RecordPosition, RecordReader, RecordSink};
 use super::record::stream::{END_MARK, RecordStream};
+use super::record::validity::RecordForm;
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
 use super::scanner::walk::Wanted;
@@ -50,6 +51,8 @@ pub struct OpenedCsv {
     pub dialect: Dialect,
     /// The columns.
     pub header: Header,
+    /// A stray or an unclosed quote in the header; `None` if the header has neither, or if the file has no header.
+    pub(super) header_defect: Option<MalformedCsv>,
     /// The record that is written as the header of the output.
     pub(super) header_record: OwnedRecord,
     pub(super) stream: RecordStream,
@@ -200,6 +203,7 @@ impl CsvOpener {
     fn opened(&self, first: FirstRecord) -> OpenedCsv {
         let FirstRecord { dialect, columns, converter, text, text_byte, text_line, reader, read_to, capture } =
             first;
+        let header_defect = capture.defect.filter(|_| dialect.table.header_row);
         let record = capture.record.unwrap_or_default();
         let fields = record.as_record().fields;
         let columns = if fields == 0 { 0 } else { columns.max(fields) };
@@ -224,7 +228,8 @@ impl CsvOpener {
         let converter = (!converter.is_direct()).then_some(converter);
         let mut stream = RecordStream::new(converter, reader, text, read_to);
         stream.expect_columns(header.len());
-        OpenedCsv { dialect, header, header_record, stream, bytes_in: self.bytes_in }
+        stream.count_undecodable(capture.line);
+        OpenedCsv { dialect, header, header_defect, header_record, stream, bytes_in: self.bytes_in }
     }
 }
 
@@ -310,7 +315,7 @@ impl FirstRecord {
             text_line,
             reader: RecordReader::at(delimiter, Wanted::first(0), max_record_bytes, record, place),
             read_to: 0,
-            capture: Capture { delimiter, record: None },
+            capture: Capture { delimiter, record: None, line: text_line, defect: None },
         }
     }
 
@@ -423,10 +428,17 @@ fn decode_all(transcoder: &mut Transcoder, mut bytes: &[u8], text: &mut Vec<u8>)
 struct Capture {
     delimiter: u8,
     record: Option<OwnedRecord>,
+    /// The line on which the record starts.
+    line: u64,
+    /// A stray or an unclosed quote in the record.
+    defect: Option<MalformedCsv>,
 }
 
 impl RecordSink for Capture {
-    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+        self.line = place.line();
+        let form = RecordForm::new(record.fields, record.marks, record.fields);
+        self.defect = form.defect().map(|defect| place.malformed(defect));
         self.record = Some(OwnedRecord::copy_locating_all(record, self.delimiter));
         Ok(Flow::Pause)
     }
@@ -444,6 +456,12 @@ impl OpenedCsv {
     /// Returns the maximum number of bytes that a record of the file may have.
     pub(super) fn max_record_bytes(&self) -> usize {
         self.stream.max_record_bytes()
+    }
+
+    /// Makes a cut of the file report these undecodable sequences, so that it need not count them. They must be those of
+    /// the whole file.
+    pub fn set_known_undecodable(&mut self, known: Undecodable) {
+        self.stream.set_known_undecodable(known);
     }
 
     /// Whether the scanner reads the bytes of the file as they are. Positions in the text are then positions in the

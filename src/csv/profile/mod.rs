@@ -52,6 +52,7 @@ pub use sidecar::{ProfiledBytes, SidecarError};
 pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 
+use super::encoding::{Undecodable, UndecodablePlace};
 use super::error::MalformedCsv;
 use super::open::OpenedCsv;
 use super::{Dialect, Header};
@@ -82,9 +83,9 @@ pub struct Profile {
     pub rows_short: u64,
     /// Number of rows with more fields than the header.
     pub rows_long: u64,
-    /// Number of rows with a stray or an unclosed quote.
+    /// Number of records with a stray or an unclosed quote. The header counts too.
     pub rows_malformed: u64,
-    /// The first 100 malformed rows: strict mode would refuse them.
+    /// The first 100 malformed records: strict mode would refuse them. Record 0 is the header.
     pub rejects: Vec<MalformedCsv>,
     /// The record that exceeded a limit and ended profiling; `None` if no record exceeded a limit.
     pub failure: Option<MalformedCsv>,
@@ -92,6 +93,9 @@ pub struct Profile {
     pub longest_record_bytes: u64,
     /// Number of byte sequences that are invalid in the file's encoding.
     pub undecodable: u64,
+    /// The places of the first 100 of these sequences. `None` if an older version made the profile: this version did
+    /// not count the sequences of UTF-8 files.
+    pub undecodable_places: Option<Vec<UndecodablePlace>>,
     /// The row index; `None` if the file is not UTF-8, if profiling failed, or if the sidecar has no section for it
     /// that this version can read.
     #[serde(skip)]
@@ -133,6 +137,12 @@ impl Profile {
     pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
         let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
+    }
+
+    /// Returns the undecodable sequences of the whole file; `None` if they are not known.
+    pub fn undecodable(&self) -> Option<Undecodable> {
+        let places = self.undecodable_places.clone().filter(|_| self.failure.is_none())?;
+        Some(Undecodable { count: self.undecodable, places })
     }
 
     /// Returns the approximate memory of the profile, in bytes.

@@ -6,6 +6,7 @@ use super::record_profiler::{AppendOnlyCounts, RecordProfiler};
 use super::statistics::ALLOCATION_BYTES;
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
 use crate::csv::dialect::Dialect;
+use crate::csv::encoding::Undecodable;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::open::options::InputOptions;
 use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
@@ -66,7 +67,7 @@ struct Failed {
 struct PartialProfile {
     dialect: Dialect,
     names: Vec<String>,
-    undecodable: u64,
+    undecodable: Undecodable,
     records: RecordProfiler,
 }
 
@@ -151,9 +152,15 @@ impl Profiler {
         let profile = Profile { digests, ..Profile::with_size_only(self.size_bytes, failure) };
         match partial {
             None => profile,
-            Some(PartialProfile { dialect, names, undecodable, records }) => {
-                records.finish(names, Profile { dialect: Some(dialect), undecodable, ..profile })
-            }
+            Some(PartialProfile { dialect, names, undecodable, records }) => records.finish(
+                names,
+                Profile {
+                    dialect: Some(dialect),
+                    undecodable: undecodable.count,
+                    undecodable_places: Some(undecodable.places),
+                    ..profile
+                },
+            ),
         }
     }
 
@@ -285,7 +292,10 @@ impl ProfilerStage {
         Self::from_opened(opened, records)
     }
 
-    fn from_opened(opened: OpenedCsv, records: RecordProfiler) -> Self {
+    fn from_opened(opened: OpenedCsv, mut records: RecordProfiler) -> Self {
+        if let Some(defect) = opened.header_defect {
+            records.add_header_defect(defect);
+        }
         let mut stream = opened.stream;
         stream.locate(records.wanted_fields());
         let dialect = opened.dialect;
@@ -316,7 +326,9 @@ fn names_bytes(names: &[String]) -> usize {
 impl RowProfiling {
     fn into_partial(self) -> PartialProfile {
         let Self { dialect, names, stream, records, .. } = self;
-        PartialProfile { dialect, names, undecodable: stream.undecodable(), records }
+        let undecodable =
+            Undecodable { count: stream.undecodable(), places: stream.undecodable_places().to_vec() };
+        PartialProfile { dialect, names, undecodable, records }
     }
 
     #[must_use]
@@ -349,7 +361,7 @@ impl Failed {
         state.option(self.partial.as_ref(), |state, partial| {
             partial.dialect.save(state);
             state.list(&partial.names, |state, name| state.text(name));
-            state.number(partial.undecodable);
+            partial.undecodable.save(state);
             partial.records.save(state);
         });
     }
@@ -363,7 +375,7 @@ impl Failed {
         let partial = state.option(|state| {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
-            let undecodable = state.total()?;
+            let undecodable = Undecodable::restore(state)?;
             let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
             Ok(PartialProfile { dialect, names, undecodable, records })
         })?;
@@ -386,6 +398,7 @@ impl Profile {
             failure,
             longest_record_bytes: 0,
             undecodable: 0,
+            undecodable_places: Some(Vec::new()),
             index: None,
             zones: None,
             digests: None,

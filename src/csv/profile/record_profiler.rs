@@ -109,6 +109,12 @@ impl RecordProfiler {
         }
     }
 
+    /// Counts a stray or an unclosed quote in the header.
+    pub(super) fn add_header_defect(&mut self, defect: MalformedCsv) {
+        self.rows_malformed += 1;
+        self.rejects.push(defect);
+    }
+
     /// Returns the approximate memory of the profiler, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         // Each column also has at most ten samples. The samples are short, so their memory is not counted.

@@ -14,6 +14,7 @@ use super::{
     BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
 };
 use crate::csv::checkpoint::{Seal, Section, StateError, StateReader, StateWriter};
+use crate::csv::encoding::Undecodable;
 use std::sync::Arc;
 
 pub(super) const CONTAINER: Seal = Seal { magic: *b"CUTc", version: 1 };
@@ -24,9 +25,12 @@ const STATISTICS: Section = Section { tag: 1, version: 2 };
 const ROW_INDEX: Section = Section { tag: 2, version: 1 };
 const ZONE_MAPS: Section = Section { tag: 3, version: 1 };
 const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
+/// The number and the places of undecodable sequences. This number replaces the number in the statistics section, which
+/// is 0 for UTF-8 files of older versions.
+const UNDECODABLE: Section = Section { tag: 5, version: 1 };
 
 /// The sections, in the order in which they are written.
-pub(super) const SECTIONS: [Section; 4] = [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS];
+pub(super) const SECTIONS: [Section; 5] = [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE];
 
 /// Identifies the bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +104,7 @@ impl Profile {
             ROW_INDEX => self.index.is_some(),
             ZONE_MAPS => self.zones.is_some(),
             BLOCK_DIGESTS => self.digests.is_some(),
+            UNDECODABLE => self.undecodable_places.is_some(),
             _ => true,
         }
     }
@@ -110,13 +115,18 @@ impl Profile {
             ROW_INDEX => self.index.iter().for_each(|index| index.save(state)),
             ZONE_MAPS => self.zones.iter().for_each(|zones| zones.save(state)),
             BLOCK_DIGESTS => self.digests.iter().for_each(|digests| digests.save(state)),
+            UNDECODABLE => {
+                let places = self.undecodable_places.clone().unwrap_or_default();
+                Undecodable { count: self.undecodable, places }.save(state);
+            }
             _ => self.save_statistics(state),
         }
     }
 
     /// Reads all sections. Returns `None` if the statistics section is missing or has another version.
     fn restore_sections(state: &mut StateReader<'_>) -> Result<Option<Self>, StateError> {
-        let (mut profile, mut index, mut zones, mut digests) = (None, None, None, None);
+        let (mut profile, mut index, mut zones, mut digests, mut undecodable) =
+            (None, None, None, None, None);
         while !state.is_empty() {
             let (section, mut content) = state.section()?;
             match section {
@@ -124,13 +134,18 @@ impl Profile {
                 ROW_INDEX => index = Some(RowIndex::restore(&mut content)?),
                 ZONE_MAPS => zones = Some(ZoneMaps::restore(&mut content)?),
                 BLOCK_DIGESTS => digests = Some(Arc::new(BlockDigests::restore(&mut content)?)),
+                UNDECODABLE => undecodable = Some(Undecodable::restore(&mut content)?),
                 _ => continue,
             }
             content.end()?;
         }
         // Zone maps cannot be used without the index.
         let zones = zones.filter(|_| index.is_some());
-        Ok(profile.map(|profile| Self { index, zones, digests, ..profile }))
+        let Some(mut profile) = profile else { return Ok(None) };
+        if let Some(Undecodable { count, places }) = undecodable {
+            (profile.undecodable, profile.undecodable_places) = (count, Some(places));
+        }
+        Ok(Some(Self { index, zones, digests, ..profile }))
     }
 
     fn save_statistics(&self, state: &mut StateWriter) {
@@ -166,6 +181,7 @@ impl Profile {
             failure: state.option(StateReader::malformed)?,
             longest_record_bytes,
             undecodable,
+            undecodable_places: None,
             index: None,
             zones: None,
             digests: None,

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::csv::checkpoint::{Section, resealed};
+use crate::csv::error::Defect;
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::LazyLock;
@@ -251,7 +252,7 @@ fn a_state_of_more_than_the_maximum_size_is_not_saved() {
 #[test]
 fn states_of_other_versions_and_damaged_states_are_refused() {
     let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
-    let wanted = "435554730300194355546804008080800200000000000000bd4a83581e59d8d500faf585efc85bfd1d";
+    let wanted = "4355547304001943555468050080808002000000000000007e0be09c33bd7c5700de3970332c48d1b2";
     assert_eq!(hex::encode(&state), wanted);
     state[4] = 0xFF;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
@@ -368,7 +369,7 @@ fn a_sidecar_of_another_version_is_not_read() {
 
 /// Builds a sidecar that has a section with an unknown tag, and then the sections of `profile`. The sections of
 /// `profile` get the versions `versions`.
-fn sidecar_of(profile: &Profile, versions: [u64; 4]) -> Vec<u8> {
+fn sidecar_of(profile: &Profile, versions: [u64; 5]) -> Vec<u8> {
     let mut state = super::sidecar::CONTAINER.writer();
     state.text(&profiled_bytes().attempt);
     state.number(profiled_bytes().size_bytes);
@@ -384,12 +385,17 @@ fn sidecar_of(profile: &Profile, versions: [u64; 4]) -> Vec<u8> {
 fn a_section_with_an_unknown_tag_or_version_is_skipped() {
     let profile = profile_of([STORED]);
     let decoded = |versions| Profile::decode(&sidecar_of(&profile, versions), &profiled_bytes());
-    assert_eq!(decoded([1; 4]), Ok(profile.clone()));
-    assert_eq!(decoded([2, 1, 1, 1]), Err(SidecarError::OtherVersion), "the statistics section is required");
-    assert_eq!(decoded([1, 1, 2, 1]), Ok(Profile { zones: None, ..profile.clone() }));
-    assert_eq!(decoded([1, 1, 1, 2]), Ok(Profile { digests: None, ..profile.clone() }));
+    assert_eq!(decoded([1; 5]), Ok(profile.clone()));
+    assert_eq!(
+        decoded([2, 1, 1, 1, 1]),
+        Err(SidecarError::OtherVersion),
+        "the statistics section is required"
+    );
+    assert_eq!(decoded([1, 1, 2, 1, 1]), Ok(Profile { zones: None, ..profile.clone() }));
+    assert_eq!(decoded([1, 1, 1, 2, 1]), Ok(Profile { digests: None, ..profile.clone() }));
+    assert_eq!(decoded([1, 1, 1, 1, 2]), Ok(Profile { undecodable_places: None, ..profile.clone() }));
     // Zone maps cannot be used without the index.
-    assert_eq!(decoded([1, 2, 1, 1]), Ok(Profile { index: None, zones: None, ..profile.clone() }));
+    assert_eq!(decoded([1, 2, 1, 1, 1]), Ok(Profile { index: None, zones: None, ..profile.clone() }));
 }
 
 #[test]
@@ -432,4 +438,72 @@ fn a_sidecar_is_decoded_only_for_the_bytes_that_it_describes() {
     assert_eq!(Profile::decode(&newer, &profiled_bytes()), Err(SidecarError::OtherVersion));
     assert_eq!(Profile::decode(&sidecar[..sidecar.len() - 1], &profiled_bytes()), Err(SidecarError::Damaged));
     assert_eq!(Profile::decode(b"", &profiled_bytes()), Err(SidecarError::Damaged));
+}
+
+#[test]
+fn undecodable_sequences_are_counted_with_their_places() {
+    let damaged = b"na\xEFme,b\r\n1,\"x\ny\xE9\"\n\n2,\xC3\xA9\xE2\x82\n3,\xC3";
+    let place = |record, line, byte| UndecodablePlace { record, line, byte };
+    let expected = [place(0, 1, 2), place(1, 2, 15), place(2, 5, 23), place(3, 6, 28)];
+    for piece_bytes in 1..=damaged.len() {
+        let profile = profile_declared(damaged.chunks(piece_bytes), Some(encoding_rs::UTF_8));
+        assert_eq!(profile.undecodable, 4, "{piece_bytes}");
+        assert_eq!(profile.undecodable_places.as_deref(), Some(&expected[..]), "{piece_bytes}");
+        assert_eq!(Profile::decode(&profile.encode(&profiled_bytes()), &profiled_bytes()), Ok(profile));
+    }
+    // In UTF-16, the bytes are positions in the UTF-8 form of the file.
+    let mut utf16: Vec<u8> = "a,b\n1,é".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    utf16.extend_from_slice(b"\x00\xDC\n\0002\0");
+    for piece_bytes in 1..=utf16.len() {
+        let profile = profile_declared(utf16.chunks(piece_bytes), Some(encoding_rs::UTF_16LE));
+        assert_eq!((profile.row_count, profile.undecodable), (2, 1), "{piece_bytes}");
+        assert_eq!(profile.undecodable_places, Some(vec![place(1, 2, 8)]), "{piece_bytes}");
+    }
+}
+
+fn profile_declared<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    encoding: Option<&'static encoding_rs::Encoding>,
+) -> Profile {
+    let mut profiler = Profiler::new(MAX_RECORD_BYTES);
+    profiler.declare(encoding);
+    for piece in pieces {
+        profiler.push(piece);
+        // Saving and restoring the state changes nothing.
+        profiler = Profiler::restore(&profiler.save().unwrap()).unwrap();
+    }
+    profiler.finish()
+}
+
+#[test]
+fn only_the_first_hundred_places_are_listed_and_all_sequences_are_counted() {
+    let mut file = b"id,name\n".to_vec();
+    for row in 0..60_000 {
+        file.extend(format!("{row},Ren").into_bytes());
+        file.extend(if row % 2 == 0 { &b"\xC3\xA9\n"[..] } else { b"\xE9\n" });
+    }
+    for piece_bytes in [1000, 1 << 18, file.len()] {
+        let mut profiler = Profiler::new(MAX_RECORD_BYTES);
+        profiler.declare(Some(encoding_rs::UTF_8));
+        file.chunks(piece_bytes).for_each(|piece| profiler.push(piece));
+        let profile = profiler.finish();
+        assert_eq!((profile.row_count, profile.undecodable), (60_000, 30_000));
+        let places = profile.undecodable_places.unwrap();
+        assert_eq!(places.len(), 100);
+        assert_eq!((places[99].record, places[99].line), (200, 201));
+    }
+}
+
+#[test]
+fn the_header_is_judged_like_a_row() {
+    for (file, reason) in
+        [(&b"\"a,b\n1,2\n3,4\n"[..], Defect::UnclosedQuote), (b"\n\"a\"x,b\n1,2\n", Defect::StrayQuote)]
+    {
+        let profile = profile_of([file]);
+        let line = if file[0] == b'\n' { 2 } else { 1 };
+        let byte = line - 1;
+        assert_eq!(profile.rejects, [MalformedCsv { record: 0, line, byte, reason }]);
+        assert_eq!(profile.rows_malformed, 1);
+    }
+    assert_eq!(profile_of([&b"\"a\",\"b \"\"c\"\"\"\n1,2\n"[..]]).rejects, []);
 }

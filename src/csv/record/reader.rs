@@ -3,6 +3,7 @@
 
 use super::{Record, Values};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
+use crate::csv::encoding::UndecodablePlace;
 use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::limits::MAX_FIELDS;
 use crate::csv::scanner::walk::Wanted;
@@ -258,6 +259,16 @@ impl RecordReader {
     /// the next record starts.
     pub(in crate::csv) fn line(&self) -> u64 {
         self.scanner.line()
+    }
+
+    /// Returns the position of the next byte to read.
+    pub(in crate::csv) fn byte(&self) -> u64 {
+        self.byte
+    }
+
+    /// Returns the place of a sequence at `byte`, which must lie in the unfinished record.
+    pub(in crate::csv) fn undecodable_place(&self, byte: u64) -> UndecodablePlace {
+        UndecodablePlace { record: self.record, line: self.line(), byte }
     }
 
     /// Ends the text. Passes the last record to the sink if no line break ended this record.

@@ -1,9 +1,10 @@
 //! Decodes the bytes of a file and reads the records of the decoded text. The file may be split at any byte.
 
-use super::reader::{RecordReader, RecordSink};
+use super::reader::{ReadProgress, RecordReader, RecordSink};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::convert::Converter;
 use crate::csv::dialect::Dialect;
+use crate::csv::encoding::{BadSequences, Undecodable, UndecodablePlace, Utf8Check};
 use crate::csv::error::CsvError;
 use crate::csv::scanner::walk::Wanted;
 
@@ -23,6 +24,12 @@ pub(in crate::csv) enum Step {
 pub(in crate::csv) struct RecordStream {
     /// `None` if the scanner reads the bytes of the file as they are.
     converter: Option<Converter>,
+    /// Finds bytes that are not UTF-8. `None` if the file is converted, or if nobody needs their number.
+    check: Option<Utf8Check>,
+    /// The places of the first hundred byte sequences that could not be decoded.
+    undecodable_places: Vec<UndecodablePlace>,
+    /// The sequences of the whole file that cannot be decoded, if they are known.
+    known_undecodable: Option<Undecodable>,
     reader: RecordReader,
     /// Converted text. At first, this is the text that was converted to open the file. Later, it is the last converted
     /// piece. The first `read_to` bytes of the text have been read.
@@ -51,7 +58,45 @@ impl RecordStream {
         text: Vec<u8>,
         read_to: usize,
     ) -> Self {
-        Self { converter, reader, text, read_to, holds_end_mark: false }
+        Self {
+            converter,
+            check: None,
+            undecodable_places: Vec::new(),
+            known_undecodable: None,
+            reader,
+            text,
+            read_to,
+            holds_end_mark: false,
+        }
+    }
+
+    /// Makes the stream count and place the byte sequences that cannot be decoded. The bytes before
+    /// the first push belong to the header, which starts on `header_line`. Must be called before the first push.
+    pub(in crate::csv) fn count_undecodable(&mut self, header_line: u64) {
+        let text_byte = self.reader.byte() - self.read_to as u64;
+        if self.converter.is_none() {
+            let mut check = Utf8Check::from(text_byte);
+            check.check(&self.text[..self.read_to], text_byte);
+            self.check = Some(check);
+        }
+        let read_to = self.reader.byte();
+        let Some(bad) = bad_sequences(&mut self.converter, &mut self.check) else { return };
+        while let Some(byte) = bad.next_before(read_to) {
+            bad.take();
+            self.undecodable_places.push(UndecodablePlace { record: 0, line: header_line, byte });
+        }
+    }
+
+    /// Makes the stream report these sequences, and not count them again.
+    pub(in crate::csv) fn set_known_undecodable(&mut self, known: Undecodable) {
+        self.known_undecodable = Some(known);
+        self.check = None;
+    }
+
+    /// Returns the places of the first hundred byte sequences that could not be decoded. Empty if the text is converted
+    /// to the usual dialect.
+    pub(in crate::csv) fn undecodable_places(&self) -> &[UndecodablePlace] {
+        self.known_undecodable.as_ref().map_or(&self.undecodable_places, |known| &known.places)
     }
 
     /// Changes which fields of a record are located. Must be called before the first push.
@@ -77,7 +122,12 @@ impl RecordStream {
 
     /// Returns the number of byte sequences in the file that could not be decoded.
     pub(in crate::csv) fn undecodable(&self) -> u64 {
-        self.converter.as_ref().map_or(0, Converter::undecodable)
+        match (&self.known_undecodable, &self.converter, &self.check) {
+            (Some(known), ..) => known.count,
+            (None, Some(converter), _) => converter.undecodable(),
+            (None, None, Some(check)) => check.bad.count(),
+            (None, None, None) => 0,
+        }
     }
 
     /// Skips `records` records. The next piece must start at `byte`, on the line `line`. Returns the number of skipped
@@ -97,6 +147,8 @@ impl RecordStream {
         }
         state.flag(self.holds_end_mark);
         self.reader.save(state);
+        state.list(&self.undecodable_places, |state, place| place.save(state));
+        state.option(self.check.as_ref(), |state, check| check.save(state));
         self.converter.as_ref().is_none_or(|converter| converter.save(state))
     }
 
@@ -112,11 +164,14 @@ impl RecordStream {
         let holds_end_mark = state.flag()?;
         let delimiter = dialect.table.scanned_delimiter();
         let reader = RecordReader::restore(state, delimiter, wanted, max_record_bytes)?;
+        let undecodable_places = state.list(UndecodablePlace::restore)?;
+        let check = state.option(Utf8Check::restore)?;
         let converter = match dialect.is_direct() {
             true => None,
             false => Some(Converter::restore(state, dialect)?),
         };
-        let mut stream = Self { holds_end_mark, ..Self::new(converter, reader, Vec::new(), 0) };
+        let new = Self::new(converter, reader, Vec::new(), 0);
+        let mut stream = Self { holds_end_mark, undecodable_places, check, ..new };
         stream.expect_columns(columns);
         Ok(stream)
     }
@@ -163,6 +218,12 @@ impl RecordStream {
         if self.read_text(sink)? {
             return Ok(true);
         }
+        if let Some(check) = &mut self.check {
+            check.finish();
+        }
+        // Places the last sequence, if the file ends inside a character.
+        let bad = bad_sequences(&mut self.transcoder, &mut self.check);
+        feed(&mut self.reader, bad, &mut self.undecodable_places, &[], sink)?;
         self.reader.finish(sink)?;
         Ok(false)
     }
@@ -198,11 +259,55 @@ impl RecordStream {
             self.holds_end_mark = false;
         }
         let (before, has_end_mark) = without_end_mark(text);
-        let fed = self.reader.feed(before, sink)?;
+        if let Some(check) = &mut self.check {
+            check.check(before, self.reader.byte());
+        }
+        let bad = bad_sequences(&mut self.converter, &mut self.check);
+        let fed = feed(&mut self.reader, bad, &mut self.undecodable_places, before, sink)?;
         if fed.paused {
             return Ok((fed.consumed, true));
         }
         self.holds_end_mark = has_end_mark;
         Ok((text.len(), false))
     }
+}
+
+/// Returns the sequences that the converter or the check has found, if their positions are positions in the text.
+fn bad_sequences<'a>(
+    converter: &'a mut Option<Converter>,
+    check: &'a mut Option<Utf8Check>,
+) -> Option<&'a mut BadSequences> {
+    match (converter, check) {
+        (Some(converter), _) => converter.placed_bad_sequences(),
+        (None, Some(check)) => Some(&mut check.bad),
+        (None, None) => None,
+    }
+}
+
+/// Reads a text, and notes the places of bad sequences in it. The reader reads up to and including the first byte of
+/// such a sequence. Then the unfinished record is the record of the sequence.
+fn feed(
+    reader: &mut RecordReader,
+    bad: Option<&mut BadSequences>,
+    places: &mut Vec<UndecodablePlace>,
+    text: &[u8],
+    sink: &mut impl RecordSink,
+) -> Result<ReadProgress, CsvError> {
+    let start = reader.byte();
+    let Some(bad) = bad else { return reader.feed(text, sink) };
+    let mut consumed = 0;
+    while let Some(byte) = bad.next_before(start + text.len() as u64) {
+        let to = (byte + 1).saturating_sub(start) as usize;
+        if to > consumed {
+            let fed = reader.feed(&text[consumed..to], sink)?;
+            consumed += fed.consumed;
+            if fed.paused {
+                return Ok(ReadProgress { consumed, paused: true });
+            }
+        }
+        bad.take();
+        places.push(reader.undecodable_place(byte));
+    }
+    let fed = reader.feed(&text[consumed..], sink)?;
+    Ok(ReadProgress { consumed: consumed + fed.consumed, paused: fed.paused })
 }

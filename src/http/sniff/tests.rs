@@ -239,12 +239,13 @@ fn csv_headers_that_start_like_a_signature_are_accepted() {
 }
 
 #[test]
-fn nul_bytes_are_refused_unless_a_charset_or_a_bom_says_utf16() {
+fn nul_bytes_are_refused_unless_the_content_is_utf16() {
     let text = "name,größe\nЮлия,1\n";
     let (little, big) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
     for (bytes, encoding) in [(&little, UTF_16LE), (&big, UTF_16BE)] {
+        assert_eq!(verdict(Some("text/csv"), None, bytes), CSV);
         assert!(matches!(
-            verdict(Some("text/csv"), None, bytes),
+            verdict(Some("text/csv; charset=utf-8"), None, bytes),
             SniffVerdict::Refuse(Refusal::NotText { .. })
         ));
         assert_eq!(verdict(Some("text/csv; charset=utf-16"), None, bytes), csv_in(encoding));

@@ -46,8 +46,9 @@ pub(super) fn routes() -> Routes {
 /// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and conditions
 /// (`column__op=value`). The `Link` header contains the URL of the receipt.
 ///
-/// If the first 256 KiB of the file cannot be cut, the response is a problem. If the cut fails later, the transfer
-/// breaks. So a complete response always contains the complete cut.
+/// If the cut fails before the first byte of output, the response is a problem. The same holds if the profile of the
+/// file knows a record that exceeds a limit, unless the cut ends before this record. If the cut fails later, the
+/// transfer breaks. So a complete response always contains the complete cut.
 ///
 /// Cutty compares all bytes that it reads with the digests of the file before it uses the bytes. If the bytes do not
 /// match their digest, the response is `integrity_error`, or the transfer breaks.

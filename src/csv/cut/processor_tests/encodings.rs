@@ -3,6 +3,7 @@
 use super::{TestCut, open, utf16};
 use crate::csv::EncodingSource;
 use crate::csv::dialect::Delimiter;
+use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::write::options::OutputFormat;
 use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -95,4 +96,58 @@ fn csv_output_keeps_bytes_that_are_not_utf8_and_json_output_replaces_and_counts_
     let (output, tally) = cut.run([&file[..]]).unwrap();
     assert_eq!(String::from_utf8_lossy(&output), "{\"a\":\"\u{FFFD}\",\"b\":\"\u{FFFD}(\"}\n");
     assert_eq!(tally.invalid_utf8, 2);
+}
+
+#[test]
+fn a_cut_of_utf8_counts_the_sequences_that_are_not_utf8() {
+    let file = b"id,name\n1,Ren\xE9\n2,Zo\xC3\xAB\n3,\xE2\x82\n";
+    for format in [OutputFormat::Csv, OutputFormat::Ndjson] {
+        for piece_bytes in 1..=file.len() {
+            let mut cut = TestCut::format(format);
+            cut.input.encoding = Some(UTF_8);
+            let (_, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
+            assert_eq!(tally.undecodable, 2, "{piece_bytes}");
+        }
+    }
+}
+
+#[test]
+fn all_byte_order_marks_at_the_start_are_removed() {
+    for file in
+        [&b"\xEF\xBB\xBF\xEF\xBB\xBFid,n\n1,2\n"[..], b"\xFF\xFE\xFF\xFEi\0d\0,\0n\0\n\x001\0,\x002\0\n\0"]
+    {
+        let (output, tally) =
+            TestCut { columns: Some(vec!["id"]), ..TestCut::default() }.run([file]).unwrap();
+        assert_eq!((String::from_utf8_lossy(&output).as_ref(), tally.undecodable), ("id\n1\n", 0));
+    }
+}
+
+#[test]
+fn damaged_utf8_and_utf16_without_a_mark_are_read() {
+    for (file, encoding, expected) in [
+        (
+            b"id,name\n1,Zo\xC3\xAB\n2,\xC5\x81ukasz\n3,Jos\xC3\xA9\n4,Ren\xE9\n".to_vec(),
+            UTF_8,
+            "id,name\n1,Zoë\n",
+        ),
+        (utf16("id,name\n1,Zoë\n", u16::to_le_bytes), UTF_16LE, "id,name\n1,Zoë\n"),
+        (utf16("id,name\n1,Zoë\n", u16::to_be_bytes), UTF_16BE, "id,name\n1,Zoë\n"),
+    ] {
+        let cut = TestCut { filter: Some("= Zoë"), ..TestCut::default() };
+        assert_eq!(cut.text(&file), expected);
+        assert_eq!(open(cut.input, &mut [&file[..]].into_iter()).unwrap().encoding, encoding);
+    }
+}
+
+#[test]
+fn strict_mode_judges_the_header_like_a_row() {
+    for (file, reason) in
+        [(&b"\"a,b\n1,2\n3,4\n"[..], Defect::UnclosedQuote), (b"\"a\"x,b\n1,2\n", Defect::StrayQuote)]
+    {
+        let mut cut = TestCut::default();
+        assert_eq!(cut.tally(file).rows_malformed, 1);
+        cut.strict = true;
+        let expected = MalformedCsv { record: 0, line: 1, byte: 0, reason };
+        assert_eq!(cut.run([file]).unwrap_err(), CsvError::Malformed(expected));
+    }
 }

@@ -86,8 +86,9 @@ fn rows_with_stray_quotes_become_well_formed_rows_in_the_output() {
 #[test]
 fn the_output_for_a_file_with_two_byte_order_marks_can_be_cut_again() {
     let once = TestCut::default().text("\u{FEFF}\u{FEFF}a,b\n1,2\n".as_bytes());
-    assert_eq!(once, "\"\u{FEFF}a\",b\n1,2\n");
-    assert_eq!(TestCut::default().text(once.as_bytes()), once);
+    assert_eq!(once, "a,b\n1,2\n");
+    let quoted = TestCut::default().text("\"\u{FEFF}a\",b\n1,2\n".as_bytes());
+    assert_eq!(quoted, "\"\u{FEFF}a\",b\n1,2\n");
 }
 
 #[test]

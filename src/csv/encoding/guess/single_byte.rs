@@ -1,0 +1,214 @@
+//! The cost of a text in a single-byte encoding.
+//!
+//! The cost has three parts: the place of each byte in its word, the frequency of each letter in a language, and the
+//! frequency of each symbol. All costs are in bits, as in a code: `-log2` of a probability.
+
+use super::languages::{Script, SingleByte};
+
+/// The kind of a character, as the guess distinguishes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Lower,
+    Upper,
+    /// A letter without case.
+    Caseless,
+    Digit,
+    /// A blank, punctuation, or the start or end of a cell.
+    Edge,
+    Symbol(char),
+    /// A control character, or a byte that the encoding does not use.
+    Invalid,
+}
+
+impl Kind {
+    fn of(character: char) -> Self {
+        match character {
+            '\u{FFFD}' | '\u{80}'..='\u{9F}' | '\u{E000}'..='\u{F8FF}' => Self::Invalid,
+            'ª' | 'º' | 'µ' | 'ƒ' | 'ˆ' | 'ˇ' => Self::Symbol(character),
+            // Vowel signs and tone marks of Thai, Vietnamese, Hebrew and Arabic.
+            '\u{E30}'..='\u{E4E}' | '\u{300}'..='\u{36F}' | '\u{5B0}'..='\u{5C7}' | '\u{640}'..='\u{65F}' => {
+                Self::Caseless
+            }
+            _ if character.is_lowercase() => Self::Lower,
+            _ if character.is_uppercase() => Self::Upper,
+            _ if character.is_alphabetic() => Self::Caseless,
+            _ if character.is_ascii_digit() => Self::Digit,
+            _ if character.is_ascii() => Self::Edge,
+            _ => Self::Symbol(character),
+        }
+    }
+
+    fn is_letter(self) -> bool {
+        matches!(self, Self::Lower | Self::Upper | Self::Caseless)
+    }
+}
+
+/// The cost of a letter that is not in the list of its language.
+const FOREIGN_LETTER: f32 = 10.5;
+/// The cost of a character that no text has.
+const INVALID: f32 = 20.0;
+/// The additional cost of a letter in upper case.
+const UPPER_CASE: f32 = 2.0;
+
+/// Returns the least cost of the text, over the languages of the encoding.
+pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
+    let characters = candidate.characters.get_or_init(|| characters(candidate));
+    let kind_of = |byte: Option<&u8>| byte.map_or(Kind::Edge, |&byte| characters[usize::from(byte)].1);
+    let mut places = 0.0;
+    let mut counts = [0_u32; 256];
+    for cell in cells {
+        for (at, &byte) in cell.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()) {
+            counts[usize::from(byte)] += 1;
+            let before = at.checked_sub(1).and_then(|at| cell.get(at));
+            let earlier = kind_of(at.checked_sub(2).and_then(|at| cell.get(at)));
+            let (kind, previous, next) = (kind_of(Some(&byte)), kind_of(before), kind_of(cell.get(at + 1)));
+            places += match kind {
+                Kind::Symbol(symbol) => {
+                    symbol_place(symbol, previous, next)
+                        + unit_place(symbol, before.copied(), cell.get(at + 1).copied())
+                }
+                Kind::Invalid | Kind::Edge | Kind::Digit => 0.0,
+                _ => {
+                    let follows = before.is_some_and(|byte| !byte.is_ascii()) && previous.is_letter();
+                    let beside_ascii = [before, cell.get(at + 1)]
+                        .into_iter()
+                        .flatten()
+                        .filter(|byte| byte.is_ascii_alphabetic())
+                        .count();
+                    letter_place(candidate.script, kind, (earlier, previous, next), follows, beside_ascii)
+                }
+            };
+        }
+    }
+    let least = candidate
+        .languages
+        .iter()
+        .map(|letters| frequency_cost(letters, characters, &counts))
+        .fold(f32::INFINITY, f32::min);
+    candidate.prior + places + least
+}
+
+/// Returns the character of each byte, and its kind.
+fn characters(candidate: &SingleByte) -> Vec<(char, Kind)> {
+    let decode = |byte: u8| {
+        let bytes = [byte];
+        let (text, _) = candidate.encoding.decode_without_bom_handling(&bytes);
+        let character = text.chars().next().unwrap_or('\u{FFFD}');
+        (character, Kind::of(character))
+    };
+    (0..=u8::MAX).map(decode).collect()
+}
+
+/// Returns the cost of the characters in one language, without their places.
+fn frequency_cost(letters: &str, characters: &[(char, Kind)], counts: &[u32; 256]) -> f32 {
+    let weight = |rank: usize| 1.0 / (rank as f32 + 3.0);
+    let total: f32 = (0..letters.chars().count()).map(weight).sum();
+    let mut cost = 0.0;
+    for byte in (0x80..=0xFF).filter(|&byte| counts[byte] > 0) {
+        let (character, kind) = characters[byte];
+        cost += counts[byte] as f32
+            * match kind {
+                Kind::Symbol(symbol) => symbol_cost(symbol),
+                Kind::Invalid | Kind::Edge | Kind::Digit => INVALID,
+                kind => {
+                    let lower = character.to_lowercase().next().unwrap_or(character);
+                    let rank = letters.chars().position(|letter| letter == lower);
+                    let frequency = match rank {
+                        Some(rank) => (total / weight(rank)).log2(),
+                        None => FOREIGN_LETTER,
+                    };
+                    frequency + if kind == Kind::Upper { UPPER_CASE } else { 0.0 }
+                }
+            };
+    }
+    cost
+}
+
+fn symbol_cost(symbol: char) -> f32 {
+    match symbol {
+        '\u{A0}' | '€' | '£' | '°' | '’' | '–' => 5.0,
+        '“' | '”' | '§' | '®' | '©' | '™' | '«' | '»' | '²' | '³' | 'µ' | 'º' | 'ª' | '·' | '•' | '…'
+        | '—' | '‘' | '„' | '×' | '±' | '¿' | '¡' | '½' | '№' => 6.5,
+        '¼' | '¾' | '¥' | '¢' | '¹' | '÷' | '¶' | '‰' | '†' | '\u{AD}' => 8.0,
+        '¬' | '¦' | '¯' | '´' | '¨' | '¸' | '‹' | '›' | '‡' | '‚' | 'ˆ' | '˜' | 'ƒ' => 9.5,
+        '\u{2500}'..='\u{25FF}' => 15.0,
+        _ => 12.5,
+    }
+}
+
+/// Returns the cost of the place of a symbol.
+fn symbol_place(symbol: char, previous: Kind, next: Kind) -> f32 {
+    let is_symbol = |kind: Kind| matches!(kind, Kind::Symbol(_) | Kind::Invalid);
+    let neighbours = 3.0 * f32::from(u8::from(is_symbol(previous)) + u8::from(is_symbol(next)));
+    let place = match (previous.is_letter(), next.is_letter()) {
+        (true, true) => match symbol {
+            '’' | '\u{A0}' => 0.0,
+            '·' | '\u{AD}' | '´' | '–' | '‘' | '×' => 3.0,
+            _ => 10.0,
+        },
+        (true, false) => match symbol {
+            '®' | '™' | '²' | '³' | '¹' | 'ª' | 'º' | '°' | '’' | '”' | '»' | '…' | '\u{A0}' | '†' => {
+                0.0
+            }
+            _ => 3.0,
+        },
+        (false, true) => match symbol {
+            '«' | '“' | '„' | '‘' | '¿' | '¡' | '©' | 'µ' | '€' | '£' | '¥' | '§' | '•' | '\u{A0}' | '°'
+            | '’' => 0.0,
+            _ => 3.0,
+        },
+        (false, false) => 0.0,
+    };
+    neighbours + place
+}
+
+/// Returns a negative cost for a symbol in a unit, such as `m³` or `µg`.
+fn unit_place(symbol: char, before: Option<u8>, after: Option<u8>) -> f32 {
+    match (symbol, before, after) {
+        ('²' | '³', Some(b'm'), _) | ('µ', _, Some(b'g' | b'm' | b'l' | b's' | b'S' | b'V' | b'A')) => {
+            -4.0
+        }
+        ('°', _, Some(b'C' | b'F')) => -3.0,
+        ('º' | 'ª', Some(b'0'..=b'9'), _) => -2.0,
+        _ => 0.0,
+    }
+}
+
+/// Returns the cost of the place of a letter.
+fn letter_place(
+    script: Script,
+    kind: Kind,
+    (earlier, previous, next): (Kind, Kind, Kind),
+    follows: bool,
+    beside_ascii: usize,
+) -> f32 {
+    let mut cost = 0.0;
+    if !previous.is_letter() && !next.is_letter() {
+        cost += if script == Script::Latin { 5.0 } else { 2.0 };
+    }
+    if previous == Kind::Digit || next == Kind::Digit {
+        cost += 4.0;
+    }
+    // A word of two letters whose second letter is not ASCII.
+    if previous.is_letter() && !earlier.is_letter() && !next.is_letter() {
+        cost += 2.0;
+    }
+    for neighbour in [previous, next] {
+        if matches!(neighbour, Kind::Symbol(symbol) if !matches!(symbol, '’' | '\u{A0}' | '«' | '»' | '“' | '”' | '„' | '–' | '·'))
+        {
+            cost += 2.0;
+        }
+    }
+    match script {
+        Script::Latin if follows => cost += 2.0,
+        Script::Latin => {}
+        Script::Other => cost += 7.0 * beside_ascii as f32,
+    }
+    match kind {
+        Kind::Upper if previous == Kind::Lower => cost += 7.0,
+        Kind::Upper if previous == Kind::Upper && next == Kind::Lower => cost += 3.0,
+        Kind::Lower if previous == Kind::Upper && earlier == Kind::Upper => cost += 4.0,
+        _ => {}
+    }
+    cost
+}

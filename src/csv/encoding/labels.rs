@@ -1,0 +1,96 @@
+//! The names of encodings.
+
+use encoding_rs::Encoding;
+
+/// Returns the encoding that `label` names. Accepts the labels of the Encoding Standard, and other names that programs
+/// and people use, such as `cp932`, `ansi` or `macroman`. Ignores case, and reads `_` and blanks as `-`. Returns `None`
+/// for an unknown label, and for encodings that the standard refuses to decode.
+pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
+    let label = label.trim();
+    if let Some(encoding) = Encoding::for_label_no_replacement(label.as_bytes()) {
+        return Some(encoding);
+    }
+    let known_as = label.to_ascii_lowercase().replace([' ', '_'], "-");
+    let standard = match known_as.as_str() {
+        "mac-roman" | "macroman" | "x-mac-roman" | "cp10000" => "macintosh",
+        "mac-cyrillic" | "maccyrillic" | "cp10007" => "x-mac-cyrillic",
+        "utf-8-sig" | "utf-8-bom" | "utf8-bom" | "utf8mb4" | "cp65001" | "65001" => "utf-8",
+        "utf16" | "utf-16-le" | "utf16le" | "utf16-le" | "cp1200" => "utf-16le",
+        "utf-16-be" | "utf16be" | "utf16-be" | "cp1201" => "utf-16be",
+        "ansi" | "cp-1252" | "latin-1" | "win1252" | "win-1252" => "windows-1252",
+        "latin-2" => "iso-8859-2",
+        "latin-3" => "iso-8859-3",
+        "latin-4" => "iso-8859-4",
+        "latin-5" => "windows-1254",
+        "latin9" | "latin-9" | "latin0" => "iso-8859-15",
+        "latin10" | "latin-10" => "iso-8859-16",
+        "cp932" | "ms932" | "windows-932" | "windows932" | "shiftjis" | "s-jis" => "shift_jis",
+        "eucjp" | "ujis" => "euc-jp",
+        "iso2022jp" => "iso-2022-jp",
+        "cp936" | "ms936" | "windows-936" | "euc-cn" | "euccn" => "gbk",
+        "cp54936" => "gb18030",
+        "cp949" | "ms949" | "uhc" | "euckr" => "euc-kr",
+        "cp950" | "ms950" | "windows-950" => "big5",
+        "cp874" | "tis620" => "windows-874",
+        "koi8r" => "koi8-r",
+        "koi8u" => "koi8-u",
+        other => {
+            match other.strip_prefix("windows").or(other.strip_prefix("win-")).or(other.strip_prefix("win")) {
+                // windows1250, "Windows 1250", win1250 and win-1250.
+                Some(page) => {
+                    let standard = format!("windows-{}", page.trim_start_matches('-'));
+                    return Encoding::for_label_no_replacement(standard.as_bytes());
+                }
+                None => other,
+            }
+        }
+    };
+    Encoding::for_label_no_replacement(standard.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::{
+        BIG5, EUC_KR, GBK, ISO_8859_15, MACINTOSH, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_874,
+        WINDOWS_1250, WINDOWS_1252, WINDOWS_1254,
+    };
+
+    #[test]
+    fn labels_of_the_standard_and_other_common_names_are_known() {
+        for (label, encoding) in [
+            ("utf-8", UTF_8),
+            ("utf8", UTF_8),
+            ("UTF_8", UTF_8),
+            (" UTF-8-SIG ", UTF_8),
+            ("latin1", WINDOWS_1252),
+            ("Latin-1", WINDOWS_1252),
+            ("iso-8859-1", WINDOWS_1252),
+            ("CP1252", WINDOWS_1252),
+            ("windows1252", WINDOWS_1252),
+            ("Windows 1250", WINDOWS_1250),
+            ("win1254", WINDOWS_1254),
+            ("ANSI", WINDOWS_1252),
+            ("latin9", ISO_8859_15),
+            ("Mac Roman", MACINTOSH),
+            ("mac_roman", MACINTOSH),
+            ("macroman", MACINTOSH),
+            ("x-mac-roman", MACINTOSH),
+            ("cp932", SHIFT_JIS),
+            ("cp936", GBK),
+            ("cp949", EUC_KR),
+            ("cp950", BIG5),
+            ("cp874", WINDOWS_874),
+            ("utf-16", UTF_16LE),
+            ("UTF16", UTF_16LE),
+            ("utf-16be", UTF_16BE),
+            ("utf_16_be", UTF_16BE),
+        ] {
+            assert_eq!(encoding_for_label(label), Some(encoding), "{label}");
+        }
+        for label in ["klingon", "windows", "win-", "cp0", ""] {
+            assert_eq!(encoding_for_label(label), None, "{label}");
+        }
+        assert_eq!(encoding_for_label("iso-2022-kr"), None, "the standard refuses to decode this encoding");
+    }
+}

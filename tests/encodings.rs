@@ -1,0 +1,156 @@
+//! How often the encoding of a file is detected: a table of hits that only gets better.
+//!
+//! `tests/encodings/` has two lists of words with no word in common. The guess was tuned with one list, and is measured
+//! with the other. A file is a hit if it is read as the text that was encoded. `tests/encodings/hits.txt` has the table:
+//! the share of hits in percent, for files of so many cells. The first column is measured with few files, the others only
+//! with `LONG=1`. `LONG=1 HITS=write` writes the table anew.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "encodings/corpus.rs"]
+mod corpus;
+
+use corpus::{ENCODINGS, Random, csv};
+use cutty::csv::{CsvOpener, InputOptions, OpeningStatus};
+use encoding_rs::{
+    BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
+    WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
+};
+use std::fmt::Write;
+
+const LISTS: [(&str, &str); 2] =
+    [("test", include_str!("encodings/test.txt")), ("tuning", include_str!("encodings/tuning.txt"))];
+const HITS: &str = include_str!("encodings/hits.txt");
+/// Number of cells of a file, and number of files for each language and share.
+const SIZES: [(usize, usize); 5] = [(200, 2), (20, 16), (200, 16), (2_000, 4), (20_000, 1)];
+/// Shares of cells with words of the language, in percent.
+const SHARES: [usize; 2] = [3, 40];
+
+fn detected(file: &[u8]) -> &'static Encoding {
+    let mut opener = CsvOpener::new(InputOptions::default(), 1 << 22).unwrap();
+    match opener.push(file).unwrap() {
+        OpeningStatus::Ready(opened) => opened.encoding,
+        OpeningStatus::NeedMore => opener.finish().unwrap().encoding,
+    }
+}
+
+/// Returns the number of hits and of files.
+fn count(
+    list: &str,
+    encoding: &'static Encoding,
+    languages: &[&str],
+    cells: usize,
+    files: usize,
+) -> (u32, u32) {
+    let (mut hits, mut all) = (0, 0);
+    for language in languages {
+        for share in SHARES {
+            for seed in 0..files {
+                let mut random = Random((seed * 1_000 + cells + share) as u64);
+                let Some(file) = csv(list, language, encoding, cells, share, &mut random) else { continue };
+                let text = |encoding: &'static Encoding| encoding.decode_without_bom_handling(&file).0;
+                let read_as = detected(&file);
+                all += 1;
+                hits += u32::from(read_as == encoding || text(read_as) == text(encoding));
+            }
+        }
+    }
+    (hits, all)
+}
+
+fn is_long() -> bool {
+    std::env::var_os("LONG").is_some_and(|value| value == "1")
+}
+
+/// Returns the figures of one line of the table: the share of hits in percent for each size.
+fn figures(list: &str, encoding: &'static Encoding, languages: &[&str]) -> Vec<f64> {
+    let mut figures = Vec::new();
+    // Most files are measured only with `LONG=1`, so that the test is fast.
+    for (cells, files) in SIZES.into_iter().take(if is_long() { SIZES.len() } else { 1 }) {
+        let (hits, all) = count(list, encoding, languages, cells, files);
+        figures.push(f64::from(hits) * 100.0 / f64::from(all));
+    }
+    figures
+}
+
+#[test]
+fn every_encoding_is_detected_at_least_as_often_as_the_committed_table_says() {
+    let mut table = String::from("list encoding 200 LONG: 20 200 2000 20000\n");
+    let mut sunk = Vec::new();
+    for (name, list) in LISTS.into_iter().take(if is_long() { 2 } else { 1 }) {
+        for (encoding, languages) in ENCODINGS {
+            let row = format!("{name} {}", encoding.name());
+            let figures = figures(list, encoding, languages);
+            let text: Vec<String> = figures.iter().map(|figure| format!("{figure:.1}")).collect();
+            writeln!(table, "{row} {}", text.join(" ")).unwrap();
+            let committed = HITS.lines().find_map(|line| line.strip_prefix(&format!("{row} ")));
+            let committed = committed
+                .unwrap_or("100 100 100 100 100")
+                .split(' ')
+                .map(|text| text.parse::<f64>().unwrap());
+            for ((figure, committed), (cells, _)) in figures.iter().zip(committed).zip(SIZES) {
+                if *figure < committed - 0.06 {
+                    sunk.push(format!("{row}, {cells} cells: {figure:.1} % instead of {committed} %"));
+                }
+                if cells >= 200 && *figure < floor(encoding) {
+                    sunk.push(format!("{row}, {cells} cells: {figure:.1} % is below the floor"));
+                }
+            }
+        }
+    }
+    if std::env::var_os("HITS").is_some_and(|value| value == "write") {
+        assert!(is_long(), "the table has all sizes, so it needs LONG=1");
+        std::fs::write("tests/encodings/hits.txt", table).unwrap();
+    }
+    assert!(sunk.is_empty(), "{}", sunk.join("\n"));
+}
+
+/// Returns the least share of hits that this encoding may have, in percent, for files of 200 cells or more.
+fn floor(encoding: &'static Encoding) -> f64 {
+    match encoding {
+        _ if [UTF_8, UTF_16LE, UTF_16BE, WINDOWS_1252].contains(&encoding) => 99.0,
+        _ if [WINDOWS_1250, WINDOWS_1251, WINDOWS_1253, WINDOWS_1254].contains(&encoding) => 95.0,
+        _ if [SHIFT_JIS, EUC_KR, GBK, BIG5].contains(&encoding) => 95.0,
+        _ => 0.0,
+    }
+}
+
+#[test]
+fn the_lists_for_tuning_and_for_the_test_have_no_word_in_common() {
+    let words = |list: &'static str| -> Vec<(&str, &str)> {
+        let lines = list.lines().filter_map(|line| line.split_once(": "));
+        lines.flat_map(|(language, words)| words.split(' ').map(move |word| (language, word))).collect()
+    };
+    let tuning = words(LISTS[1].1);
+    let both: Vec<_> = words(LISTS[0].1).into_iter().filter(|word| tuning.contains(word)).collect();
+    assert_eq!(both, []);
+}
+
+/// Bytes that a transfer damaged, in a file with ten times as many intact characters, stay a file in UTF-8.
+#[test]
+fn damaged_utf8_is_read_as_utf8() {
+    for (language, seed) in ["de", "fr", "pl", "ru", "el", "ja", "ko", "zh"].iter().zip(1..) {
+        let mut random = Random(seed);
+        let file = csv(LISTS[0].1, language, UTF_8, 200, 40, &mut random).unwrap();
+        let high: Vec<usize> = (0..file.len()).filter(|&at| !file[at].is_ascii()).collect();
+        for _ in 0..8 {
+            let at = high[random.below(high.len())];
+            let mut lost = file.clone();
+            lost.remove(at);
+            let mut replaced = file.clone();
+            replaced[at] = 0xE9;
+            let mut surrogates = file.clone();
+            surrogates.splice(0..0, *b"\xED\xA0\xBD\xED\xB8\x80,");
+            for damaged in [lost, replaced, surrogates, file[..=at].to_vec()] {
+                if damaged.iter().filter(|byte| !byte.is_ascii()).count() > 20 {
+                    assert_eq!(
+                        detected(&damaged),
+                        UTF_8,
+                        "{language}: {}",
+                        String::from_utf8_lossy(&damaged)
+                    );
+                }
+            }
+        }
+    }
+}
