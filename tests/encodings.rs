@@ -29,8 +29,8 @@ const SHARES: [usize; 2] = [3, 40];
 fn detected(file: &[u8]) -> &'static Encoding {
     let mut opener = CsvOpener::new(InputOptions::default(), 1 << 22).unwrap();
     match opener.push(file).unwrap() {
-        OpeningStatus::Ready(opened) => opened.encoding,
-        OpeningStatus::NeedMore => opener.finish().unwrap().encoding,
+        OpeningStatus::Ready(opened) => opened.dialect.encoding,
+        OpeningStatus::NeedMore => opener.finish().unwrap().dialect.encoding,
     }
 }
 

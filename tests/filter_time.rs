@@ -38,12 +38,16 @@ fn matches_quickly(operator: &str, value: &str) -> bool {
 fn no_operator_is_slow_on_a_long_cell() {
     let long = format!("{}b", "a".repeat(1000));
     for operator in Operator::ALL {
-        let value = match operator.arity() {
-            Arity::None => String::new(),
-            Arity::One => long.clone(),
-            Arity::Two | Arity::Many => format!("{long},{long}c"),
+        let values = match operator.arity() {
+            Arity::None => vec![String::new()],
+            Arity::One => vec![long.clone(), "9".repeat(1000), "2024-01-31".to_owned()],
+            Arity::Two | Arity::Many => vec![format!("{long},{long}c")],
         };
-        matches_quickly(operator.name(), &value);
+        let accepts = |value: &&String| {
+            FilterBuilder::default().pair(&format!("x__{}", operator.name()), value).is_ok()
+        };
+        let value = values.iter().find(accepts).expect("a value that the operator accepts");
+        matches_quickly(operator.name(), value);
     }
 }
 
@@ -59,5 +63,21 @@ fn no_pattern_is_slow_on_a_long_cell() {
     ];
     for pattern in patterns {
         assert!(!matches_quickly("like", &pattern), "{pattern}");
+    }
+}
+
+#[test]
+fn no_regular_expression_is_slow_on_a_long_cell() {
+    // Each of these takes exponential or quadratic time in an engine that backtracks, or needs many states.
+    for pattern in [
+        "(a*)*b",
+        "(a|a)*b",
+        "(a|aa)+$b",
+        "a*a*a*a*a*a*b",
+        "[ab]*a[ab]{60}b",
+        "(x+x+)+y|(a+a+)+b",
+        "(?:a?){60}a{60}b",
+    ] {
+        assert!(!matches_quickly("regex", pattern), "{pattern}");
     }
 }

@@ -26,8 +26,10 @@ const COLUMNS: usize = 100_000;
 /// Limit of the memory that an upload holds. The limit is low, because the memory of wasm never shrinks.
 const UPLOAD_BYTES: usize = 16 << 20;
 
-/// Limit of the memory that a response needs. In JSON, each column of a profile takes about 40 bytes.
-const RESPONSE_BYTES: usize = 16 << 20;
+/// Limit of the memory that a response needs. In JSON, each column of a profile takes about 40 bytes. The limit includes
+/// two buffers that the Worker does not have: the double of the object store copies the sidecar, and the test collects
+/// the whole response.
+const RESPONSE_BYTES: usize = 20 << 20;
 
 fn wide_csv() -> String {
     let mut csv = String::new();
@@ -52,6 +54,12 @@ fn a_file_with_very_many_columns_takes_little_memory() {
     println!("upload: {held} bytes");
     assert!(held <= UPLOAD_BYTES, "an upload held {held} bytes");
     let id = file["id"].as_str().unwrap();
+    // The profile of so many columns needs more memory than an upload may lease. So the first request for the profile
+    // starts the background pass.
+    run(app.send(get(&format!("/api/files/{id}/profile")).bearer(&token)));
+    let (held, _) = peak_held_by(|| run(app.deliver()));
+    println!("background pass: {held} bytes");
+    assert!(held <= UPLOAD_BYTES, "the background pass held {held} bytes");
     for route in ["profile", "columns", "fields"] {
         let ask = || get(&format!("/api/files/{id}/{route}")).bearer(&token);
         let (held, response) = peak_held_by(|| run(app.send(ask())));
@@ -116,7 +124,7 @@ fn a_json_body_with_too_many_values_is_refused_while_it_is_read() {
         let (held, response) = peak_held_by(|| run(app.send(call())));
         println!("{route}: {held} bytes");
         let problem = response.expect_problem(400, "bad_request");
-        assert!(problem["detail"].as_str().unwrap().contains("at most 10000 objects"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("more than 11000 objects"), "{problem}");
         assert!(held <= 12 << 20, "{route} held {held} bytes");
     }
 }

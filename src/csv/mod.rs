@@ -68,7 +68,7 @@ pub use open::options::InputOptions;
 pub use open::{CsvOpener, OpenedCsv, OpeningStatus, SAMPLE_BYTES};
 pub use scanner::use_vectors_up_to;
 pub use short_cell::ShortCell;
-pub use write::options::{Newline, OutputFormat, OutputOptions};
+pub use write::options::{Newline, OutputFormat, OutputOptions, ValueKind};
 
 #[cfg(test)]
 mod csv_crate;

@@ -61,6 +61,7 @@ impl CutService {
     /// The errors of [`Self::prepare`].
     pub async fn estimate(&self, file: &FileRow, request: &CutRequest) -> Result<Estimate> {
         let profile = self.storage.profile(file).await?;
+        self.check_operands(file, request, profile.as_deref())?;
         self.check_known_failure(file, request, profile.as_deref())?;
         let planned = self.usable_profile(file, request, profile.as_deref())?;
         if planned.is_none() {

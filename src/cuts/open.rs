@@ -13,7 +13,9 @@ use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
 use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
-use crate::csv::{CsvOpener, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor, Undecodable};
+use crate::csv::{
+    CsvOpener, CutPlan, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor, Undecodable, ValueKind,
+};
 use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
 use crate::error::{Code, Problem, Result};
 use crate::memory::SMALL_BYTES;
@@ -134,14 +136,18 @@ impl CutService {
         lease.is_some()
     }
 
-    /// Opens a file for a cut. The scan skips the byte ranges in which no row can match the filter.
+    /// Opens a file for a cut. The scan skips the byte ranges in which no row can match the filter. Also returns the kind
+    /// of value of each column, if the result is typed and the file has a profile.
     async fn open_planned(
         &self,
         file: FileRow,
         request: &CutRequest,
         recipe_bytes: usize,
-    ) -> Result<OpenFile> {
+    ) -> Result<(OpenFile, Option<Vec<ValueKind>>)> {
         let profile = self.storage.profile(&file).await?;
+        self.check_operands(&file, request, profile.as_deref())?;
+        let is_typed = request.output.typed && file.is_read_as_profiled(&request.input);
+        let value_kinds = profile.as_deref().filter(|_| is_typed).map(Profile::value_kinds);
         let file = Arc::new(file);
         let digests = digests_in(profile.as_deref());
         self.check_known_failure(&file, request, profile.as_deref())?;
@@ -158,7 +164,7 @@ impl CutService {
                     if let Some((_, undecodable)) = undecodable {
                         opened.set_known_undecodable(undecodable);
                     }
-                    return Ok(OpenFile { opened: *opened, scan, lease });
+                    return Ok((OpenFile { opened: *opened, scan, lease }, value_kinds));
                 }
                 _ => scan.cancel().await,
             }
@@ -169,7 +175,7 @@ impl CutService {
         {
             file.opened.set_known_undecodable(undecodable);
         }
-        Ok(file)
+        Ok((file, value_kinds))
     }
 
     /// Refuses a cut that would reach a record that the profile knows to exceed a limit. A cut without a filter may end
@@ -254,23 +260,27 @@ impl CutService {
         // The recipe must say in which encoding the file was read.
         request.input = file.input(&request.input);
         let recipe = recipe_of(&file, &request)?;
-        let OpenFile { opened, mut scan, lease: wide } =
+        let (OpenFile { opened, mut scan, lease: wide }, value_kinds) =
             self.open_planned(file, &request, recipe.text().len()).await?;
         lease.join(wide);
+        let typed_by = if value_kinds.is_some() { "columns" } else { "cells" };
         let plan = match request.plan(&opened.header) {
-            Ok(plan) => plan,
+            Ok(plan) => CutPlan { value_kinds, ..plan },
             Err(error) => {
                 scan.cancel().await;
                 return Err(request_problem(error));
             }
         };
-        let details = json!({
+        let mut details = json!({
             "encoding": opened.dialect.encoding.name(),
             "encodingSource": opened.dialect.encoding_source.name().to_lowercase(),
             "delimiter": opened.dialect.table.delimiter,
             "dialect": opened.dialect,
             "columns": opened.header.len(),
         });
+        if request.output.typed {
+            details["typedBy"] = json!(typed_by);
+        }
         let processor = StreamingCsvProcessor::new(opened, plan);
         if let Err(problem) = check_estimate(scan.file(), &request, processor.row_overhead_bytes()) {
             scan.cancel().await;
@@ -287,8 +297,8 @@ fn known_undecodable(
     request: &CutRequest,
     profile: Option<&Profile>,
 ) -> Option<(&'static Encoding, Undecodable)> {
-    let profile = profile.filter(|_| file.is_read_as_profiled(request.input))?;
-    Some((profile.dialect?.encoding, profile.undecodable()?))
+    let profile = profile.filter(|_| file.is_read_as_profiled(&request.input))?;
+    Some((profile.dialect.as_ref()?.encoding, profile.undecodable()?))
 }
 
 /// Makes the recipe of a cut.

@@ -1,5 +1,6 @@
 //! Pages of rows, and the columns of a file.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use super::service::CutService;
 use super::verified::VerifiedSource;
 use crate::app::App;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
+use crate::csv::open::header::given_names;
 use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
 use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, OpenedCsv, PageRequest, RowPage, RowPager};
@@ -79,8 +81,21 @@ pub struct StoredColumn {
 }
 
 impl KnownColumns {
-    /// Returns the names and types of the columns, in the order of the file.
-    pub fn iter(&self) -> Box<dyn Iterator<Item = (&str, Option<&str>)> + '_> {
+    /// Returns the names and types of the columns, in the order of the file. The names are unique: a column whose name is
+    /// empty, or equals the name of an earlier column, has its given name. A request can refer to each column by its name.
+    pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<&str>)> {
+        let names: Vec<&str> = self.in_file().map(|(name, _)| name).collect();
+        let mut given = given_names(names.into_iter()).into_iter().peekable();
+        self.in_file().enumerate().map(move |(position, (name, kind))| {
+            match given.next_if(|given| given.position == position) {
+                Some(given) => (Cow::Owned(given.name), kind),
+                None => (Cow::Borrowed(name), kind),
+            }
+        })
+    }
+
+    /// Returns the names in the file and the types of the columns, in the order of the file.
+    fn in_file(&self) -> Box<dyn Iterator<Item = (&str, Option<&str>)> + '_> {
         match self {
             Self::Stored(columns) => {
                 Box::new(columns.iter().map(|column| (column.name.as_str(), column.r#type.as_deref())))

@@ -47,6 +47,7 @@ impl CutOutcome {
             ("rowsMalformed", tally.rows_malformed),
             ("undecodable", tally.undecodable),
             ("invalidUtf8", tally.invalid_utf8),
+            ("notComparable", tally.not_comparable),
         ] {
             details[name] = json!(count);
         }
@@ -104,9 +105,9 @@ pub struct ReceiptView {
     /// Why the cut failed.
     pub error: Option<String>,
     /// The dialect in which the file was read (encoding, delimiter), and the counts `rowsShort`, `rowsLong`,
-    /// `rowsMalformed`, `undecodable` and `invalidUtf8`. `undecodable` is the number of byte sequences that the encoding
-    /// of the file does not know: of the whole file if it has a profile, otherwise of the bytes that the cut has read.
-    /// `undecodablePlaces` has `record`, `line` and `byte` of the first 100 of them.
+    /// `rowsMalformed`, `undecodable`, `invalidUtf8` and `notComparable`. `undecodable` is the number of byte sequences
+    /// that the encoding of the file does not know: of the whole file if it has a profile, otherwise of the bytes that the
+    /// cut has read. `undecodablePlaces` has `record`, `line` and `byte` of the first 100 of them.
     #[schema(value_type = Object)]
     pub details: Value,
     /// SHA-256 of the recipe, 64 hex digits; null if an older version made the cut. `GET /api/cuts/{id}/recipe` returns

@@ -147,6 +147,24 @@ impl FileScan {
 }
 
 impl CutService {
+    /// Checks the operands of a filter against the profile of the file. Every operation that compiles a filter of a
+    /// request calls this function first. Without a profile, or if the request reads the file in another dialect, each
+    /// operand is accepted.
+    ///
+    /// # Errors
+    /// `bad_filter`.
+    pub(super) fn check_operands(
+        &self,
+        file: &FileRow,
+        request: &CutRequest,
+        profile: Option<&Profile>,
+    ) -> Result<()> {
+        match profile.filter(|_| file.is_read_as_profiled(&request.input)) {
+            Some(profile) => request.check_operands(profile).map_err(request_problem),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the byte ranges that a cut must read according to the file's zone maps. Returns `None` if the cut must
     /// read the whole file. This is the case if the cut has no filter, if the file has no usable profile or row index,
     /// or if pruning would skip less than [`MIN_SKIPPED_BYTES`].

@@ -47,4 +47,5 @@ mod sign_in_limits;
 mod sweep;
 mod tus;
 mod usage;
+mod values;
 mod wide_files;

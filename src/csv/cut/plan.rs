@@ -1,7 +1,7 @@
 //! The checked plan of a cut: columns are already resolved to positions.
 
 use crate::csv::filter::Predicate;
-use crate::csv::write::options::OutputOptions;
+use crate::csv::write::options::{OutputOptions, ValueKind};
 
 /// The rows and columns of a cut, and how to write them.
 #[derive(Debug, Clone, Default)]
@@ -10,6 +10,9 @@ pub struct CutPlan {
     pub columns: Vec<usize>,
     /// The rows to keep; `None` keeps all rows.
     pub predicate: Option<Predicate>,
+    /// The kind of value of each column of the file, for `typed` JSON. `None` if the file has no usable profile: then
+    /// each cell decides its own kind.
+    pub value_kinds: Option<Vec<ValueKind>>,
     /// Format of the output.
     pub output: OutputOptions,
     /// Maximum number of rows to write; `None` means no limit.

@@ -75,6 +75,9 @@ pub struct CutCounts {
     /// Byte sequences that the encoding of the file does not know. If they are known from the profile, those of the
     /// whole file; otherwise those that the cut has read.
     pub undecodable: u64,
+    /// Comparisons of the filter that met a filled cell of another kind than their operand. Only rows that were read
+    /// count.
+    pub not_comparable: u64,
     /// Byte sequences in written cells that were not UTF-8 and became U+FFFD in JSON.
     pub invalid_utf8: u64,
 }
@@ -99,7 +102,7 @@ pub struct StreamingCsvProcessor {
 impl StreamingCsvProcessor {
     /// Creates a cut of an opened file.
     pub fn new(opened: OpenedCsv, plan: CutPlan) -> Self {
-        let writer = Writer::new(&opened, &plan.columns, plan.output);
+        let writer = Writer::new(&opened, &plan.columns, plan.output, plan.value_kinds.as_deref());
         let columns = opened.header.len();
         let mut stream = opened.stream;
         let read = plan.predicate.as_ref().map_or(&[][..], Predicate::columns);
@@ -269,6 +272,7 @@ impl CutState {
     fn update_tally(&mut self, undecodable: u64, bytes_out: usize, failed: bool) {
         self.tally.undecodable = undecodable;
         self.tally.invalid_utf8 = self.writer.invalid_utf8();
+        self.tally.not_comparable = self.predicate.as_ref().map_or(0, Predicate::incomparable);
         self.tally.bytes_out += bytes_out as u64;
         self.tally.rows_rejected += u64::from(failed);
     }

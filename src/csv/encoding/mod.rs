@@ -12,7 +12,7 @@ mod undecodable;
 mod utf16;
 mod utf8;
 
-pub(super) use self::detection::{Detected, detect};
+pub(super) use self::detection::detect;
 pub use self::labels::encoding_for_label;
 use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
 pub(super) use self::undecodable::{BadSequences, Utf8Check};

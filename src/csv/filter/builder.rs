@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Comparison, Condition, Filter, FilterError, FilterLocation, MAX_CONDITIONS, MAX_DEPTH, expression, query,
-    tree,
+    Comparison, Condition, Filter, FilterError, FilterLocation, MAX_CONDITIONS, MAX_DEPTH, MAX_REGEXES,
+    expression, query, tree,
 };
 use crate::csv::shortened;
 
@@ -42,6 +42,20 @@ impl FilterBuilder {
         Ok(())
     }
 
+    /// Adds the condition that at least one column contains `text`. `name` is the name of the parameter.
+    ///
+    /// # Errors
+    /// [`FilterError`] if the text is empty or too long.
+    pub fn any_contains(&mut self, name: &str, text: &str) -> Result<(), FilterError> {
+        let filter = Filter::any_contains(text.to_owned()).map_err(|detail| FilterError {
+            place: FilterLocation::Parameter(name.to_owned()),
+            position: None,
+            detail,
+        })?;
+        self.parts.push(filter);
+        Ok(())
+    }
+
     /// Adds the condition that `column` equals a JSON string, number or boolean. `pointer` is the location of `value`
     /// in the document.
     ///
@@ -63,7 +77,8 @@ impl FilterBuilder {
     /// Returns all added filters as one filter; `None` if no filter was added.
     ///
     /// # Errors
-    /// [`FilterError`] if there are more than [`MAX_CONDITIONS`] conditions or [`MAX_DEPTH`] levels.
+    /// [`FilterError`] if there are more than [`MAX_CONDITIONS`] conditions, [`MAX_REGEXES`] regular expressions or
+    /// [`MAX_DEPTH`] levels.
     pub fn finish(mut self) -> Result<Option<Filter>, FilterError> {
         let filter = match self.parts.len() {
             0 | 1 => self.parts.pop(),
@@ -88,6 +103,13 @@ fn check_size(filter: &Filter) -> Result<(), FilterError> {
     if conditions > MAX_CONDITIONS {
         return Err(FilterError::whole(format!(
             "The filter has {conditions} conditions; use at most {MAX_CONDITIONS}. One IN condition can have many values."
+        )));
+    }
+    let regexes = filter.regex_count();
+    if regexes > MAX_REGEXES {
+        return Err(FilterError::whole(format!(
+            "The filter has {regexes} regular expressions; use at most {MAX_REGEXES}. One expression can have \
+             alternatives, such as a|b."
         )));
     }
     let depth = filter.depth();

@@ -7,20 +7,23 @@
 //!            | keyword "(" value { "," value } ")" IN (a, b)
 //!            | keyword value "AND" value           BETWEEN 1 AND 2
 //!            | keyword
-//!            | "IS" [ "NOT" ] state                IS NOT EMPTY
+//!            | "IS" [ "NOT" ] state                IS NOT EMPTY, IS NULL
 //! value      = "'" … "'" | '"' … '"' | bare text, trimmed
 //! ```
 //!
-//! The table in `operator.rs` declares the sign, keyword or state of each operator and the number of its values.
-//! Keywords and states are case-insensitive. In a value in quotes, a quote of the same kind is doubled.
+//! The table in `operator.rs` declares the sign, keyword or state of each operator and the number of its values. The name
+//! of an operator that has neither a sign nor a keyword is a keyword too (`NOTIN (a, b)`). `NULL` is another word for the
+//! state `EMPTY`. Keywords and states are case-insensitive. `ON` is a keyword only before a digit or a quote, because `on`
+//! is a common value. In a value in quotes, a quote of the same kind is doubled.
 //!
 //! If a text begins with a sign, a keyword or a quote, the whole text must match the grammar. Otherwise the expression
 //! is refused. A value that begins with a sign or a keyword can be quoted. A value that begins with a keyword can also
 //! stand after `=`, because keywords have no meaning there (`= IN progress`). After `NOT`, a value must be quoted
 //! (`NOT 'JFK'`). So `Not started` is an error, and not the complement of `started`.
 //!
-//! A bare value is refused if it is probably a mistake: if it begins with a comparison sign (`=>5`, `===5`), or if it
-//! seems to contain a second condition (`>= 3 AND < 5`).
+//! A bare value is refused if it is probably a mistake: if it begins with a comparison sign (`=>5`, `===5`), if it begins
+//! with a sign or a word that is an operator elsewhere (`≥ 5`, `~ x`, `ILIKE x`, `gte 5`), or if it seems to contain a
+//! second condition (`>= 3 AND < 5`, `A OR B`).
 
 use super::operator::Syntax;
 use super::{Arity, Filter, FilterError, FilterLocation, Operator};
@@ -81,7 +84,7 @@ impl<'a> Parser<'a> {
         if let Some(operator) = self.sign() {
             return self.parse_signed(operator);
         }
-        if let Some((operator, keyword)) = self.next_word(keyword_of) {
+        if let Some((operator, keyword)) = self.next_word(word_of) {
             return match operator.arity() {
                 Arity::None => self.parse_without_value(operator),
                 Arity::One => self.parse_value(operator),
@@ -99,7 +102,13 @@ impl<'a> Parser<'a> {
                 keywords_and_states()
             ));
         }
-        self.parse_value(Operator::Equal)
+        if self.quote().is_none() {
+            self.refuse_foreign_operator()?;
+            self.refuse_joined(self.rest(), true)?;
+        }
+        let start = self.at;
+        let value = self.last_value()?;
+        self.build(Operator::Equal, start, vec![value])
     }
 
     fn parse_signed(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
@@ -131,6 +140,9 @@ impl<'a> Parser<'a> {
 
     fn parse_value(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
         let start = self.at;
+        if self.quote().is_none() {
+            self.refuse_joined(self.rest(), false)?;
+        }
         let value = self.last_value()?;
         self.build(operator, start, vec![value])
     }
@@ -157,8 +169,12 @@ impl<'a> Parser<'a> {
     /// Parses the text after `IS`.
     fn parse_state(&mut self) -> Result<Filter, ExpressionError> {
         let is_negated = self.keyword("NOT");
-        let Some((operator, _)) = self.next_word(state_of) else {
-            return self.fail(format!("After IS, write {}. If the text is a value, quote it.", states()));
+        let operator = match self.next_word(state_of) {
+            Some((operator, _)) => operator,
+            None if self.keyword("NULL") => Operator::IsEmpty,
+            None => {
+                return self.fail(format!("After IS, write {}. If the text is a value, quote it.", states()));
+            }
         };
         let filter = self.parse_without_value(operator)?;
         Ok(if is_negated { filter.complement() } else { filter })
@@ -260,6 +276,62 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Refuses a bare text that begins with an operator of another language. Without this check, cells would be compared
+    /// with the whole text.
+    fn refuse_foreign_operator(&self) -> Result<(), ExpressionError> {
+        let rest = self.rest();
+        let is_sign = rest.starts_with(FOREIGN_SIGNS) || rest.starts_with("!~");
+        let word: &str = &rest[..rest.find(|letter: char| !letter.is_alphabetic()).unwrap_or(rest.len())];
+        let after = rest[word.len()..].trim_start();
+        // A word at the end of the text is a value: `LT` is a country.
+        let is_followed = after.len() < rest.len() - word.len() || after.starts_with(['(', '\'', '"']);
+        let is_word = is_followed
+            && !after.is_empty()
+            && (FOREIGN_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+                || FOREIGN_UPPER_WORDS.contains(&word)
+                || (is_name_of_sign(word)
+                    && after.starts_with(|next: char| next.is_ascii_digit() || "+-.'\"".contains(next))));
+        if !is_sign && !is_word {
+            return Ok(());
+        }
+        self.fail(format!(
+            "This seems to begin with an operator that does not exist here. The signs are {}, the keywords are {}. If the \
+             text is a value, quote it.",
+            Operator::sign_names(),
+            keywords_and_states()
+        ))
+    }
+
+    /// Refuses a bare text that seems to join two conditions, such as `A OR B`. `and_joins` says whether each `AND` in
+    /// upper case joins two conditions. Otherwise, only an `AND` before a keyword does.
+    fn refuse_joined(&self, text: &str, and_joins: bool) -> Result<(), ExpressionError> {
+        let joins = |at: usize, word: &str| match word {
+            "OR" | "||" | "&&" => true,
+            "AND" => {
+                let after = text[at + word.len()..].trim_start();
+                let begins =
+                    |word: Option<&'static str>| word.is_some_and(|word| begins_with_word(after, word));
+                and_joins || Operator::ALL.iter().any(|&operator| begins(word_of(operator)))
+            }
+            _ => false,
+        };
+        let mut from = 0;
+        for part in text.split_whitespace() {
+            let at = from + text[from..].find(part).unwrap_or(0);
+            from = at + part.len();
+            if at > 0 && !text[from..].trim().is_empty() && joins(at, part) {
+                return Err(ExpressionError {
+                    at: self.at + at,
+                    detail: format!(
+                        "An expression has one condition, but {part} seems to join two. If {part} is part of the value, \
+                         quote the whole value. To combine conditions, use IN or a filter tree."
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn build(
         &self,
         operator: Operator,
@@ -312,7 +384,16 @@ impl<'a> Parser<'a> {
         word_of: fn(Operator) -> Option<&'static str>,
     ) -> Option<(Operator, &'static str)> {
         let mut words = Operator::ALL.iter().filter_map(|&operator| Some((operator, word_of(operator)?)));
-        words.find(|(_, word)| self.keyword(word))
+        words.find(|(operator, word)| {
+            let is_value = *operator == Operator::On && !self.has_date_after(word);
+            !is_value && self.keyword(word)
+        })
+    }
+
+    /// Whether a digit or a quote follows the word at the current position.
+    fn has_date_after(&self, word: &str) -> bool {
+        let after = self.rest().get(word.len()..).unwrap_or_default().trim_start();
+        after.starts_with(|next: char| next.is_ascii_digit() || matches!(next, '\'' | '"'))
     }
 
     /// Skips the sign at the current position and returns its operator. If several signs fit, takes the longest.
@@ -337,6 +418,20 @@ impl<'a> Parser<'a> {
     fn fail<T>(&self, detail: impl Into<String>) -> Result<T, ExpressionError> {
         Err(ExpressionError { at: self.at, detail: detail.into() })
     }
+}
+
+/// Signs of operators in other languages.
+const FOREIGN_SIGNS: [char; 9] = ['≥', '≤', '≠', '≈', '~', '∼', '≮', '≯', '∈'];
+/// Words of operators in other languages, in any case.
+const FOREIGN_WORDS: [&str; 8] =
+    ["ILIKE", "RLIKE", "REGEXP", "GLOB", "ISNULL", "NOTNULL", "ISNOTNULL", "NEQ"];
+/// Words of operators in other languages that are operators only in upper case, because values can begin with them.
+const FOREIGN_UPPER_WORDS: [&str; 10] =
+    ["STARTS", "ENDS", "BEGINS", "MATCH", "MATCHES", "SIMILAR", "EQUALS", "INCLUDES", "EXCLUDES", "HAS"];
+
+/// Whether `word` is the name of an operator that expressions write with a sign.
+fn is_name_of_sign(word: &str) -> bool {
+    Operator::from_name(word).is_some_and(|operator| word_of(operator).is_none())
 }
 
 /// Whether `text` begins with `word`, ignoring case. The end of `text`, a blank, `(`, a quote or a sign must follow the
@@ -364,6 +459,16 @@ fn keyword_of(operator: Operator) -> Option<&'static str> {
     match operator.syntax() {
         Syntax::Keyword(keyword) => Some(keyword),
         Syntax::Signs(_) | Syntax::Is(_) | Syntax::Unwritten => None,
+    }
+}
+
+/// Returns the word that expressions can write before the values of an operator: its keyword, or its name. `None` if the
+/// operator has signs.
+fn word_of(operator: Operator) -> Option<&'static str> {
+    match operator.syntax() {
+        Syntax::Signs(_) => None,
+        Syntax::Keyword(keyword) => Some(keyword),
+        Syntax::Is(_) | Syntax::Unwritten => Some(operator.name()),
     }
 }
 

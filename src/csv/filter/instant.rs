@@ -1,10 +1,12 @@
 //! Dates in cells, compared as instants.
 //!
 //! A date has one of two common forms of ISO 8601. The first form is a day, `YYYY-MM-DD`. The second form is a day,
-//! then `T` or a space, then a time. The time is `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f`; `f` stands for one to nine
-//! digits. An offset from UTC may follow the time: `Z`, `±hh:mm` or `±hhmm`. Spaces and tabs around a date are ignored.
-//! A time without an offset is in UTC. A date without a time means midnight in UTC. These are not dates: a day that is
-//! not in the calendar, the time 24:00, the second 60, `2024`, `20240131`.
+//! then `T`, `t` or a space, then a time. The time is `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f`; `f` stands for one to nine
+//! digits, and the decimal sign is a point or a comma. An offset from UTC may follow the time: `Z`, `UTC` (both in upper
+//! or lower case), `±hh`, `±hhmm` or `±hh:mm`. One space may stand before the offset. Spaces and tabs around a date are
+//! ignored. A time without an offset is in UTC. A cell without a time means midnight in UTC. An operand without a time
+//! means the whole day in UTC. These are not dates: a day that is not in the calendar, the time 24:00, the second 60,
+//! `2024`, `20240131`.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -37,6 +39,15 @@ impl Instant {
         self.nanoseconds
     }
 
+    /// Parses a date without a time, and returns the first and the last instant of this day in UTC. `None` if `text`
+    /// is not a date, or if it has a time.
+    pub(in crate::csv) fn parse_day(text: &[u8]) -> Option<(Self, Self)> {
+        let (date, []) = trim(text).split_first_chunk()? else { return None };
+        let first = i64::from(day(*date)?.num_days_from_ce()) * SECONDS_PER_DAY;
+        let last = Self { seconds: first + SECONDS_PER_DAY - 1, nanoseconds: 999_999_999 };
+        Some((Self { seconds: first, nanoseconds: 0 }, last))
+    }
+
     /// Parses a date; `None` if `text` is not a date.
     #[inline]
     pub(in crate::csv) fn parse(text: &[u8]) -> Option<Self> {
@@ -44,7 +55,7 @@ impl Instant {
         let day = day(*date)?;
         let (seconds, nanoseconds) = match time.split_first() {
             None => (0, 0),
-            Some((b'T' | b' ', time)) => time_of_day(time)?,
+            Some((b'T' | b't' | b' ', time)) => time_of_day(time)?,
             Some(_) => return None,
         };
         Some(Self { seconds: i64::from(day.num_days_from_ce()) * SECONDS_PER_DAY + seconds, nanoseconds })
@@ -75,7 +86,7 @@ fn time_of_day(text: &[u8]) -> Option<(i64, u32)> {
             return None;
         }
         let (nanoseconds, rest) = match rest.split_first() {
-            Some((b'.', rest)) => fraction(rest)?,
+            Some((b'.' | b',', rest)) => fraction(rest)?,
             _ => (0, rest),
         };
         return Some((
@@ -100,15 +111,17 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
 
 /// Parses the offset from UTC. Returns the seconds to subtract from local time to get UTC.
 fn offset_seconds(text: &[u8]) -> Option<i64> {
+    let text = text.strip_prefix(b" ").filter(|rest| !rest.is_empty()).unwrap_or(text);
     let (sign, offset) = match text.split_first() {
         None => return Some(0),
-        Some((b'Z', [])) => return Some(0),
+        Some((b'Z' | b'z', [])) => return Some(0),
         Some((b'+', offset)) => (1, offset),
         Some((b'-', offset)) => (-1, offset),
-        Some(_) => return None,
+        Some(_) => return text.eq_ignore_ascii_case(b"UTC").then_some(0),
     };
     let (hours, minutes) = offset.split_at_checked(2)?;
     let (hours, minutes) = match minutes.len() {
+        0 => (number_below(24, hours)?, 0),
         2 => (number_below(24, hours)?, number_below(60, minutes)?),
         _ => hours_and_minutes(hours, minutes)?,
     };
@@ -157,6 +170,14 @@ mod tests {
             "2024-01-01T12:00Z",
             "2024-01-01 12:00+02:00",
             "2024-01-01T12:00:00-0530",
+            "2024-01-01 10:00:00+00",
+            "2024-01-01T10:00-08",
+            "2024-01-01t10:00:00z",
+            "2024-01-01T10:00:00,5Z",
+            "2024-01-01 10:00:00 UTC",
+            "2024-01-01 10:00 Z",
+            "2024-01-01 10:00:00 +0200",
+            "2024-01-01 10:00:00.25utc",
         ] {
             assert!(Instant::parse(date.as_bytes()).is_some(), "{date}");
         }
@@ -180,8 +201,13 @@ mod tests {
             "2024-01-01T12:00.5",
             "2024-01-01T12:00:00.",
             "2024-01-01T12:00:00.1234567890",
-            "2024-01-01T12:00:00z",
+            "2024-01-01T12:00:00,",
             "2024-01-01T12:00+2",
+            "2024-01-01T12:00 02:00",
+            "2024-01-01T12:00  Z",
+            "2024-01-01T12:00 CET",
+            "2024-01-01 UTC",
+            "2024-01-01T12:00UTC+1",
             "2024-01-01T12:00+24:00",
             "2024-01-01T12:00+0260",
             "2024-01-01T12:00+02:0",
@@ -202,11 +228,24 @@ mod tests {
             ("2024-01-01T00:30+02:00", "2023-12-31 22:30"),
             ("2024-02-28T23:00:00-0130", "2024-02-29T00:30Z"),
             ("2024-01-01T00:00:00.5", "2024-01-01T00:00:00.500000000"),
+            ("2024-01-01T00:00:00,5", "2024-01-01t00:00:00.5 utc"),
+            ("2024-01-01 10:00:00+02", "2024-01-01T08:00Z"),
+            ("2024-01-01 10:00 -0130", "2024-01-01 11:30:00 UTC"),
         ] {
             assert_eq!(instant(one), instant(other), "{one} and {other}");
         }
         assert!(instant("2024-01-01T00:00:00.000000001") > instant("2024-01-01"));
         assert!(instant("0999-12-31") < instant("1000-01-01"));
+    }
+
+    #[test]
+    fn a_day_ends_one_nanosecond_before_the_next_day() {
+        let (first, last) = Instant::parse_day(b" 2024-02-28 ").unwrap();
+        assert_eq!(Some(first), Instant::parse(b"2024-02-28T00:00"));
+        assert_eq!(Some(last), Instant::parse(b"2024-02-28T23:59:59.999999999"));
+        for other in ["2024-02-28T00:00", "2024-02-30", "2024-02", ""] {
+            assert_eq!(Instant::parse_day(other.as_bytes()), None, "{other}");
+        }
     }
 
     proptest! {
@@ -221,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn parsing_never_panics(cell in "[0-9]{4}-[01][0-9]-[0-3][0-9][T ]?[0-9:.Zé+-]{0,12}") {
+        fn parsing_never_panics(cell in "[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ]?[0-9:.,ZzUTCé +-]{0,12}") {
             Instant::parse(cell.as_bytes());
         }
     }

@@ -14,17 +14,45 @@ pub(in crate::csv) struct ListError {
 /// # Errors
 /// [`ListError`] for a quote that is not closed, text after a closing quote, and a line end outside quotes.
 pub(in crate::csv) fn parse_list(text: &str) -> Result<Vec<String>, ListError> {
+    parse(text, Blanks::Kept)
+}
+
+/// Does the same as [`parse_list`], but removes the blanks around each value and around its quotes. Blanks inside quotes
+/// stay. So the list has the same values as a list in an expression.
+pub(super) fn parse_values(text: &str) -> Result<Vec<String>, ListError> {
+    parse(text, Blanks::Removed)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blanks {
+    Kept,
+    Removed,
+}
+
+fn parse(text: &str, blanks: Blanks) -> Result<Vec<String>, ListError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
     let mut values = Vec::new();
     let mut characters = text.chars().enumerate().peekable();
+    let skip_blanks = |characters: &mut Characters<'_>| {
+        let is_blank = |character: char| blanks == Blanks::Removed && matches!(character, ' ' | '\t');
+        while characters.next_if(|(_, character)| is_blank(*character)).is_some() {}
+    };
     loop {
+        skip_blanks(&mut characters);
         let quote = characters.next_if(|(_, character)| *character == '"');
         let value = match quote {
             Some((opened, _)) => quoted(&mut characters, opened)?,
-            None => bare(&mut characters)?,
+            None => {
+                let value = bare(&mut characters)?;
+                match blanks {
+                    Blanks::Kept => value,
+                    Blanks::Removed => value.trim_end_matches([' ', '\t']).to_owned(),
+                }
+            }
         };
+        skip_blanks(&mut characters);
         values.push(value);
         match characters.next() {
             None => return Ok(values),
@@ -84,6 +112,19 @@ mod tests {
         ] {
             assert_eq!(parse_list(text).as_deref(), Ok(wanted.map_owned().as_slice()), "{text}");
         }
+    }
+
+    #[test]
+    fn the_values_of_a_filter_have_no_blanks_around_them() {
+        for (text, wanted) in [
+            ("1, 2", &["1", "2"] as &[&str]),
+            (" a b ,\tc", &["a b", "c"]),
+            (r#" "a, b" , " c " "#, &["a, b", " c "]),
+            ("a, ,b", &["a", "", "b"]),
+        ] {
+            assert_eq!(parse_values(text).as_deref(), Ok(wanted.map_owned().as_slice()), "{text}");
+        }
+        assert_eq!(parse_values(r#"a, "b" c"#).map_err(|error| error.position), Err(7));
     }
 
     #[test]

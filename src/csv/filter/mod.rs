@@ -4,7 +4,8 @@
 //! * [`query`]: pairs of a query string, `age__gte=30`;
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
-//! A condition means the same in all three forms. [`Operator`] documents each operator. `NOT` is the plain complement:
+//! A condition means the same in all three forms, and each operator has the same name in all three forms. [`Operator`]
+//! documents each operator. `NOT` is the plain complement:
 //! the negated filter matches exactly the records that the filter does not match.
 //!
 //! Each form is parsed to the same tree of conditions, a [`Filter`]. [`Filter::compile`] binds the filter to a header
@@ -30,15 +31,19 @@ pub(in crate::csv) mod tests;
 pub use builder::FilterBuilder;
 pub(in crate::csv) use instant::Instant;
 pub(in crate::csv) use list::parse_list;
-pub(in crate::csv) use number::{nearest_double, trim};
-pub use operator::{Arity, Comparison, MAX_LIST_VALUES, MAX_PATTERN_BYTES, Operator, Relation};
-pub use predicate::Predicate;
+pub(in crate::csv) use number::{compare_numbers, nearest_double, trim};
+pub use operator::{
+    Arity, Comparison, MAX_LIST_VALUES, MAX_PATTERN_BYTES, MAX_REGEX_BYTES, Operator, Relation,
+};
 pub(in crate::csv) use predicate::zones::{Span, Spans, ZoneOutcome};
+pub use predicate::{OperandReading, Predicate};
 
 /// Maximum number of conditions in one filter. It bounds the cost of evaluating a filter for one record.
 pub const MAX_CONDITIONS: usize = 64;
 /// Maximum number of levels of a filter tree. It bounds the recursion. Most filters have two or three levels.
 pub const MAX_DEPTH: usize = 32;
+/// Maximum number of regular expressions in one filter. It bounds the memory of a filter.
+pub const MAX_REGEXES: usize = 8;
 
 /// A parsed filter whose columns are still names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub enum Filter {
     Not(Box<Filter>),
     /// A single condition.
     Condition(Condition),
+    /// At least one column of the file contains this text, ignoring case.
+    AnyContains(String),
 }
 
 /// A condition: a column and the comparison that its cell must pass.
@@ -99,6 +106,14 @@ impl FilterError {
 }
 
 impl Filter {
+    /// Returns the filter that keeps the rows in which at least one column contains `text`, ignoring case.
+    ///
+    /// # Errors
+    /// A message for the client, if `text` is empty or too long.
+    pub(in crate::csv) fn any_contains(text: String) -> Result<Self, String> {
+        operator::pattern(text).map(Self::AnyContains)
+    }
+
     /// Returns the filter that applies `operator` with `values` to `column`. If `operator` is positive, the filter is a
     /// condition. If `operator` is negative, the filter is the complement of the condition with the positive operator.
     ///
@@ -136,7 +151,33 @@ impl Filter {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::condition_count).sum(),
             Self::Not(inner) => inner.condition_count(),
-            Self::Condition(_) => 1,
+            Self::Condition(_) | Self::AnyContains(_) => 1,
+        }
+    }
+
+    /// Returns the number of regular expressions.
+    fn regex_count(&self) -> usize {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::regex_count).sum(),
+            Self::Not(inner) => inner.regex_count(),
+            Self::Condition(condition) => usize::from(condition.comparison.operator() == Operator::Regex),
+            Self::AnyContains(_) => 0,
+        }
+    }
+
+    /// Calls `visit` for each condition, until `visit` returns an error.
+    ///
+    /// # Errors
+    /// The error of `visit`.
+    pub(in crate::csv) fn try_for_each<E>(
+        &self,
+        visit: &mut impl FnMut(&Condition) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().try_for_each(|part| part.try_for_each(visit)),
+            Self::Not(inner) => inner.try_for_each(visit),
+            Self::Condition(condition) => visit(condition),
+            Self::AnyContains(_) => Ok(()),
         }
     }
 
@@ -146,7 +187,7 @@ impl Filter {
             Self::And(parts) | Self::Or(parts) => 1 + parts.iter().map(Self::depth).max().unwrap_or(0),
             Self::Not(inner) if inner.negative().is_some() => 1,
             Self::Not(inner) => 1 + inner.depth(),
-            Self::Condition(_) => 1,
+            Self::Condition(_) | Self::AnyContains(_) => 1,
         }
     }
 }

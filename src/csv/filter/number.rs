@@ -162,6 +162,11 @@ pub(in crate::csv) fn nearest_double(text: &[u8]) -> Option<f64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
+/// Compares two numbers exactly; `None` if one of the texts is not a number.
+pub(in crate::csv) fn compare_numbers(one: &[u8], other: &[u8]) -> Option<Ordering> {
+    Some(Literal::parse(one)?.cmp(&Literal::parse(other)?))
+}
+
 /// The number `mantissa` × 10^-`scale`.
 #[derive(Debug, Clone, Copy)]
 struct SmallDecimal {

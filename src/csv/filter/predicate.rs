@@ -5,13 +5,16 @@
 pub(in crate::csv) mod zones;
 
 use std::cmp::Ordering;
+use std::sync::atomic::{self, AtomicU64};
 
 use memchr::memmem::Finder;
+use regex::bytes::Regex;
 
 use super::fold::{fold, with_folded};
 use super::instant::Instant;
 use super::like::Like;
-use super::number::{NumberBound, NumberRange};
+use super::number::{NumberBound, NumberRange, trim};
+use super::operator::compile_regex;
 use super::{Comparison, Filter, Relation};
 use crate::csv::cell::Cells;
 use crate::csv::limits::MAX_FIELDS;
@@ -32,7 +35,50 @@ impl Filter {
     /// # Errors
     /// [`UnknownColumn`] for a column that is not in the header.
     pub fn compile(&self, header: &Header) -> Result<Predicate, UnknownColumn> {
-        Predicate::bind(self, header)
+        self.compile_with(header, OperandReading::ByForm)
+    }
+
+    /// Does the same as [`Filter::compile`], and says how the operands of ordering operators are read.
+    ///
+    /// # Errors
+    /// The errors of [`Filter::compile`].
+    pub fn compile_with(&self, header: &Header, reading: OperandReading) -> Result<Predicate, UnknownColumn> {
+        Predicate::bind(self, header, reading)
+    }
+}
+
+/// How the operands of ordering operators are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OperandReading {
+    /// As a number if possible, else as a date if possible, else as text.
+    #[default]
+    ByForm,
+    /// Always as text.
+    Text,
+}
+
+/// Counts cells that could not be compared, because they are of another kind than the operand. The count changes only
+/// in the arm for such cells, so it costs nothing if all cells can be compared.
+#[derive(Debug, Default)]
+struct Incomparable(AtomicU64);
+
+impl Incomparable {
+    #[cold]
+    #[inline(never)]
+    fn add(&self, cell: &[u8]) {
+        if !trim(cell).is_empty() {
+            self.0.fetch_add(1, atomic::Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.0.load(atomic::Ordering::Relaxed)
+    }
+}
+
+impl Clone for Incomparable {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.count()))
     }
 }
 
@@ -46,6 +92,12 @@ enum Node {
         matcher: CellMatcher,
         /// The same condition as a range of numbers, for short cells; `None` if no range expresses the condition.
         range: Option<Box<NumberRange>>,
+        incomparable: Incomparable,
+    },
+    /// At least one of the first `columns` columns contains a folded text.
+    AnyContains {
+        columns: usize,
+        finder: Box<Finder<'static>>,
     },
 }
 
@@ -58,10 +110,19 @@ enum CellMatcher {
     Compares(Relation, Bound),
     /// From the first bound to the second, both included. Both bounds are of the same kind.
     Between(Bound, Bound),
+    /// The cell is a number that equals this number.
+    EqualsNumber(NumberBound),
+    /// The folded cell equals this text.
+    EqualsFolded(Box<[u8]>),
+    /// The folded cell equals one of these texts, sorted by their bytes, without duplicates.
+    OneOfFolded(Box<[Box<[u8]>]>),
     StartsWith(Box<[u8]>),
     EndsWith(Box<[u8]>),
     Contains(Box<Finder<'static>>),
     Like(Box<Like>),
+    Regex(Box<Regex>),
+    /// No cell. This matcher stands for a pattern that does not compile; [`Filter::condition`] refuses such patterns.
+    Nothing,
 }
 
 /// An operand of a comparison that orders cells.
@@ -73,9 +134,9 @@ enum Bound {
 }
 
 impl Predicate {
-    pub(super) fn bind(filter: &Filter, header: &Header) -> Result<Self, UnknownColumn> {
+    fn bind(filter: &Filter, header: &Header, reading: OperandReading) -> Result<Self, UnknownColumn> {
         let mut columns = Vec::new();
-        let root = Node::bind(filter, header, &mut columns)?;
+        let root = Node::bind(filter, header, reading, &mut columns)?;
         columns.sort_unstable();
         columns.dedup();
         Ok(Self { root, columns })
@@ -115,6 +176,12 @@ impl Predicate {
             }
             _ => Selection::default(),
         }
+    }
+
+    /// Returns how many comparisons have met a filled cell that is of another kind than their operand. For example, the
+    /// text `n/a` cannot be compared with the number 5.
+    pub fn incomparable(&self) -> u64 {
+        self.root.incomparable()
     }
 
     /// Returns the positions (from 0) of the columns that the filter reads, ascending and without duplicates.
@@ -179,9 +246,14 @@ fn select_each(
 }
 
 impl Node {
-    fn bind(filter: &Filter, header: &Header, columns: &mut Vec<usize>) -> Result<Self, UnknownColumn> {
+    fn bind(
+        filter: &Filter,
+        header: &Header,
+        reading: OperandReading,
+        columns: &mut Vec<usize>,
+    ) -> Result<Self, UnknownColumn> {
         let mut all = |parts: &[Filter]| -> Result<Box<[Self]>, UnknownColumn> {
-            let bound = parts.iter().map(|part| Self::bind(part, header, columns));
+            let bound = parts.iter().map(|part| Self::bind(part, header, reading, columns));
             let mut nodes = bound.collect::<Result<Vec<_>, _>>()?;
             nodes.sort_by_key(Self::cost);
             Ok(nodes.into_boxed_slice())
@@ -189,12 +261,18 @@ impl Node {
         Ok(match filter {
             Filter::And(parts) => Self::All(all(parts)?),
             Filter::Or(parts) => Self::Any(all(parts)?),
-            Filter::Not(inner) => Self::Not(Box::new(Self::bind(inner, header, columns)?)),
+            Filter::Not(inner) => Self::Not(Box::new(Self::bind(inner, header, reading, columns)?)),
             Filter::Condition(condition) => {
                 let column = header.resolve(&condition.column)?;
                 columns.push(column);
-                let matcher = CellMatcher::new(&condition.comparison);
-                Self::Condition { column, range: matcher.range(), matcher }
+                let matcher = CellMatcher::new(&condition.comparison, reading);
+                let range = matcher.range();
+                Self::Condition { column, range, matcher, incomparable: Incomparable::default() }
+            }
+            Filter::AnyContains(text) => {
+                columns.extend(0..header.len());
+                let finder = Box::new(Finder::new(&fold(text)).into_owned());
+                Self::AnyContains { columns: header.len(), finder }
             }
         })
     }
@@ -203,9 +281,21 @@ impl Node {
     /// never changes the result.
     fn cost(&self) -> u32 {
         match self {
-            Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::cost).sum(),
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::cost).fold(0, u32::saturating_add),
             Self::Not(inner) => inner.cost(),
             Self::Condition { matcher, .. } => matcher.cost(),
+            Self::AnyContains { columns, .. } => {
+                u32::try_from(*columns).unwrap_or(u32::MAX).saturating_mul(CONTAINS_COST)
+            }
+        }
+    }
+
+    fn incomparable(&self) -> u64 {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().map(Self::incomparable).sum(),
+            Self::Not(inner) => inner.incomparable(),
+            Self::Condition { incomparable, .. } => incomparable.count(),
+            Self::AnyContains { .. } => 0,
         }
     }
 
@@ -221,34 +311,54 @@ impl Node {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(record)),
             Self::Any(nodes) => nodes.iter().any(|node| node.matches(record)),
             Self::Not(inner) => !inner.matches(record),
-            Self::Condition { column, matcher, range } => {
+            Self::Condition { column, matcher, range, incomparable } => {
                 let short = range.as_ref().and_then(|range| range.contains(record.short_cell(*column)?));
-                short.unwrap_or_else(|| matcher.matches(record.cell(*column)))
+                short.unwrap_or_else(|| matcher.matches(record.cell(*column), incomparable))
             }
+            Self::AnyContains { columns, finder } => (0..*columns)
+                .any(|column| with_folded(record.cell(column), |cell| finder.find(cell).is_some())),
         }
     }
 }
 
+/// Estimated cost of `CONTAINS` for one cell.
+const CONTAINS_COST: u32 = 15;
+
 impl CellMatcher {
-    fn new(comparison: &Comparison) -> Self {
+    fn new(comparison: &Comparison, reading: OperandReading) -> Self {
         match comparison {
             Comparison::IsEmpty => Self::Empty,
             Comparison::Equals(text) => Self::Equals(text.as_bytes().into()),
-            Comparison::In(texts) => {
-                let mut texts: Vec<Box<[u8]>> = texts.iter().map(|text| text.as_bytes().into()).collect();
-                texts.sort_unstable();
-                texts.dedup();
-                Self::OneOf(texts.into_boxed_slice())
+            Comparison::EqualsIgnoringCase(text) => Self::EqualsFolded(fold(text)),
+            Comparison::EqualsNumber(number) => {
+                NumberBound::parse(number).map_or(Self::Nothing, Self::EqualsNumber)
             }
-            Comparison::Compares(relation, operand) => Self::Compares(*relation, Bound::new(operand)),
+            Comparison::On(day) => match Instant::parse_day(day.as_bytes()) {
+                Some((first, last)) => Self::Between(Bound::Date(first), Bound::Date(last)),
+                None => Self::Nothing,
+            },
+            Comparison::In(texts) => Self::OneOf(sorted(texts.iter().map(|text| text.as_bytes().into()))),
+            Comparison::InIgnoringCase(texts) => {
+                Self::OneOfFolded(sorted(texts.iter().map(|text| fold(text))))
+            }
+            Comparison::Compares(relation, operand) => {
+                let edge = match relation {
+                    Relation::Greater | Relation::LessOrEqual => DayEdge::Last,
+                    Relation::GreaterOrEqual | Relation::Less => DayEdge::First,
+                };
+                Self::Compares(*relation, Bound::new(operand, edge, reading))
+            }
             Comparison::Between(low, high) => {
-                let (low, high) = Bound::pair(low, high);
+                let (low, high) = Bound::pair(low, high, reading);
                 Self::Between(low, high)
             }
             Comparison::StartsWith(text) => Self::StartsWith(fold(text)),
             Comparison::EndsWith(text) => Self::EndsWith(fold(text)),
             Comparison::Contains(text) => Self::Contains(Box::new(Finder::new(&fold(text)).into_owned())),
             Comparison::Like(pattern) => Self::Like(Box::new(Like::new(pattern))),
+            Comparison::Regex(pattern) => {
+                compile_regex(pattern).map_or(Self::Nothing, |regex| Self::Regex(Box::new(regex)))
+            }
         }
     }
 
@@ -260,61 +370,117 @@ impl CellMatcher {
             Self::Between(Bound::Number(low), Bound::Number(high)) => {
                 Some(Box::new(NumberRange::between(low, high)))
             }
+            Self::EqualsNumber(number) => Some(Box::new(NumberRange::between(number, number))),
             Self::Compares(..) | Self::Between(..) => None,
             Self::Empty | Self::Equals(_) | Self::OneOf(_) => None,
+            Self::EqualsFolded(_) | Self::OneOfFolded(_) | Self::Regex(_) | Self::Nothing => None,
             Self::StartsWith(_) | Self::EndsWith(_) | Self::Contains(_) | Self::Like(_) => None,
         }
     }
 
     fn cost(&self) -> u32 {
         match self {
+            Self::Nothing => 0,
             Self::Empty => 1,
             Self::Equals(_) => 2,
+            Self::EqualsNumber(_) => 3,
             Self::Compares(_, bound) => bound.cost(),
             Self::Between(low, high) => low.cost() + high.cost(),
             Self::OneOf(_) => 5,
-            Self::StartsWith(_) | Self::EndsWith(_) => 10,
-            Self::Contains(_) => 15,
+            Self::StartsWith(_) | Self::EndsWith(_) | Self::EqualsFolded(_) => 10,
+            Self::OneOfFolded(_) => 13,
+            Self::Contains(_) => CONTAINS_COST,
             Self::Like(_) => 20,
+            Self::Regex(_) => 40,
         }
     }
 
     #[inline]
-    fn matches(&self, cell: &[u8]) -> bool {
+    fn matches(&self, cell: &[u8], incomparable: &Incomparable) -> bool {
+        // If the cell cannot be compared, counts it. It does not match.
+        let holds = |order: Option<Ordering>, holds: fn(Ordering) -> bool| {
+            order.map_or_else(
+                || {
+                    incomparable.add(cell);
+                    false
+                },
+                holds,
+            )
+        };
         match self {
+            Self::Nothing => false,
             Self::Empty => cell.is_empty(),
             Self::Equals(text) => cell == text.as_ref(),
             Self::OneOf(texts) => texts.binary_search_by(|text| text.as_ref().cmp(cell)).is_ok(),
-            Self::Compares(relation, bound) => bound.compare(cell).is_some_and(|order| relation.holds(order)),
+            Self::Compares(relation, bound) => match bound.compare(cell) {
+                Some(order) => relation.holds(order),
+                None => holds(None, Ordering::is_eq),
+            },
             Self::Between(low, high) => {
-                low.compare(cell).is_some_and(Ordering::is_ge)
-                    && high.compare(cell).is_some_and(Ordering::is_le)
+                holds(low.compare(cell), Ordering::is_ge) && holds(high.compare(cell), Ordering::is_le)
+            }
+            Self::EqualsNumber(number) => holds(number.compare(cell), Ordering::is_eq),
+            Self::EqualsFolded(text) => with_folded(cell, |cell| cell == text.as_ref()),
+            Self::OneOfFolded(texts) => {
+                with_folded(cell, |cell| texts.binary_search_by(|text| text.as_ref().cmp(cell)).is_ok())
             }
             Self::StartsWith(text) => with_folded(cell, |cell| cell.starts_with(text)),
             Self::EndsWith(text) => with_folded(cell, |cell| cell.ends_with(text)),
             Self::Contains(finder) => with_folded(cell, |cell| finder.find(cell).is_some()),
             Self::Like(pattern) => with_folded(cell, |cell| pattern.matches(cell)),
+            Self::Regex(regex) => regex.is_match(cell),
         }
     }
 }
 
+/// Returns the texts sorted by their bytes, without duplicates.
+fn sorted(texts: impl Iterator<Item = Box<[u8]>>) -> Box<[Box<[u8]>]> {
+    let mut texts: Vec<Box<[u8]>> = texts.collect();
+    texts.sort_unstable();
+    texts.dedup();
+    texts.into_boxed_slice()
+}
+
+/// The instant of a day that an operand without a time stands for.
+#[derive(Debug, Clone, Copy)]
+enum DayEdge {
+    First,
+    Last,
+}
+
 impl Bound {
-    fn new(operand: &str) -> Self {
-        Self::number(operand).or_else(|| Self::date(operand)).unwrap_or_else(|| Self::text(operand))
+    fn new(operand: &str, edge: DayEdge, reading: OperandReading) -> Self {
+        match reading {
+            OperandReading::Text => Self::text(operand),
+            OperandReading::ByForm => {
+                let bound = Self::number(operand).or_else(|| Self::date(operand, edge));
+                bound.unwrap_or_else(|| Self::text(operand))
+            }
+        }
     }
 
     /// Parses both operands as numbers if possible, else both as dates if possible, else both as text.
-    fn pair(low: &str, high: &str) -> (Self, Self) {
-        let both = |read: fn(&str) -> Option<Self>| Some((read(low)?, read(high)?));
-        both(Self::number).or_else(|| both(Self::date)).unwrap_or_else(|| (Self::text(low), Self::text(high)))
+    fn pair(low: &str, high: &str, reading: OperandReading) -> (Self, Self) {
+        let texts = || (Self::text(low), Self::text(high));
+        if reading == OperandReading::Text {
+            return texts();
+        }
+        let numbers = Self::number(low).zip(Self::number(high));
+        let dates = || Self::date(low, DayEdge::First).zip(Self::date(high, DayEdge::Last));
+        numbers.or_else(dates).unwrap_or_else(texts)
     }
 
     fn number(operand: &str) -> Option<Self> {
         NumberBound::parse(operand).map(Self::Number)
     }
 
-    fn date(operand: &str) -> Option<Self> {
-        Instant::parse(operand.as_bytes()).map(Self::Date)
+    fn date(operand: &str, edge: DayEdge) -> Option<Self> {
+        let instant = match (Instant::parse_day(operand.as_bytes()), edge) {
+            (Some((first, _)), DayEdge::First) => first,
+            (Some((_, last)), DayEdge::Last) => last,
+            (None, _) => Instant::parse(operand.as_bytes())?,
+        };
+        Some(Self::Date(instant))
     }
 
     fn text(operand: &str) -> Self {

@@ -1,10 +1,11 @@
 //! The query form of a condition: `column__operator=value`.
 //!
 //! The key is split at its last `__`, so the name of a column can contain `__`. If the operator takes several values,
-//! the text after `=` is one CSV record (`a,"b, c"`). If the operator takes no value, the text after `=` must be empty.
+//! the text after `=` is one CSV record (`a,"b, c"`); blanks around a value are
+//! ignored, unless the value is in quotes. If the operator takes no value, the text after `=` must be empty.
 //! The value of `eq` and `ne` may be an empty text.
 
-use super::{Arity, Filter, FilterError, FilterLocation, Operator, list::parse_list};
+use super::{Arity, Filter, FilterError, FilterLocation, Operator, list::parse_values};
 use crate::csv::shortened;
 
 /// Splits a key into column and operator; `None` if the key has no `__` and is therefore not a filter.
@@ -40,7 +41,7 @@ pub fn parse(key: &str, value: &str) -> Result<Filter, FilterError> {
         }
         Arity::One => vec![value.to_owned()],
         Arity::Two | Arity::Many => {
-            parse_list(value).map_err(|fault| error(Some(fault.position), fault.detail.to_owned()))?
+            parse_values(value).map_err(|fault| error(Some(fault.position), fault.detail.to_owned()))?
         }
     };
     Filter::condition(column, operator, values).map_err(|detail| error(Some(0), detail))

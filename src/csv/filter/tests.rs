@@ -90,12 +90,71 @@ fn cases() -> Vec<Case> {
         ),
         (Some("CONTAINS Åb"), ("contains", "Åb"), json!("Åb"), &["xåBx", "åb"], &["", "ab", "å b"]),
         (None, ("ncontains", "k"), json!("k"), &["", "abc"], &["OK", "\u{212a}"]),
-        (None, ("startswith", "Ab"), json!("Ab"), &["ab", "ABC"], &["", "a", "xab"]),
-        (None, ("endswith", "Ab"), json!("Ab"), &["ab", "xAB"], &["", "b", "abx"]),
+        (Some("STARTSWITH Ab"), ("startswith", "Ab"), json!("Ab"), &["ab", "ABC"], &["", "a", "xab"]),
+        (Some("NOT STARTSWITH Ab"), ("nstartswith", "Ab"), json!("Ab"), &["", "a", "xab"], &["ab", "ABC"]),
+        (Some("ENDSWITH Ab"), ("endswith", "Ab"), json!("Ab"), &["ab", "xAB"], &["", "b", "abx"]),
+        (Some("nendswith Ab"), ("nendswith", "Ab"), json!("Ab"), &["", "b", "abx"], &["ab", "xAB"]),
         (Some("LIKE '%é_'"), ("like", "%é_"), json!("%é_"), &["caÉs", "éé"], &["é", "e1", "ésx", ""]),
+        (Some("NOT LIKE '%é_'"), ("nlike", "%é_"), json!("%é_"), &["é", "e1", "ésx", ""], &["caÉs", "éé"]),
+        (Some("IEQ Éa"), ("ieq", "Éa"), json!("Éa"), &["éA", "Éa"], &["", "éab", "ea", " éa"]),
+        (Some("NOT IEQ ok"), ("ine", "ok"), json!("ok"), &["", "okay"], &["OK", "o\u{212a}"]),
+        (
+            Some("NUMEQ 5"),
+            ("numeq", "5"),
+            json!(5),
+            &["5", "5.00", " +5", "0.5e1"],
+            &["", "50", "5 kg", "five"],
+        ),
+        (Some("NOT NUMEQ 5"), ("numne", "5"), json!(5), &["", "50", "5 kg"], &["5", "5.00"]),
+        (
+            Some("ON 2024-05-01"),
+            ("on", "2024-05-01"),
+            json!("2024-05-01"),
+            &["2024-05-01", "2024-05-01T23:59:59.9", "2024-05-01 00:30+00", "2024-05-02 01:30 +0200"],
+            &["2024-05-02", "2024-04-30T23:59", "2024-05-01T01:00+02:00", "2024-05", ""],
+        ),
+        (
+            Some("NOT ON '2024-05-01'"),
+            ("noton", "2024-05-01"),
+            json!("2024-05-01"),
+            &["", "x"],
+            &["2024-05-01"],
+        ),
+        (
+            Some("REGEX ^a[0-9]+$"),
+            ("regex", "^a[0-9]+$"),
+            json!("^a[0-9]+$"),
+            &["a1", "a123"],
+            &["", "A1", "a", "xa1", "a1\n"],
+        ),
+        (Some("NOT REGEX '(?i)ß|é'"), ("nregex", "(?i)ß|é"), json!("(?i)ß|é"), &["", "ss"], &["É", "aß"]),
+        (Some("IIN (a, É)"), ("iin", "a, É"), json!(["a", "É"]), &["A", "é"], &["", "e", "a,"]),
+        (Some("NOT IIN (a)"), ("notiin", "a"), json!(["a"]), &["", "b"], &["A"]),
+        (Some("NOT BETWEEN 1 AND 2"), ("notbetween", "1, 2"), json!([1, 2]), &["", "3", "x"], &["1", "1.5"]),
+        (
+            Some("> 2024-12-31"),
+            ("gt", "2024-12-31"),
+            json!("2024-12-31"),
+            &["2025-01-01", "2025-01-01T00:00"],
+            &["2024-12-31", "2024-12-31T23:59:59.999999999", "2024-12-31 12:00", ""],
+        ),
+        (
+            Some("<= 2024-12-31"),
+            ("lte", "2024-12-31"),
+            json!("2024-12-31"),
+            &["2024-12-31", "2024-12-31T23:59:59.999999999", "2024-12-31 12:00"],
+            &["2025-01-01", "2025-01-01T00:00", ""],
+        ),
+        (
+            Some("< 2024-12-31"),
+            ("lt", "2024-12-31"),
+            json!("2024-12-31"),
+            &["2024-12-30T23:59"],
+            &["2024-12-31"],
+        ),
         (
             Some("IN (a, 'b, c', \"d)\", O'Brien, '')"),
-            ("in", "a,\"b, c\",d),O'Brien,"),
+            ("in", " a ,\"b, c\", \"d)\" ,O'Brien,"),
             json!(["a", "b, c", "d)", "O'Brien", ""]),
             &["a", "b, c", "d)", "O'Brien", ""],
             &["A", "b", "c", "d", "a, b", "'b, c'"],
@@ -112,8 +171,8 @@ fn cases() -> Vec<Case> {
             Some("between '2024-01-01' and 2024-01-31"),
             ("between", "2024-01-01,2024-01-31"),
             json!(["2024-01-01", "2024-01-31"]),
-            &["2024-01-01", "2024-01-15T12:00", "2024-01-31"],
-            &["2024-01-31T00:00:01", "2023-12-31", "2024", ""],
+            &["2024-01-01", "2024-01-15T12:00", "2024-01-31", "2024-01-31T23:59:59"],
+            &["2024-02-01", "2023-12-31T23:59:59", "2024", ""],
         ),
         (
             Some("BETWEEN 1 AND b"),
@@ -177,6 +236,14 @@ fn equivalent_spellings_parse_to_the_same_filter() {
         ("NOT not NOT 'a'", "!= a"),
         ("NOT IS EMPTY", "is not empty"),
         ("NOT>=3", "NOT >= 3"),
+        ("<> a", "!= a"),
+        ("IS NULL", "IS EMPTY"),
+        ("is not null", "IS NOT EMPTY"),
+        ("ISEMPTY", "IS EMPTY"),
+        ("notempty", "IS NOT EMPTY"),
+        ("NOTIN (a, b)", "NOT IN (a, b)"),
+        ("ncontains x", "NOT CONTAINS x"),
+        ("on '2024-05-01'", "ON 2024-05-01"),
         (">=3", ">= '3'"),
     ] {
         assert_eq!(expression(one), expression(other), "{one} and {other}");
@@ -204,6 +271,17 @@ fn text_that_only_looks_like_a_keyword_is_a_value() {
         "!x",
         "-5",
         "a = b",
+        "on",
+        "On hold",
+        "LT",
+        "NE",
+        "Lt Smith",
+        "OR",
+        "Portland or Salem",
+        "Matches played",
+        "Match 5",
+        "regexp",
+        "STARTSWITHOUT",
     ];
     for text in texts {
         assert_eq!(expression(text), query("eq", text), "{text}");
@@ -224,7 +302,29 @@ fn a_syntax_error_in_an_expression_has_a_position() {
         ("  >= ", 5),
         ("===5", 2),
         ("=>5", 1),
-        ("<>5", 1),
+        ("<>=5", 2),
+        ("≥ 5", 0),
+        ("≥5", 0),
+        ("≠ a", 0),
+        ("~ a", 0),
+        ("!~ a", 0),
+        ("ILIKE x", 0),
+        ("ilike 'x'", 0),
+        ("STARTS WITH x", 0),
+        ("MATCHES x", 0),
+        ("gte 5", 0),
+        ("NE 'a'", 0),
+        ("NOT ILIKE x", 4),
+        ("A OR B", 2),
+        ("A AND B", 2),
+        ("a || b", 2),
+        ("CONTAINS A OR B", 11),
+        ("CONTAINS a AND CONTAINS b", 11),
+        ("ON 2024-05", 3),
+        ("ON 2024-05-01T10:00", 3),
+        ("NUMEQ five", 6),
+        ("REGEX (", 6),
+        ("REGEX [a-z]{1000}{1000}", 6),
         ("= !=x", 2),
         (">= 3 AND < 5", 5),
         ("> 3 or 5", 4),
@@ -252,7 +352,7 @@ fn a_syntax_error_in_an_expression_has_a_position() {
         ("> ''", 2),
         ("LIKE ", 5),
         ("IS", 2),
-        ("IS NULL", 3),
+        ("IS NUL", 3),
         ("is it", 3),
         ("IS EMPTY x", 9),
         ("NOT", 3),
@@ -337,6 +437,61 @@ fn logical_nodes_combine_conditions() {
 }
 
 #[test]
+fn a_search_keeps_the_rows_in_which_at_least_one_column_contains_the_text() {
+    let header = Header::new(["a", "b"].map(str::to_owned).to_vec());
+    let keeps = |filter: &Filter, row: [&str; 2]| {
+        let cells = row.map(|cell| cell.as_bytes().to_vec()).to_vec();
+        filter.compile(&header).unwrap().matches(&Row(cells))
+    };
+    let filter = tree::parse(&json!({"q": "É"}), "").unwrap();
+    assert_eq!(filter.compile(&header).unwrap().columns(), [0, 1]);
+    for (row, wanted) in [(["xéx", ""], true), (["", "É"], true), (["e", "x"], false), (["", ""], false)] {
+        assert_eq!(keeps(&filter, row), wanted, "{row:?}");
+        assert_eq!(keeps(&filter.clone().complement(), row), !wanted, "{row:?}");
+    }
+    let mut builder = FilterBuilder::default();
+    builder.any_contains("q", "É").unwrap();
+    assert_eq!(builder.finish().unwrap(), Some(filter));
+    assert!(FilterBuilder::default().any_contains("q", "").is_err());
+    assert_eq!(
+        tree::parse(&json!({"q": ""}), "").unwrap_err().place,
+        FilterLocation::Pointer("/q".to_owned())
+    );
+}
+
+#[test]
+fn cells_of_another_kind_than_the_operand_are_counted() {
+    for (text, cells, wanted) in [
+        ("> 5", &["6", "", " ", "n/a", "1,000", "2024-01-01", "7.5"][..], 3),
+        ("BETWEEN 1 AND 2", &["x", "1", "3", "y"], 2),
+        ("ON 2024-01-01", &["2024-01-01", "01.01.2024", ""], 1),
+        ("NOT < 2024-01-01", &["2024", "2024-01-01"], 1),
+        ("NUMEQ 5", &["5", "five"], 1),
+        ("> m", &["5", "x"], 0),
+        ("= 5", &["x"], 0),
+    ] {
+        let predicate = bound(&expression(text));
+        for cell in cells {
+            predicate.matches(&Row(vec![cell.as_bytes().to_vec()]));
+        }
+        assert_eq!(predicate.incomparable(), wanted, "{text}");
+    }
+}
+
+#[test]
+fn operands_that_are_read_as_text_are_compared_by_their_bytes() {
+    let header = Header::new(vec!["x".to_owned()]);
+    for (text, kept, dropped) in
+        [("> 10", "9", "1"), ("BETWEEN 1 AND 3", "20", "4"), ("<= 2024-12-31", "2024-1", "2024-12-31T00:00")]
+    {
+        let predicate = expression(text).compile_with(&header, OperandReading::Text).unwrap();
+        assert!(predicate.matches(&Row(vec![kept.as_bytes().to_vec()])), "{kept} {text}");
+        assert!(!predicate.matches(&Row(vec![dropped.as_bytes().to_vec()])), "{dropped} {text}");
+        assert_eq!(predicate.incomparable(), 0);
+    }
+}
+
+#[test]
 fn filters_that_exceed_a_limit_are_refused() {
     let condition = json!({"column": "x", "op": "eq", "value": 1});
     let many = |count: usize| json!({ "or": vec![condition.clone(); count] });
@@ -354,6 +509,15 @@ fn filters_that_exceed_a_limit_are_refused() {
     let mut builder = FilterBuilder::default();
     (0..=MAX_CONDITIONS).for_each(|_| builder.pair("x__eq", "1").unwrap());
     assert!(builder.finish().is_err());
+
+    let regexes = |count: usize| {
+        let mut builder = FilterBuilder::default();
+        (0..count).for_each(|_| builder.pair("x__nregex", "a+").unwrap());
+        builder.finish()
+    };
+    assert!(regexes(MAX_REGEXES).is_ok() && regexes(MAX_REGEXES + 1).is_err());
+    assert!(query::parse("x__regex", &format!("{}a{}", "(".repeat(50), ")".repeat(50))).is_err());
+    assert!(query::parse("x__regex", "\\w+@\\w+\\.(com|org)|\\d{4}-\\d{2}").is_ok());
 
     assert!(query::parse("x__in", &"v,".repeat(MAX_LIST_VALUES - 1)).is_ok());
     assert!(query::parse("x__in", &"v,".repeat(MAX_LIST_VALUES)).is_err());
@@ -419,7 +583,9 @@ pub(in crate::csv) fn values_for(operator: Operator, values: &[String]) -> Vec<S
 }
 
 /// Generates an operator with valid values.
-fn operator_with(value: impl Strategy<Value = String>) -> impl Strategy<Value = (Operator, Vec<String>)> {
+pub(in crate::csv) fn operator_with(
+    value: impl Strategy<Value = String>,
+) -> impl Strategy<Value = (Operator, Vec<String>)> {
     (prop::sample::select(Operator::ALL), prop::collection::vec(value, 2..6))
         .prop_map(|(operator, values)| (operator, values_for(operator, &values)))
         .prop_filter("the operator accepts the values", |(operator, values)| {
@@ -439,13 +605,24 @@ pub(in crate::csv) fn any_condition(
 /// Generates a filter on the column `x`.
 pub(in crate::csv) fn any_filter() -> impl Strategy<Value = Filter> {
     let value = prop_oneof![1 => Just(String::new()), 9 => value()];
-    any_condition(Just("x".to_owned()), value).prop_recursive(4, 16, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::And),
-            prop::collection::vec(inner.clone(), 1..4).prop_map(Filter::Or),
-            inner.prop_map(Filter::complement),
-        ]
-    })
+    let search = "[a-zé]{1,3}".prop_map(Filter::AnyContains);
+    prop_oneof![9 => any_condition(Just("x".to_owned()), value), 1 => search].prop_recursive(
+        4,
+        16,
+        4,
+        |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Filter::And),
+                prop::collection::vec(inner.clone(), 1..4).prop_map(Filter::Or),
+                inner.prop_map(Filter::complement),
+            ]
+        },
+    )
+}
+
+/// Returns one expression that means this condition, with quotes around every value.
+pub(in crate::csv) fn as_expression(operator: Operator, values: &[String]) -> String {
+    written(operator, values, '"').into_iter().next().unwrap()
 }
 
 /// Returns all expressions that mean this condition, with `quote` around every value. Returns an empty list if no
@@ -462,8 +639,8 @@ fn written(operator: Operator, values: &[String], quote: char) -> Vec<String> {
     let forms = |operator: Operator, not: &str| match operator.syntax() {
         Syntax::Signs(signs) => signs.iter().map(|sign| format!("{not}{sign}{values}")).collect(),
         Syntax::Keyword(keyword) => vec![format!("{not}{keyword} {values}")],
-        Syntax::Is(state) => vec![format!("IS {not}{state}")],
-        Syntax::Unwritten => Vec::new(),
+        Syntax::Is(state) => vec![format!("IS {not}{state}"), format!("{not}{}", operator.name())],
+        Syntax::Unwritten => vec![format!("{not}{} {values}", operator.name())],
     };
     let negated = operator.positive().map(|positive| forms(positive, "NOT "));
     [forms(operator, ""), negated.unwrap_or_default()].concat()
@@ -521,7 +698,7 @@ proptest! {
                 Filter::And(parts) => parts.iter().all(|part| logic(part, cell)),
                 Filter::Or(parts) => parts.iter().any(|part| logic(part, cell)),
                 Filter::Not(inner) => !logic(inner, cell),
-                condition @ Filter::Condition(_) => keeps(condition, cell),
+                condition @ (Filter::Condition(_) | Filter::AnyContains(_)) => keeps(condition, cell),
             }
         }
         prop_assert_eq!(keeps(&filter, &cell), logic(&filter, &cell));

@@ -1,7 +1,7 @@
 //! The JSON form of a filter: parsing and rendering.
 //!
-//! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}` or `{"column", "op", "value"}`. `op` is an operator's name
-//! or sign. `value` is a string, a number or a boolean. A number or a boolean is read as its text. For an operator with
+//! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}`, `{"q": text}` or `{"column", "op", "value"}`. `{"q": text}`
+//! matches the rows in which at least one column contains the text. `op` is an operator's name or sign. `value` is a string, a number or a boolean. A number or a boolean is read as its text. For an operator with
 //! several values, `value` is an array of strings, numbers and booleans. For an operator without values, `value` is
 //! left out. An empty `and` matches every row. An empty `or` would match no row and is refused.
 
@@ -67,6 +67,7 @@ pub fn render(filter: &Filter) -> Value {
             None => json!({ "not": render(inner) }),
         },
         Filter::Condition(condition) => render_condition(condition.comparison.operator(), condition),
+        Filter::AnyContains(text) => json!({ "q": text }),
     }
 }
 
@@ -80,7 +81,8 @@ fn render_condition(operator: Operator, condition: &Condition) -> Value {
     node
 }
 
-const SHAPES: &str = r#"A filter is {"and": […]}, {"or": […]}, {"not": …} or {"column", "op", "value"}"#;
+const SHAPES: &str =
+    r#"A filter is {"and": […]}, {"or": […]}, {"not": …}, {"q": text} or {"column", "op", "value"}"#;
 
 struct TreeReader {
     conditions_left: usize,
@@ -112,6 +114,11 @@ impl TreeReader {
             Some((key, inner)) if node.len() == 1 && key == "not" => {
                 Ok(self.node(inner, &step(pointer, key), levels_left)?.complement())
             }
+            Some((key, _)) if node.len() == 1 && key == "q" => {
+                let text = text_of(node, key, pointer)?.to_owned();
+                self.count_condition(pointer)?;
+                Filter::any_contains(text).or_else(|detail| fail(&step(pointer, key), detail))
+            }
             _ => self.condition(node, pointer),
         }
     }
@@ -129,6 +136,22 @@ impl TreeReader {
         numbered.map(|(index, node)| self.node(node, &format!("{pointer}/{index}"), levels_left)).collect()
     }
 
+    /// Counts a condition, and refuses it if the filter has too many conditions.
+    fn count_condition(&mut self, pointer: &str) -> Result<(), FilterError> {
+        match self.conditions_left.checked_sub(1) {
+            Some(left) => {
+                self.conditions_left = left;
+                Ok(())
+            }
+            None => fail(
+                pointer,
+                format!(
+                    "The filter has more than {MAX_CONDITIONS} conditions; use at most {MAX_CONDITIONS}."
+                ),
+            ),
+        }
+    }
+
     fn condition(&mut self, node: &Map<String, Value>, pointer: &str) -> Result<Filter, FilterError> {
         if let Some(unknown) = node.keys().find(|key| !matches!(key.as_str(), "column" | "op" | "value")) {
             let unknown = shortened(unknown);
@@ -140,17 +163,7 @@ impl TreeReader {
         let column = text_of(node, "column", pointer)?;
         let operator = operator_of(node, pointer)?;
         let values = values_of(node, operator, pointer)?;
-        self.conditions_left = match self.conditions_left.checked_sub(1) {
-            Some(left) => left,
-            None => {
-                return fail(
-                    pointer,
-                    format!(
-                        "The filter has more than {MAX_CONDITIONS} conditions; use at most {MAX_CONDITIONS}."
-                    ),
-                );
-            }
-        };
+        self.count_condition(pointer)?;
         Filter::condition(column, operator, values).or_else(|detail| fail(&step(pointer, "value"), detail))
     }
 }

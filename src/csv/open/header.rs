@@ -1,16 +1,36 @@
 //! The names of a file's columns, and how requests refer to them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 /// The column names of a file in order, as decoded text. Names may be empty or equal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Header {
     names: Vec<String>,
     /// Positions sorted by name; equal names are in file order.
     by_name: Vec<u32>,
     /// Positions sorted by the lower-case name; equal names are in file order.
     by_folded: Vec<u32>,
+    /// The given names, sorted by name. They are computed when a reference first needs them.
+    given: OnceLock<Vec<GivenName>>,
 }
+
+/// A name that Cutty gives to a column, because the name in the file is empty or equals the name of an earlier column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenName {
+    /// Position of the column (from 0).
+    pub position: usize,
+    /// The name, such as `name_2` or `column_3`.
+    pub name: String,
+}
+
+impl PartialEq for Header {
+    fn eq(&self, other: &Self) -> bool {
+        self.names == other.names
+    }
+}
+
+impl Eq for Header {}
 
 /// A column reference that matches no column of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +47,7 @@ impl Header {
         let (mut by_name, mut by_folded) = (positions(), positions());
         by_name.sort_by_key(|&position| &names[position as usize]);
         by_folded.sort_by_cached_key(|&position| names[position as usize].to_lowercase());
-        Self { names, by_name, by_folded }
+        Self { names, by_name, by_folded, given: OnceLock::new() }
     }
 
     /// Creates the header for a file that has none. The names are `column_1`, `column_2`, …
@@ -63,16 +83,27 @@ impl Header {
     }
 
     /// Returns the position (from 0) of the column that `reference` names. Looks for the exact name first, then for a
-    /// name that differs only in case, then for a number: `#3` is the third column. If several columns have the same
-    /// name, the first of these columns matches. A request can refer to the other columns by number.
+    /// given name such as `name_2` or `column_3` ([`given_names`]), then for a name that differs only in case, then for a
+    /// number: `#3` is the third column. If several columns have the same name, the first of these columns matches.
     ///
     /// # Errors
     /// [`UnknownColumn`] if no column matches.
     pub fn resolve(&self, reference: &str) -> Result<usize, UnknownColumn> {
         self.find_exact(reference)
+            .or_else(|| self.find_given(reference))
             .or_else(|| self.find_ignoring_case(&reference.to_lowercase()))
             .or_else(|| self.find_by_number(reference))
             .ok_or_else(|| UnknownColumn { reference: reference.to_owned() })
+    }
+
+    fn find_given(&self, name: &str) -> Option<usize> {
+        let given = self.given.get_or_init(|| {
+            let mut given = given_names(self.names.iter().map(String::as_str));
+            given.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            given
+        });
+        let found = given.binary_search_by(|given| given.name.as_str().cmp(name)).ok()?;
+        Some(given[found].position)
     }
 
     fn find_exact(&self, name: &str) -> Option<usize> {
@@ -98,61 +129,84 @@ impl Header {
     }
 
     /// Returns a unique name for each of `columns` (positions from 0), because the names in a JSON object must
-    /// be unique. If the third column has no name, its name becomes `column_3`. The second column called `name` becomes
-    /// `name_2`. The name of a column does not depend on which other columns are picked. If a column is picked
-    /// twice, the second pick gets another suffix.
+    /// be unique. A column has its name in the file or its given name ([`given_names`]). The name of a column does not
+    /// depend on which other columns are picked. If a column is picked twice, the second pick gets another suffix.
     pub fn unique_names(&self, columns: &[usize]) -> Vec<String> {
-        let mut file = Namer::new(self.names.iter());
-        let in_file: Vec<String> = self
-            .names
-            .iter()
-            .enumerate()
-            .map(|(position, name)| match name.as_str() {
-                "" => file.unique_name(&format!("column_{}", position + 1), false),
-                name => file.unique_name(name, true),
-            })
-            .collect();
-        let mut picked = Namer::new(in_file.iter());
+        let mut in_file = self.names.clone();
+        for given in given_names(self.names.iter().map(String::as_str)) {
+            in_file[given.position] = given.name;
+        }
+        let mut picked = Namer::new(in_file.iter().map(String::as_str));
         columns
             .iter()
-            .map(|&column| picked.unique_name(in_file.get(column).map_or("", String::as_str), true))
+            .map(|&column| {
+                let name = in_file.get(column).map_or("", String::as_str);
+                picked.given_name(name, true).unwrap_or_else(|| name.to_owned())
+            })
             .collect()
     }
+}
+
+/// Returns the columns whose name in the file is not unique or is empty, in file order, each with the name that Cutty
+/// gives to it. If the third column has no name, its name becomes `column_3`. The second column called `name` becomes
+/// `name_2`. A given name is not the name of another column.
+pub fn given_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<GivenName> {
+    let mut namer = Namer::new(names.clone());
+    let mut given = Vec::new();
+    for (position, name) in names.enumerate() {
+        let new = match name {
+            "" => {
+                let numbered = format!("column_{}", position + 1);
+                Some(namer.given_name(&numbered, false).unwrap_or(numbered))
+            }
+            name => namer.given_name(name, true),
+        };
+        given.extend(new.map(|name| GivenName { position, name }));
+    }
+    given
 }
 
 /// Assigns unique names.
 struct Namer<'a> {
     /// The names in the file. Of the columns with an equal name, the first keeps the name. No other column may get it.
     reserved: HashSet<&'a str>,
-    assigned: HashSet<String>,
+    /// The names in the file that a column has kept.
+    kept: HashSet<&'a str>,
+    /// The names that were given.
+    given: HashSet<String>,
     /// The next suffix to try for a name. Without this map, many equal names would take quadratic time.
     next_suffix: HashMap<String, usize>,
 }
 
 impl<'a> Namer<'a> {
-    fn new(names: impl Iterator<Item = &'a String>) -> Self {
+    fn new(names: impl Iterator<Item = &'a str>) -> Self {
         Self {
-            reserved: names.map(String::as_str).collect(),
-            assigned: HashSet::new(),
+            reserved: names.collect(),
+            kept: HashSet::new(),
+            given: HashSet::new(),
             next_suffix: HashMap::new(),
         }
     }
 
-    fn unique_name(&mut self, name: &str, is_original: bool) -> String {
-        let free =
-            |namer: &Self, name: &str| !namer.assigned.contains(name) && !namer.reserved.contains(name);
-        let mut unique = name.to_owned();
-        if self.assigned.contains(name) || (!is_original && self.reserved.contains(name)) {
-            let mut suffix = self.next_suffix.get(name).copied().unwrap_or(2);
-            unique = format!("{name}_{suffix}");
-            while !free(self, &unique) {
-                suffix += 1;
-                unique = format!("{name}_{suffix}");
+    /// Returns the name that the next column gets; `None` if it keeps `name`. `is_original` says whether `name` is the
+    /// name in the file.
+    fn given_name(&mut self, name: &str, is_original: bool) -> Option<String> {
+        match self.reserved.get(name).copied() {
+            Some(reserved) if is_original && self.kept.insert(reserved) => return None,
+            None if self.given.insert(name.to_owned()) => {
+                return (!is_original).then(|| name.to_owned());
             }
-            self.next_suffix.insert(name.to_owned(), suffix + 1);
+            _ => {}
         }
-        self.assigned.insert(unique.clone());
-        unique
+        let mut suffix = self.next_suffix.get(name).copied().unwrap_or(2);
+        let mut unique = format!("{name}_{suffix}");
+        while self.reserved.contains(unique.as_str()) || self.given.contains(&unique) {
+            suffix += 1;
+            unique = format!("{name}_{suffix}");
+        }
+        self.next_suffix.insert(name.to_owned(), suffix + 1);
+        self.given.insert(unique.clone());
+        Some(unique)
     }
 }
 
@@ -165,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_first_an_exact_name_then_a_name_in_any_case_then_a_number() {
+    fn a_reference_is_an_exact_name_a_given_name_a_name_in_any_case_or_a_number() {
         let header = header(&["Name", "name", "AGE", "#1", "", "name", "constructor", "ÄRGER"]);
         for (reference, position) in [
             ("Name", 0),
@@ -178,10 +232,24 @@ mod tests {
             ("", 4),
             ("constructor", 6),
             ("ärger", 7),
+            ("name_2", 5),
+            ("column_5", 4),
         ] {
             assert_eq!(header.resolve(reference), Ok(position), "{reference:?}");
         }
-        for unknown in ["nam", "#0", "#9", "#", "#+1", "#99999999999999999999", " Name", "toString"] {
+        for unknown in [
+            "name_3",
+            "NAME_2",
+            "column_1",
+            "nam",
+            "#0",
+            "#9",
+            "#",
+            "#+1",
+            "#99999999999999999999",
+            " Name",
+            "toString",
+        ] {
             assert_eq!(header.resolve(unknown), Err(UnknownColumn { reference: unknown.to_owned() }));
         }
     }
@@ -198,6 +266,9 @@ mod tests {
         ] {
             let header = header(names);
             assert_eq!(header.unique_names(&(0..names.len()).collect::<Vec<_>>()), unique, "{names:?}");
+            for (position, name) in unique.iter().enumerate() {
+                assert_eq!(header.resolve(name), Ok(position), "{name} in {names:?}");
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Classifies a cell: number, date, boolean or text.
+//! Classifies a cell: number, date, boolean, a word for a missing value, or text.
 //!
 //! Filters and zone maps must agree on which cells are numbers and which are dates, even if blanks surround the value.
 //! Otherwise, pruning would skip rows that match. For the type of a column, a number with a leading zero, such as
@@ -12,6 +12,8 @@ use crate::csv::swar_digits::{ZEROS, are_ascii_digits, matching_bytes, parse_asc
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Cell {
     Text,
+    /// A word for a missing value, such as `NA` ([`is_missing`]).
+    Missing,
     /// `true` or `false`, ignoring case.
     Boolean,
     /// A number: the nearest double, and how the number is written.
@@ -50,6 +52,7 @@ impl Cell {
                 }
             }
             b' ' | b'\t' => Self::padded(value.bytes),
+            b'n' | b'N' | b'?' | b'#' if is_missing(value) => Self::Missing,
             _ if is_boolean(value) => Self::Boolean,
             _ => Self::Text,
         }
@@ -168,6 +171,35 @@ pub(super) fn may_be_boolean(head: u64) -> bool {
     (start == u32::from_le_bytes(*b"true")) | (start == u32::from_le_bytes(*b"fals"))
 }
 
+/// The words for a missing value, in lower case.
+const MISSING_WORDS: [&[u8]; 8] = [b"na", b"n/a", b"nan", b"null", b"none", b"-", b"?", b"#n/a"];
+
+/// Whether the value is a word for a missing value, ignoring case, with optional blanks after it. `classify` decides
+/// whether a hyphen is such a word, because a hyphen can begin a number.
+#[inline(always)]
+pub(super) fn is_missing(value: Value<'_>) -> bool {
+    may_be_missing(value.head) && is_missing_word(value.bytes)
+}
+
+/// Whether a value with this head can be a word for a missing value.
+#[inline(always)]
+pub(super) fn may_be_missing(head: u64) -> bool {
+    const LOWER: u32 = 0x2020_2020;
+    const LONG: [u32; 3] =
+        [u32::from_le_bytes(*b"null"), u32::from_le_bytes(*b"none"), u32::from_le_bytes(*b"#n/a")];
+    /// The first two letters of the shorter words.
+    const SHORT: [u16; 2] = [u16::from_le_bytes(*b"na"), u16::from_le_bytes(*b"n/")];
+    let start = head as u32 | LOWER;
+    let is_long = LONG.into_iter().fold(false, |any, word| any | (start == word));
+    SHORT.into_iter().fold(is_long | (head as u8 == b'?'), |any, word| any | (start as u16 == word))
+}
+
+#[inline(never)]
+fn is_missing_word(cell: &[u8]) -> bool {
+    let cell = trim(cell);
+    MISSING_WORDS.iter().any(|word| cell.eq_ignore_ascii_case(word))
+}
+
 fn is_whole_boolean(cell: &[u8]) -> bool {
     let cell = trim(cell);
     if !matches!(cell.len(), 4 | 5) {
@@ -242,6 +274,7 @@ fn numeral(digits: &[u8], is_decimal: bool) -> Numeral {
 #[inline(never)]
 fn long_number(cell: &[u8]) -> Cell {
     match nearest_double(cell) {
+        None if is_missing_word(cell) => Cell::Missing,
         None => Cell::Text,
         Some(value) => {
             let digits = trim(cell);
@@ -276,7 +309,19 @@ mod tests {
             (" FALSE ", Cell::Boolean),
             ("trueish", Cell::Text),
             ("1,234", Cell::Text),
-            ("-", Cell::Text),
+            ("-", Cell::Missing),
+            ("- ", Cell::Missing),
+            (" NA", Cell::Missing),
+            ("n/a", Cell::Missing),
+            ("NaN\t", Cell::Missing),
+            ("NULL", Cell::Missing),
+            ("None", Cell::Missing),
+            ("#N/A", Cell::Missing),
+            ("?", Cell::Missing),
+            ("nano", Cell::Text),
+            ("na na", Cell::Text),
+            ("--", Cell::Text),
+            ("nil", Cell::Text),
             (".", Cell::Text),
             ("1.2.3", Cell::Text),
             (" ", Cell::Text),

@@ -26,8 +26,8 @@ impl KindHints {
     pub(super) const NUMERIC: Self = Self(1);
     /// Some cells begin with a blank and can be of any kind.
     pub(super) const BLANK: Self = Self(2);
-    /// Some cells can be `true`, `false` or text.
-    pub(super) const BOOLEAN: Self = Self(4);
+    /// Some cells can be `true`, `false`, a word for a missing value, or text.
+    pub(super) const WORD: Self = Self(4);
     /// Some cells can only be text.
     pub(super) const OTHER: Self = Self(8);
     /// Some cells can be quoted values or text.
@@ -40,7 +40,7 @@ impl KindHints {
             hints[byte] = match byte as u8 {
                 b'0'..=b'9' | b'+' | b'-' | b'.' => Self::NUMERIC.0,
                 b' ' | b'\t' => Self::BLANK.0,
-                b't' | b'T' | b'f' | b'F' => Self::BOOLEAN.0,
+                b't' | b'T' | b'f' | b'F' | b'n' | b'N' | b'?' | b'#' => Self::WORD.0,
                 // A head that starts with NUL belongs to an empty cell, or to a text that starts with NUL. The empty
                 // cell has no kind, so it sets no flag. The text needs no flag, because a cell without a flag is
                 // classified as text.

@@ -21,15 +21,14 @@ use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Instant;
 use crate::csv::record::value::Value;
 use crate::csv::record::value::prefix_of;
-use extremes::{Extremes, display};
-use kinds::Kinds;
-use std::cmp::Ordering;
+use extremes::{Extremes, compare_kept, display};
+use kinds::{KINDS, Kinds};
 
 /// Maximum number of sample values of a column.
 const MAX_SAMPLES: usize = 10;
 
-/// A column has a type if at least this percentage of its non-empty cells has this type. So a few cells such as `n/a`
-/// do not turn a column of numbers into text.
+/// A column has a type if at least this percentage of its values has this type. Empty cells and words for missing values,
+/// such as `n/a`, are not values. So a few odd cells do not turn a column of numbers into text.
 const TYPE_SHARE_PERCENT: u128 = 95;
 
 /// The state of a column. Its counts and its sum include all complete zones, but not the current zone.
@@ -53,10 +52,10 @@ impl ColumnProfiler {
         }
     }
 
-    /// Adds a number below the minimum or above the maximum. Returns the new minimum and maximum.
+    /// Adds a number that may be a new minimum or maximum. Returns the nearest doubles of the new minimum and maximum.
     #[inline(never)]
     fn update_numbers(&mut self, number: f64, value: Value<'_>) -> (f64, f64) {
-        self.numbers.update(number, value, |_, _| Ordering::Equal);
+        self.numbers.update(number, value, compare_kept);
         self.numbers.keys((number, number))
     }
 
@@ -87,8 +86,9 @@ impl ColumnProfiler {
 
     /// Returns the statistics.
     pub(super) fn statistics(self) -> ColumnStatistics {
-        let Kinds { integer, decimal, empty, .. } = self.kinds;
+        let Kinds { integer, decimal, empty, missing, .. } = self.kinds;
         let (column_type, of_type) = self.column_type();
+        let is_identifier = self.is_identifier(column_type);
         let (min, max) = match column_type {
             ColumnType::Integer | ColumnType::Decimal => self.numbers.display(),
             ColumnType::Date | ColumnType::Datetime => self.instants.display(),
@@ -100,23 +100,37 @@ impl ColumnProfiler {
         ColumnStatistics {
             column_type,
             empties: empty,
-            exceptions: self.kinds.filled() - of_type,
-            distinct: self.distinct.estimate(),
+            na_like: missing,
+            is_identifier,
+            exceptions: self.kinds.filled() - missing - of_type,
+            distinct: self.distinct.estimate().min(self.kinds.filled()),
             is_distinct_exact: self.distinct.exact_count().is_some(),
             min,
             max,
-            mean: (is_number && mean.is_finite()).then_some(mean),
+            mean: (is_number && !is_identifier && mean.is_finite()).then_some(mean),
             longest_bytes: self.longest_bytes.into(),
             samples: self.samples,
         }
     }
 
+    /// Whether the numbers of the column are identifiers: some have a leading zero (`00501`), some have 15 or more digits
+    /// before the decimal point, or the smallest and the greatest are phone numbers (`+4915112345`). A sum of identifiers
+    /// means nothing, and a JSON number could lose their zeros or digits.
+    fn is_identifier(&self, column_type: ColumnType) -> bool {
+        const LONG: f64 = 1e14;
+        let is_number = matches!(column_type, ColumnType::Integer | ColumnType::Decimal);
+        let (low, high) = self.numbers.keys((0.0, 0.0));
+        let is_long = column_type == ColumnType::Integer && (low <= -LONG || high >= LONG);
+        is_number && (self.kinds.code > 0 || is_long || self.numbers.are_phone_numbers())
+    }
+
     /// Returns the type of the column and the number of cells of that type.
     fn column_type(&self) -> (ColumnType, u64) {
-        let Kinds { integer, decimal, date, datetime, boolean, .. } = self.kinds;
+        let Kinds { integer, decimal, date, datetime, boolean, missing, .. } = self.kinds;
         let filled = self.kinds.filled();
+        let values = filled - missing;
         let fit =
-            |cells: u64| cells > 0 && u128::from(cells) * 100 >= u128::from(filled) * TYPE_SHARE_PERCENT;
+            |cells: u64| cells > 0 && u128::from(cells) * 100 >= u128::from(values) * TYPE_SHARE_PERCENT;
         if filled == 0 {
             (ColumnType::Empty, 0)
         } else if fit(integer + decimal) {
@@ -128,9 +142,9 @@ impl ColumnProfiler {
         } else if fit(boolean) {
             (ColumnType::Boolean, boolean)
         } else if self.distinct.exact_count().is_some_and(|exact_count| 2 * exact_count as u64 <= filled) {
-            (ColumnType::Categorical, filled)
+            (ColumnType::Categorical, values)
         } else {
-            (ColumnType::Text, filled)
+            (ColumnType::Text, values)
         }
     }
 
@@ -151,7 +165,7 @@ impl ColumnProfiler {
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let mut counts = [0; 8];
+        let mut counts = [0; KINDS];
         for count in &mut counts {
             *count = state.total()?;
         }

@@ -7,8 +7,9 @@
 //! ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
-//! Empty cells are ignored: each percentage is a share of the non-empty cells. The type of the column is the first type
-//! in this table whose rule holds:
+//! Empty cells and words for missing values (`NA`, `N/A`, `#N/A`, `NaN`, `null`, `none`, `-`, `?`, in upper or lower case)
+//! are ignored: each percentage is a share of the other cells. The type of the column is the first type in this table
+//! whose rule holds:
 //!
 //! | type | rule |
 //! |---|---|
@@ -22,7 +23,8 @@
 //! | `text` | no other rule holds |
 //!
 //! A cell is a number or a date by the same rules as in filters. A number with a leading zero (`00501`) is a code and
-//! counts as text. `exceptions` counts the non-empty cells that are not of the type.
+//! counts as text. `exceptions` counts the other cells that are not of the type, and `naLike` the words for missing
+//! values.
 //!
 //! # Bounds
 //! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns after the first 1,000 have only a
@@ -55,6 +57,7 @@ pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 use super::encoding::{Undecodable, UndecodablePlace};
 use super::error::MalformedCsv;
 use super::open::OpenedCsv;
+use super::write::options::ValueKind;
 use super::{Dialect, Header};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -143,6 +146,22 @@ impl Profile {
     pub fn undecodable(&self) -> Option<Undecodable> {
         let places = self.undecodable_places.clone().filter(|_| self.failure.is_none())?;
         Some(Undecodable { count: self.undecodable, places })
+    }
+
+    /// Returns the kind of JSON value of each column, for `typed` results. Numbers that are identifiers become strings.
+    pub fn value_kinds(&self) -> Vec<ValueKind> {
+        let kind = |column: &ColumnProfile| match self.type_of(column) {
+            None => ValueKind::ByCell,
+            Some(ColumnType::Integer | ColumnType::Decimal) => {
+                let is_identifier =
+                    column.statistics.as_ref().is_some_and(|statistics| statistics.is_identifier);
+                if is_identifier { ValueKind::Text } else { ValueKind::Number }
+            }
+            Some(ColumnType::Boolean) => ValueKind::Boolean,
+            Some(ColumnType::Date | ColumnType::Datetime) => ValueKind::Text,
+            Some(ColumnType::Empty | ColumnType::Categorical | ColumnType::Text) => ValueKind::Text,
+        };
+        self.columns.iter().map(kind).collect()
     }
 
     /// Returns the approximate memory of the profile, in bytes.

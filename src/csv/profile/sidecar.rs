@@ -21,9 +21,10 @@ pub(super) const CONTAINER: Seal = Seal { magic: *b"CUTc", version: 1 };
 /// The start of the oldest form of a sidecar: a profile without sections.
 const UNSECTIONED_MAGIC: [u8; 4] = *b"CUTp";
 
-const STATISTICS: Section = Section { tag: 1, version: 2 };
+const STATISTICS: Section = Section { tag: 1, version: 3 };
 const ROW_INDEX: Section = Section { tag: 2, version: 1 };
-const ZONE_MAPS: Section = Section { tag: 3, version: 1 };
+/// Version 2 counts more forms of ISO 8601 as dates.
+const ZONE_MAPS: Section = Section { tag: 3, version: 2 };
 const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
 /// The number and the places of undecodable sequences. This number replaces the number in the statistics section, which
 /// is 0 for UTF-8 files of older versions.
@@ -219,10 +220,11 @@ impl ColumnProfile {
 impl ColumnStatistics {
     fn save(&self, state: &mut StateWriter) {
         state.byte(self.column_type.tag());
-        for count in [self.empties, self.exceptions, self.distinct, self.longest_bytes] {
+        for count in [self.empties, self.na_like, self.exceptions, self.distinct, self.longest_bytes] {
             state.number(count);
         }
         state.flag(self.is_distinct_exact);
+        state.flag(self.is_identifier);
         state.option(self.min.as_deref(), StateWriter::text);
         state.option(self.max.as_deref(), StateWriter::text);
         state.option(self.mean, StateWriter::float);
@@ -232,15 +234,20 @@ impl ColumnStatistics {
     fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let owned = |state: &mut StateReader<'_>| state.text().map(str::to_owned);
         let column_type = ColumnType::from_tag(state.byte()?).ok_or(StateError::Damaged)?;
-        let [empties, exceptions, distinct, longest_bytes] =
-            [state.number()?, state.number()?, state.number()?, state.number()?];
+        let mut counts = [0; 5];
+        for count in &mut counts {
+            *count = state.number()?;
+        }
+        let [empties, na_like, exceptions, distinct, longest_bytes] = counts;
         Ok(Self {
             column_type,
             empties,
+            na_like,
             exceptions,
             distinct,
             longest_bytes,
             is_distinct_exact: state.flag()?,
+            is_identifier: state.flag()?,
             min: state.option(owned)?,
             max: state.option(owned)?,
             mean: state.option(StateReader::float)?,

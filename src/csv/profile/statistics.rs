@@ -24,8 +24,14 @@ pub struct ColumnStatistics {
     pub column_type: ColumnType,
     /// Number of empty or missing cells.
     pub empties: u64,
-    /// Number of non-empty cells that are not of the type.
+    /// Number of cells that are a word for a missing value: `NA`, `N/A`, `#N/A`, `NaN`, `null`, `none`, `-` or `?`,
+    /// ignoring case.
+    pub na_like: u64,
+    /// Number of other non-empty cells that are not of the type.
     pub exceptions: u64,
+    /// Whether the numbers of the column are identifiers: they have leading zeros, 15 or more digits, or are phone
+    /// numbers. They have no mean, and `typed` writes them as strings.
+    pub is_identifier: bool,
     /// Number of distinct values. Empty cells do not count.
     pub distinct: u64,
     /// Whether `distinct` is exact (up to 32 values). Otherwise `distinct` is an estimate; its standard error is 2.3 %.
@@ -34,7 +40,7 @@ pub struct ColumnStatistics {
     pub min: Option<String>,
     /// The greatest value, in the same form as `min`.
     pub max: Option<String>,
-    /// The mean; `None` if the column is not numeric or if the mean is not finite.
+    /// The mean; `None` if the column is not numeric, if its numbers are identifiers, or if the mean is not finite.
     pub mean: Option<f64>,
     /// Length of the longest value, in bytes of UTF-8.
     pub longest_bytes: u64,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::csv::open::options::InputOptions;
 use crate::csv::checkpoint::{Section, resealed};
 use crate::csv::error::Defect;
 use proptest::prelude::*;
@@ -59,9 +60,12 @@ fn the_type_of_a_column_follows_the_documented_rule() {
         (vec!["1", "", "-2", "+3"], (Integer, 0)),
         (vec!["1", "2.5"], (Decimal, 0)),
         (vec!["1e3"], (Decimal, 0)),
-        (padded("n/a", 1), (Integer, 1)),
+        (padded("n/a", 1), (Integer, 0)),
+        (padded("n/a", 19), (Integer, 0)),
+        (padded("x", 1), (Integer, 1)),
         (padded("2.5", 1), (Decimal, 0)),
-        (padded("n/a", 2), (Categorical, 0)),
+        (padded("x", 2), (Categorical, 0)),
+        (vec!["NA", "-"], (Text, 0)),
         (vec!["00501", "00502"], (Text, 0)),
         (vec!["00501"; 4], (Categorical, 0)),
         (vec!["2024-01-31", "2024-02-29"], (Date, 0)),
@@ -256,7 +260,7 @@ fn states_of_other_versions_and_damaged_states_are_refused() {
     assert_eq!(hex::encode(&state), wanted);
     state[4] = 0xFF;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
-    state[4] = 3;
+    state[4] = 4;
     state[7] ^= 1;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::Damaged));
 }
@@ -385,17 +389,17 @@ fn sidecar_of(profile: &Profile, versions: [u64; 5]) -> Vec<u8> {
 fn a_section_with_an_unknown_tag_or_version_is_skipped() {
     let profile = profile_of([STORED]);
     let decoded = |versions| Profile::decode(&sidecar_of(&profile, versions), &profiled_bytes());
-    assert_eq!(decoded([1; 5]), Ok(profile.clone()));
+    assert_eq!(decoded([3, 1, 2, 1, 1]), Ok(profile.clone()));
     assert_eq!(
-        decoded([2, 1, 1, 1, 1]),
+        decoded([1, 1, 2, 1, 1]),
         Err(SidecarError::OtherVersion),
         "the statistics section is required"
     );
-    assert_eq!(decoded([1, 1, 2, 1, 1]), Ok(Profile { zones: None, ..profile.clone() }));
-    assert_eq!(decoded([1, 1, 1, 2, 1]), Ok(Profile { digests: None, ..profile.clone() }));
-    assert_eq!(decoded([1, 1, 1, 1, 2]), Ok(Profile { undecodable_places: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 1, 1, 1, 1]), Ok(Profile { zones: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 1, 2, 2, 1]), Ok(Profile { digests: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 1, 2, 1, 2]), Ok(Profile { undecodable_places: None, ..profile.clone() }));
     // Zone maps cannot be used without the index.
-    assert_eq!(decoded([1, 2, 1, 1, 1]), Ok(Profile { index: None, zones: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 2, 2, 1, 1]), Ok(Profile { index: None, zones: None, ..profile.clone() }));
 }
 
 #[test]
@@ -453,7 +457,7 @@ fn undecodable_sequences_are_counted_with_their_places() {
     }
     // In UTF-16, the bytes are positions in the UTF-8 form of the file.
     let mut utf16: Vec<u8> = "a,b\n1,é".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    utf16.extend_from_slice(b"\x00\xDC\n\0002\0");
+    utf16.extend_from_slice(b"\x00\xDC\n\x002\x00");
     for piece_bytes in 1..=utf16.len() {
         let profile = profile_declared(utf16.chunks(piece_bytes), Some(encoding_rs::UTF_16LE));
         assert_eq!((profile.row_count, profile.undecodable), (2, 1), "{piece_bytes}");
@@ -466,7 +470,7 @@ fn profile_declared<'a>(
     encoding: Option<&'static encoding_rs::Encoding>,
 ) -> Profile {
     let mut profiler = Profiler::new(MAX_RECORD_BYTES);
-    profiler.declare(encoding);
+    profiler.declare(InputOptions { encoding, ..InputOptions::DETECT });
     for piece in pieces {
         profiler.push(piece);
         // Saving and restoring the state changes nothing.
@@ -484,7 +488,7 @@ fn only_the_first_hundred_places_are_listed_and_all_sequences_are_counted() {
     }
     for piece_bytes in [1000, 1 << 18, file.len()] {
         let mut profiler = Profiler::new(MAX_RECORD_BYTES);
-        profiler.declare(Some(encoding_rs::UTF_8));
+        profiler.declare(InputOptions { encoding: Some(encoding_rs::UTF_8), ..InputOptions::DETECT });
         file.chunks(piece_bytes).for_each(|piece| profiler.push(piece));
         let profile = profiler.finish();
         assert_eq!((profile.row_count, profile.undecodable), (60_000, 30_000));

@@ -44,7 +44,7 @@ impl ZoneMapCell {
         let kinds = zone.kinds;
         let has_number = kinds.integer + kinds.decimal + kinds.code > 0;
         let has_date = kinds.date + kinds.datetime > 0;
-        let has_other = kinds.text + kinds.boolean > 0;
+        let has_other = kinds.text + kinds.boolean + kinds.missing > 0;
         let (low, high) = match (has_number, has_date) {
             (true, false) => (zone.numbers.0.to_bits(), zone.numbers.1.to_bits()),
             (false, true) => (zone.seconds.0 as u64, zone.seconds.1 as u64),

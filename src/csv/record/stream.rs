@@ -222,7 +222,7 @@ impl RecordStream {
             check.finish();
         }
         // Places the last sequence, if the file ends inside a character.
-        let bad = bad_sequences(&mut self.transcoder, &mut self.check);
+        let bad = bad_sequences(&mut self.converter, &mut self.check);
         feed(&mut self.reader, bad, &mut self.undecodable_places, &[], sink)?;
         self.reader.finish(sink)?;
         Ok(false)

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::csv::filter::Filter;
+use crate::csv::filter::{Filter, OperandReading};
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::OutputOptions;
 
@@ -13,6 +13,8 @@ pub struct CutRequest {
     pub columns: Option<Vec<String>>,
     /// The rows to keep; `None` keeps all.
     pub filter: Option<Filter>,
+    /// How the filter reads the operands of ordering operators.
+    pub operands: OperandReading,
     /// How the file is read.
     pub input: InputOptions,
     /// How the result is written.
@@ -41,6 +43,7 @@ impl Default for CutRequest {
         Self {
             columns: None,
             filter: None,
+            operands: OperandReading::default(),
             input: InputOptions::default(),
             output: OutputOptions::default(),
             limit: None,

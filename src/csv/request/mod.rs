@@ -7,6 +7,7 @@
 mod cut_request;
 mod error;
 pub mod input;
+mod operands;
 mod options;
 
 #[cfg(test)]
@@ -88,6 +89,9 @@ impl CutRequest {
                 None => return Err(unknown_option(key, CutOption::names(), true)),
             }
         }
+        if let Some(text) = options.search.take() {
+            filters.any_contains("q", &text)?;
+        }
         let mut request = options.finish()?;
         request.filter = filters.finish()?;
         Ok(request)
@@ -118,6 +122,9 @@ impl CutRequest {
                 Member::Metadata => options.request.metadata = Some(given.object(name)?),
                 Member::Option(option) => options.set(option, name, given)?,
             }
+        }
+        if let Some(text) = options.search.take() {
+            filters.any_contains("q", &text)?;
         }
         let mut request = options.finish()?;
         request.filter = filters.finish()?;
@@ -174,11 +181,12 @@ impl CutRequest {
         self.check_names(header, &columns)?;
         let predicate = match &self.filter {
             None => None,
-            Some(filter) => Some(filter.compile(header).map_err(unknown)?),
+            Some(filter) => Some(filter.compile_with(header, self.operands).map_err(unknown)?),
         };
         Ok(CutPlan {
             columns,
             predicate,
+            value_kinds: None,
             output: self.output,
             limit: self.limit,
             offset: self.offset,

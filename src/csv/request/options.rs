@@ -7,7 +7,7 @@ use super::cut_request::{Compress, CutRequest};
 use super::error::RequestError;
 use super::input::{self, INPUT_OPTIONS, InputOption};
 use crate::csv::encoding::encoding_for_label;
-use crate::csv::filter::{parse_list, tree};
+use crate::csv::filter::{OperandReading, parse_list, tree};
 use crate::csv::shortened;
 use crate::csv::write::options::{Newline, OutQuote, OutputFormat};
 
@@ -21,6 +21,7 @@ const NEWLINES: [(&str, Newline); 2] = [("lf", Newline::Lf), ("crlf", Newline::C
 const COMPRESSIONS: [(&str, Compress); 1] = [("gzip", Compress::Gzip)];
 const OUT_QUOTES: [(&str, OutQuote); 3] =
     [("minimal", OutQuote::Minimal), ("all", OutQuote::All), ("none", OutQuote::None)];
+const READINGS: [(&str, OperandReading); 1] = [("text", OperandReading::Text)];
 const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 /// An option that has the same name in a query string and in a JSON body.
@@ -40,10 +41,12 @@ pub(super) enum CutOption {
     Typed,
     Compress,
     Streaming,
+    As,
+    Search,
     Input(InputOption),
 }
 
-const CUT_OPTIONS: [(CutOption, &str); 14] = [
+const CUT_OPTIONS: [(CutOption, &str); 16] = [
     (CutOption::Columns, "columns"),
     (CutOption::Format, "format"),
     (CutOption::Limit, "limit"),
@@ -58,6 +61,8 @@ const CUT_OPTIONS: [(CutOption, &str); 14] = [
     (CutOption::Typed, "typed"),
     (CutOption::Compress, "compress"),
     (CutOption::Streaming, "streaming"),
+    (CutOption::As, "as"),
+    (CutOption::Search, "q"),
 ];
 
 impl CutOption {
@@ -88,6 +93,8 @@ impl CutOption {
 #[derive(Default)]
 pub(super) struct CutOptions {
     pub(super) request: CutRequest,
+    /// The text of the option `q`.
+    pub(super) search: Option<String>,
     seen: Vec<CutOption>,
 }
 
@@ -124,6 +131,8 @@ impl CutOptions {
             CutOption::OutDelimiter => request.output.delimiter = Some(out_delimiter(name, given)?),
             CutOption::OutQuote => request.output.quote = given.choice(name, &OUT_QUOTES)?,
             CutOption::Input(option) => option.set(name, given, &mut request.input)?,
+            CutOption::As => request.operands = given.choice(name, &READINGS)?,
+            CutOption::Search => self.search = Some(given.text(name)?.to_owned()),
         }
         Ok(())
     }
@@ -164,6 +173,7 @@ pub(super) fn render(request: &CutRequest) -> Map<String, Value> {
         ("typed", flag(output.typed, default.output.typed)),
         ("compress", request.compress.map(|compress| name_of(&COMPRESSIONS, compress))),
         ("streaming", flag(request.streaming, default.streaming)),
+        ("as", (request.operands != default.operands).then(|| name_of(&READINGS, request.operands))),
     ];
     let own = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     own.chain(input::render(&request.input)).collect()

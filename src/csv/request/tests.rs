@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::csv::cell::Cells;
 use crate::csv::dialect::Delimiter;
-use crate::csv::filter::FilterLocation;
+use crate::csv::filter::tests::{as_expression, operator_with};
+use crate::csv::filter::{Arity, FilterLocation};
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::{Newline, OutputFormat};
 
@@ -68,6 +69,9 @@ fn every_option_has_the_same_effect_in_a_query_string_and_in_a_json_body() {
         ("format=json&typed=true", json!({"outputFormat": "json", "typed": true})),
         ("compress=gzip", json!({"compress": "gzip"})),
         ("streaming=false", json!({"streaming": false})),
+        ("as=text", json!({"as": "text"})),
+        ("q=Smith", json!({"q": "Smith"})),
+        ("q=Smith", json!({"filter": {"q": "Smith"}})),
         ("age__gte=30", json!({"whereFilters": {"age": ">= 30"}})),
         ("age__eq=30", json!({"whereFilters": {"age": 30}})),
         ("age__eq=30", json!({"filter": {"column": "age", "op": "eq", "value": 30}})),
@@ -350,6 +354,8 @@ fn pair() -> impl Strategy<Value = (String, String)> {
         choice("delimiter", &[",", ";", "\t", "|", "tab"]),
         choice("encoding", &["utf-8", "utf-16be", "latin1", "macintosh", "gb18030", "x-user-defined"]),
         choice("compress", &["gzip"]),
+        choice("as", &["text"]),
+        choice("q", &["x", "é y"]),
         "[a-z#1-9]{1,3}(,[a-z]{1,3}){0,2}".prop_map(|columns| ("columns".to_owned(), columns)),
         "[ -~]{1,4}".prop_map(|value| ("x__ne".to_owned(), value)),
     ]
@@ -366,6 +372,37 @@ proptest! {
         request.filter = filter.or(request.filter);
         let recipe = request.recipe();
         prop_assert_eq!(CutRequest::from_json(&recipe).unwrap(), request, "{}", recipe);
+    }
+
+    #[test]
+    fn a_filter_means_the_same_in_all_three_forms(
+        conditions in prop::collection::btree_map(
+            "[a-c]{1,2}", operator_with(prop_oneof!["[ -~é]{1,8}", "-?[0-9]{1,3}[.]?[0-9]{0,2}", "2024-0[1-9]-1[0-9]"]), 1..4),
+    ) {
+        let mut pairs = Vec::new();
+        let (mut expressions, mut nodes) = (json!({}), Vec::new());
+        for (column, (operator, values)) in &conditions {
+            let quoted = values.iter().map(|value| format!("\"{}\"", value.replace('"', "\"\"")));
+            let value = match operator.arity() {
+                Arity::None | Arity::One => values.concat(),
+                Arity::Two | Arity::Many => quoted.collect::<Vec<_>>().join(" , "),
+            };
+            pairs.push((format!("{column}__{}", operator.name()), value));
+            expressions[column] = json!(as_expression(*operator, values));
+            let mut node = json!({"column": column, "op": operator.name()});
+            match operator.arity() {
+                Arity::None => {}
+                Arity::One => node["value"] = json!(values[0]),
+                Arity::Two | Arity::Many => node["value"] = json!(values),
+            }
+            nodes.push(node);
+        }
+        let tree = if nodes.len() == 1 { nodes.remove(0) } else { json!({"and": nodes}) };
+        // A filter with too many regular expressions is refused in each form.
+        let wanted = body(json!({"filter": tree}));
+        prop_assert_eq!(&CutRequest::from_query(pairs), &wanted);
+        prop_assert_eq!(&body(json!({"whereFilters": expressions})), &wanted);
+        prop_assert!(wanted.is_ok());
     }
 
     #[test]

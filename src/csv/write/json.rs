@@ -1,8 +1,10 @@
 //! Writes JSON (RFC 8259) and NDJSON.
 //!
 //! A row is an object. The names of the members are encoded once per cut. Without `typed`, all values are strings. With
-//! `typed`, a cell becomes a number only if every common JSON reader reads the number without losing a digit.
+//! `typed`, the [`ValueKind`] of a column decides whether its cells can become numbers or booleans. A cell becomes a number
+//! only if every common JSON reader reads the number without losing a digit.
 
+use super::options::ValueKind;
 use super::row_progress::{RowProgress, bytes_that_fit};
 use crate::csv::open::header::Header;
 use crate::csv::record::Record;
@@ -18,6 +20,7 @@ pub(in crate::csv) struct JsonWriter {
 
 struct JsonColumn {
     position: usize,
+    kind: ValueKind,
     /// The bytes before the value: `{` or `,`, then the name, then `:`.
     lead: Vec<u8>,
 }
@@ -37,17 +40,18 @@ const ESCAPED_BYTES: usize = 6;
 const LINES: Framing = Framing { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
 impl JsonWriter {
-    /// Creates a writer of one array of objects.
-    pub(in crate::csv) fn array(header: &Header, columns: &[usize], typed: bool) -> Self {
-        Self::new(header, columns, typed, ARRAY)
+    /// Creates a writer of one array of objects. `kinds` is `None` without `typed`. With `typed`, it has the kind of each
+    /// column of the file; each cell of a column that is not in it decides its own kind.
+    pub(in crate::csv) fn array(header: &Header, columns: &[usize], kinds: Option<&[ValueKind]>) -> Self {
+        Self::new(header, columns, kinds, ARRAY)
     }
 
-    /// Creates a writer of one object per line.
-    pub(in crate::csv) fn lines(header: &Header, columns: &[usize], typed: bool) -> Self {
-        Self::new(header, columns, typed, LINES)
+    /// Creates a writer of one object per line. `kinds` is described at [`JsonWriter::array`].
+    pub(in crate::csv) fn lines(header: &Header, columns: &[usize], kinds: Option<&[ValueKind]>) -> Self {
+        Self::new(header, columns, kinds, LINES)
     }
 
-    fn new(header: &Header, columns: &[usize], typed: bool, framing: Framing) -> Self {
+    fn new(header: &Header, columns: &[usize], kinds: Option<&[ValueKind]>, framing: Framing) -> Self {
         let names = header.unique_names(columns);
         let columns = columns
             .iter()
@@ -57,10 +61,11 @@ impl JsonWriter {
                 let mut lead = vec![if index == 0 { b'{' } else { b',' }];
                 push_string(name.as_bytes(), &mut lead);
                 lead.push(b':');
-                JsonColumn { position, lead }
+                let kind = kinds.and_then(|kinds| kinds.get(position)).copied().unwrap_or(ValueKind::ByCell);
+                JsonColumn { position, kind, lead }
             })
             .collect();
-        Self { columns, framing, typed, rows: 0, invalid_utf8: 0 }
+        Self { columns, framing, typed: kinds.is_some(), rows: 0, invalid_utf8: 0 }
     }
 
     pub(in crate::csv) fn begin(&mut self, out: &mut Vec<u8>) {
@@ -75,7 +80,7 @@ impl JsonWriter {
         for column in &self.columns {
             out.extend_from_slice(&column.lead);
             let value = record.value(column.position);
-            match literal(value).filter(|_| self.typed) {
+            match literal(value, column.kind).filter(|_| self.typed) {
                 Some(literal) => out.extend_from_slice(literal),
                 None => self.invalid_utf8 += push_string(value, out),
             }
@@ -102,7 +107,7 @@ impl JsonWriter {
                     out.extend_from_slice(self.framing.between);
                 }
                 out.extend_from_slice(&column.lead);
-                if let Some(literal) = literal(value).filter(|_| self.typed) {
+                if let Some(literal) = literal(value, column.kind).filter(|_| self.typed) {
                     out.extend_from_slice(literal);
                     progress.field += 1;
                     continue;
@@ -151,13 +156,15 @@ impl JsonWriter {
 }
 
 /// Returns the JSON literal for a typed cell: `null` for an empty cell, `true` or `false` for these words in upper or
-/// lower case, or the number. `None` if the cell is text.
-fn literal(value: &[u8]) -> Option<&[u8]> {
+/// lower case, or the number. `None` if the cell is text, or if it is not of the column's kind.
+fn literal(value: &[u8], kind: ValueKind) -> Option<&[u8]> {
+    let has_booleans = matches!(kind, ValueKind::ByCell | ValueKind::Boolean);
+    let has_numbers = matches!(kind, ValueKind::ByCell | ValueKind::Number);
     match value {
         b"" => Some(b"null"),
-        value if value.eq_ignore_ascii_case(b"true") => Some(b"true"),
-        value if value.eq_ignore_ascii_case(b"false") => Some(b"false"),
-        value => is_exact_number(value).then_some(value),
+        value if has_booleans && value.eq_ignore_ascii_case(b"true") => Some(b"true"),
+        value if has_booleans && value.eq_ignore_ascii_case(b"false") => Some(b"false"),
+        value => (has_numbers && is_exact_number(value)).then_some(value),
     }
 }
 
@@ -341,7 +348,26 @@ mod tests {
             ("1e", None),
             ("2024-01-01", None),
         ] {
-            assert_eq!(literal(cell.as_bytes()), typed.map(str::as_bytes), "{cell:?}");
+            assert_eq!(literal(cell.as_bytes(), ValueKind::ByCell), typed.map(str::as_bytes), "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn only_cells_of_the_kind_of_the_column_have_a_literal() {
+        use ValueKind::{Boolean, Number, Text};
+        for (kind, cell, typed) in [
+            (Number, "12", Some("12")),
+            (Number, "", Some("null")),
+            (Number, "true", None),
+            (Number, "NA", None),
+            (Boolean, "TRUE", Some("true")),
+            (Boolean, "1", None),
+            (Boolean, "", Some("null")),
+            (Text, "12E5", None),
+            (Text, "true", None),
+            (Text, "", Some("null")),
+        ] {
+            assert_eq!(literal(cell.as_bytes(), kind), typed.map(str::as_bytes), "{kind:?} {cell:?}");
         }
     }
 

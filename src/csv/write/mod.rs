@@ -10,7 +10,7 @@ use super::open::header::Header;
 use super::record::Record;
 use delimited::DelimitedWriter;
 use json::JsonWriter;
-use options::{OutputFormat, OutputOptions};
+use options::{OutputFormat, OutputOptions, ValueKind};
 pub(super) use row_progress::RowProgress;
 
 /// Writes the rows of one cut. [`Writer::new`] prepares everything that depends only on the cut, so writing a row
@@ -21,8 +21,15 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    /// Creates a writer for `columns` of the opened file.
-    pub(super) fn new(opened: &OpenedCsv, columns: &[usize], options: OutputOptions) -> Self {
+    /// Creates a writer for `columns` of the opened file. `kinds` has the kind of value of each column of the file, for
+    /// `typed` JSON; `None` if each cell decides its own kind.
+    pub(super) fn new(
+        opened: &OpenedCsv,
+        columns: &[usize],
+        options: OutputOptions,
+        kinds: Option<&[ValueKind]>,
+    ) -> Self {
+        let kinds = options.typed.then_some(kinds.unwrap_or_default());
         let header: &Header = &opened.header;
         let read_delimiter = opened.dialect.table.scanned_delimiter();
         match options.format {
@@ -35,8 +42,8 @@ impl Writer {
             OutputFormat::Tsv => {
                 Self::Delimited(DelimitedWriter::new(b'\t', read_delimiter, columns, options))
             }
-            OutputFormat::Json => Self::Json(JsonWriter::array(header, columns, options.typed)),
-            OutputFormat::Ndjson => Self::Json(JsonWriter::lines(header, columns, options.typed)),
+            OutputFormat::Json => Self::Json(JsonWriter::array(header, columns, kinds)),
+            OutputFormat::Ndjson => Self::Json(JsonWriter::lines(header, columns, kinds)),
         }
     }
 

@@ -1,14 +1,18 @@
-//! The JSON body of a cut, with a limited number of values.
+//! The JSON body of a cut, with a limited number of values, and with all digits of the numbers in its filters.
 //!
 //! A JSON value can need much more memory than its text. For example, the text of an object with one member may have 8
 //! bytes, and the parsed object needs hundreds of bytes. So the parser counts values while it reads the body, and
 //! refuses the body when there are too many values.
+//!
+//! A filter compares a number in JSON with the text of cells, so `1.50` must stay `1.50`. A parsed number would be 1.5. If
+//! a number in a filter would lose digits, the body has a string with its digits in place of the number.
 
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 /// Maximum number of values of any kind. Each selected column, and each value of a list in a condition, is a value.
@@ -17,13 +21,20 @@ const MAX_VALUES: usize = 100_000;
 /// Maximum number of objects and arrays. A filter with 64 conditions has a few hundred of them.
 const MAX_NESTED: usize = 10_000;
 
+/// Maximum number of levels of a filter in JSON, as in the rest of the body.
+const MAX_LEVELS: usize = 128;
+
+/// The members of a body that are filters.
+const FILTERS: [&str; 2] = ["filter", "whereFilters"];
+
 /// The body of a cut.
 #[derive(Debug)]
 pub(super) struct CutBody(pub(super) Value);
 
 impl<'de> Deserialize<'de> for CutBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Counted(&Counts::default()).deserialize(deserializer).map(Self)
+        let counts = Counts::default();
+        Counted { counts: &counts, is_body: true }.deserialize(deserializer).map(Self)
     }
 }
 
@@ -56,7 +67,69 @@ fn count<E: de::Error>(counter: &Cell<usize>, limit: usize, kind: &str) -> Resul
 }
 
 /// Parses a value and counts it.
-struct Counted<'a>(&'a Counts);
+#[derive(Clone, Copy)]
+struct Counted<'a> {
+    counts: &'a Counts,
+    /// Whether the value is the whole body. Its members can be filters.
+    is_body: bool,
+}
+
+/// Parses a filter from its JSON text, counts its values, and keeps the digits of its numbers.
+fn filter<E: de::Error>(text: &str, counts: &Counts, levels_left: usize) -> Result<Value, E> {
+    let Some(levels_left) = levels_left.checked_sub(1) else {
+        return Err(E::custom("recursion limit exceeded"));
+    };
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            counts.nested()?;
+            let members: RawMembers<'_> = serde_json::from_str(text).map_err(E::custom)?;
+            let parsed = members
+                .0
+                .into_iter()
+                .map(|(name, value)| Ok((name, filter(value.get(), counts, levels_left)?)));
+            Ok(Value::Object(parsed.collect::<Result<_, E>>()?))
+        }
+        Some(b'[') => {
+            counts.nested()?;
+            let values: Vec<&RawValue> = serde_json::from_str(text).map_err(E::custom)?;
+            let parsed = values.into_iter().map(|value| filter(value.get(), counts, levels_left));
+            Ok(Value::Array(parsed.collect::<Result<_, E>>()?))
+        }
+        _ => {
+            counts.value()?;
+            let value: Value = serde_json::from_str(text).map_err(E::custom)?;
+            let has_lost_digits = value.as_number().is_some_and(|number| number.to_string() != text);
+            Ok(if has_lost_digits { text.into() } else { value })
+        }
+    }
+}
+
+/// The members of an object, in order, not parsed yet.
+struct RawMembers<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for RawMembers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = RawMembers<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = access.next_entry()? {
+                    members.push(member);
+                }
+                Ok(RawMembers(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Counted<'_> {
     type Value = Value;
@@ -74,43 +147,49 @@ impl<'de> Visitor<'de> for Counted<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        self.0.value().map(|()| Value::Null)
+        self.counts.value().map(|()| Value::Null)
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        self.0.value().map(|()| value.into())
+        self.counts.value().map(|()| value.into())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        self.0.value().map(|()| value.into())
+        self.counts.value().map(|()| value.into())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        self.0.value().map(|()| value.into())
+        self.counts.value().map(|()| value.into())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        self.0.value().map(|()| Number::from_f64(value).map_or(Value::Null, Value::Number))
+        self.counts.value().map(|()| Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        self.0.value().map(|()| value.into())
+        self.counts.value().map(|()| value.into())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        self.0.nested()?;
+        self.counts.nested()?;
         let mut values = Vec::new();
-        while let Some(value) = access.next_element_seed(Counted(self.0))? {
+        while let Some(value) = access.next_element_seed(Counted { is_body: false, ..self })? {
             values.push(value);
         }
         Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        self.0.nested()?;
+        self.counts.nested()?;
         let mut members = Map::new();
         while let Some(name) = access.next_key::<String>()? {
-            members.insert(name, access.next_value_seed(Counted(self.0))?);
+            let value = if self.is_body && FILTERS.contains(&name.as_str()) {
+                let text = access.next_value::<Box<RawValue>>()?;
+                filter(text.get(), self.counts, MAX_LEVELS)?
+            } else {
+                access.next_value_seed(Counted { is_body: false, ..self })?
+            };
+            members.insert(name, value);
         }
         Ok(Value::Object(members))
     }
@@ -134,6 +213,24 @@ mod tests {
     }
 
     #[test]
+    fn numbers_in_filters_keep_their_digits() {
+        let text = r#"{"whereFilters": {"a": 1.50, "b": 7, "c": -0.0, "d": "x", "e": true, "f": 1e5, "g": 1.5},
+            "filter": {"and": [{"column": "a", "op": "in", "value": [ 1.50 , 12345678901234567890123, null]}]},
+            "limit": 5, "metadata": {"filter": 1.50}}"#;
+        let wanted = serde_json::json!({
+            "whereFilters": {"a": "1.50", "b": 7, "c": "-0.0", "d": "x", "e": true, "f": "1e5", "g": 1.5},
+            "filter": {"and": [{"column": "a", "op": "in", "value": ["1.50", "12345678901234567890123", null]}]},
+            "limit": 5, "metadata": {"filter": 1.5},
+        });
+        let mut read = read(text).unwrap();
+        // A number that keeps its digits may have either form.
+        let zero = &mut read["whereFilters"]["c"];
+        assert!(*zero == "-0.0" || zero.to_string() == "-0.0");
+        *zero = "-0.0".into();
+        assert_eq!(read, wanted);
+    }
+
+    #[test]
     fn too_many_values_are_refused_and_the_error_names_the_limit() {
         let repeated =
             |value: &str, times: usize| format!("[{}{value}]", format!("{value},").repeat(times - 1));
@@ -142,6 +239,8 @@ mod tests {
         assert!(read(&repeated("{}", MAX_NESTED - 1)).is_ok());
         for nested in ["{}", "[]"] {
             let refused = read(&repeated(nested, MAX_NESTED)).unwrap_err();
+            assert!(refused.contains("at most 10000 objects and arrays"), "{refused}");
+            let refused = read(&format!("{{\"filter\":{}}}", repeated(nested, MAX_NESTED))).unwrap_err();
             assert!(refused.contains("at most 10000 objects and arrays"), "{refused}");
         }
     }

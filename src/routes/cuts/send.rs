@@ -43,8 +43,8 @@ pub(super) fn routes() -> Routes {
 /// Cuts a file and streams the result.
 ///
 /// The query has options (`columns`, `format`, `limit`, `offset`, `header`, `inputHeader`, `delimiter`, `encoding`,
-/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`) and conditions
-/// (`column__op=value`). The `Link` header contains the URL of the receipt.
+/// `bom`, `newline`, `strict`, `spreadsheetSafe`, `typed`, `compress`, `streaming`, `as`) and conditions
+/// (`column__op=value`, and `q`). The `Link` header contains the URL of the receipt.
 ///
 /// If the cut fails before the first byte of output, the response is a problem. The same holds if the profile of the
 /// file knows a record that exceeds a limit, unless the cut ends before this record. If the cut fails later, the
@@ -76,7 +76,7 @@ async fn get_cut(
 
 /// Cuts a file and streams the result. A JSON body describes the cut.
 ///
-/// The body may have `selectedColumns`, `whereFilters`, `filter`, `outputFormat`, `streaming`, `filename` (the name of
+/// The body may have `selectedColumns`, `whereFilters`, `filter`, `q`, `outputFormat`, `streaming`, `filename` (the name of
 /// the result), and the options of the `GET` route. An `Idempotency-Key` is ignored: a cut changes no file, and a
 /// repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path), Conditions),

@@ -144,7 +144,7 @@ fn cut(text: &str, formats: &[&str]) -> Value {
         "filter".to_owned(),
         json!({
             "type": "object",
-            "description": "A tree of `and`, `or`, `not`, and conditions with `column`, `op` and `value`",
+            "description": "A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value`",
         }),
     );
     properties

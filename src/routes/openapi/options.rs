@@ -44,6 +44,16 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
             flag(false),
         ),
         ("compress", "The result is a .gz file", one_of(&["gzip"])),
+        (
+            "as",
+            "With `text`, `gt`, `gte`, `lt`, `lte` and `between` compare text, whatever the column holds",
+            one_of(&["text"]),
+        ),
+        (
+            "q",
+            "Keeps the rows in which at least one column contains this text, ignoring case",
+            json!({"type": "string", "minLength": 1, "maxLength": 1024}),
+        ),
         ("streaming", "With `false`, the response begins only when the whole result is complete", flag(true)),
     ]
 }

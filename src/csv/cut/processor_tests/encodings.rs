@@ -135,7 +135,7 @@ fn damaged_utf8_and_utf16_without_a_mark_are_read() {
     ] {
         let cut = TestCut { filter: Some("= Zoë"), ..TestCut::default() };
         assert_eq!(cut.text(&file), expected);
-        assert_eq!(open(cut.input, &mut [&file[..]].into_iter()).unwrap().encoding, encoding);
+        assert_eq!(open(cut.input.clone(), &mut [&file[..]].into_iter()).unwrap().dialect.encoding, encoding);
     }
 }
 

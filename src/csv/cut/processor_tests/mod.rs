@@ -51,6 +51,7 @@ impl TestCut {
                 let filter = filter::expression::parse("#2", text).unwrap().unwrap();
                 filter.compile(&opened.header).unwrap()
             }),
+            value_kinds: None,
             output: self.output,
             limit: self.limit,
             offset: self.offset,

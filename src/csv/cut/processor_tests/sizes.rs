@@ -169,6 +169,7 @@ fn no_row_is_shorter_than_the_minimum_that_an_estimate_assumes() {
                 let plan = CutPlan {
                     columns: vec![0, 1, 2],
                     predicate: None,
+                    value_kinds: None,
                     output: cut.output,
                     limit: None,
                     offset: 0,

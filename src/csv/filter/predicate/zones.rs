@@ -7,6 +7,7 @@
 //! exact values is unknown.
 
 use super::{Bound, CellMatcher, Node, Predicate};
+use crate::csv::filter::number::NumberBound;
 use crate::csv::filter::{Instant, Relation};
 use crate::csv::record::value::prefix_of;
 
@@ -54,7 +55,12 @@ pub(in crate::csv) enum ZonePredicate {
     All(Box<[ZonePredicate]>),
     Any(Box<[ZonePredicate]>),
     Not(Box<ZonePredicate>),
-    Column { column: usize, matcher: SpanMatcher },
+    Column {
+        column: usize,
+        matcher: SpanMatcher,
+    },
+    /// Spans cannot decide this part of the filter.
+    Unknown,
 }
 
 #[derive(Debug, Clone)]
@@ -121,6 +127,7 @@ impl ZonePredicate {
             Node::Condition { column, matcher, .. } => {
                 Self::Column { column: *column, matcher: SpanMatcher::of(matcher) }
             }
+            Node::AnyContains { .. } => Self::Unknown,
         }
     }
 
@@ -133,6 +140,7 @@ impl ZonePredicate {
             Self::Column { column, matcher } => {
                 zone.span(*column).map_or(ZoneOutcome::Maybe, |span| matcher.outcome(&span))
             }
+            Self::Unknown => ZoneOutcome::Maybe,
         }
     }
 }
@@ -178,11 +186,18 @@ impl SpanMatcher {
             CellMatcher::OneOf(texts) => Self::OneOf(TextSet::of(texts)),
             CellMatcher::Compares(relation, bound) => Self::Compares(*relation, RoundedBound::of(bound)),
             CellMatcher::Between(low, high) => Self::Between(RoundedBound::of(low), RoundedBound::of(high)),
-            CellMatcher::StartsWith(folded) => match ranges_of(folded) {
+            CellMatcher::EqualsNumber(number) => {
+                let bound = RoundedBound::of_number(number);
+                Self::Between(bound, bound)
+            }
+            CellMatcher::EqualsFolded(text) if text.is_empty() => Self::Empty,
+            // A cell that equals a text, ignoring case, also begins with this text, ignoring case.
+            CellMatcher::StartsWith(folded) | CellMatcher::EqualsFolded(folded) => match ranges_of(folded) {
                 Some(ranges) => Self::StartsWith(ranges),
                 None => Self::Unknown,
             },
             CellMatcher::EndsWith(_) | CellMatcher::Contains(_) | CellMatcher::Like(_) => Self::Unknown,
+            CellMatcher::OneOfFolded(_) | CellMatcher::Regex(_) | CellMatcher::Nothing => Self::Unknown,
         }
     }
 
@@ -298,10 +313,14 @@ impl TextSet {
 impl RoundedBound {
     fn of(bound: &Bound) -> Self {
         match bound {
-            Bound::Number(number) => number.nearest_double().map_or(Self::Unknown, Self::Number),
+            Bound::Number(number) => Self::of_number(number),
             Bound::Date(instant) => Self::Seconds(Instant::seconds(*instant)),
             Bound::Text(text) => Self::Prefix(prefix_of(text)),
         }
+    }
+
+    fn of_number(number: &NumberBound) -> Self {
+        number.nearest_double().map_or(Self::Unknown, Self::Number)
     }
 
     /// Returns whether all cells of the bound's kind are less than the bound, and whether all of them are greater.

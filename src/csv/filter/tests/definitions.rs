@@ -13,28 +13,64 @@ use crate::csv::filter::fold::fold_character;
 /// Whether `operator` with `values` keeps `cell`. There must be as many values as the operator takes.
 pub(in crate::csv) fn is_kept(operator: Operator, values: &[&str], cell: &[u8]) -> bool {
     let value = || values[0];
-    let compared = |index: usize| compare(cell, values[index], Kind::of(values));
+    let compared = |index: usize, edge: Edge| compare(cell, values[index], Kind::of(values), edge);
+    let same = |value: &str| folded(cell) == folded(value.as_bytes());
     match operator {
         Operator::Equal => cell == value().as_bytes(),
         Operator::NotEqual => cell != value().as_bytes(),
-        Operator::Greater => compared(0).is_some_and(|order| order == Ordering::Greater),
-        Operator::GreaterOrEqual => compared(0).is_some_and(|order| order != Ordering::Less),
-        Operator::Less => compared(0).is_some_and(|order| order == Ordering::Less),
-        Operator::LessOrEqual => compared(0).is_some_and(|order| order != Ordering::Greater),
+        Operator::Greater => compared(0, Edge::Last).is_some_and(|order| order == Ordering::Greater),
+        Operator::GreaterOrEqual => compared(0, Edge::First).is_some_and(|order| order != Ordering::Less),
+        Operator::Less => compared(0, Edge::First).is_some_and(|order| order == Ordering::Less),
+        Operator::LessOrEqual => compared(0, Edge::Last).is_some_and(|order| order != Ordering::Greater),
+        Operator::EqualIgnoringCase => same(value()),
+        Operator::NotEqualIgnoringCase => !same(value()),
+        Operator::NumberEqual => compare(cell, value(), Kind::Number, Edge::First) == Some(Ordering::Equal),
+        Operator::NotNumberEqual => {
+            compare(cell, value(), Kind::Number, Edge::First) != Some(Ordering::Equal)
+        }
+        Operator::On => is_on(cell, value()),
+        Operator::NotOn => !is_on(cell, value()),
         Operator::Contains => holds(&folded(cell), &folded(value().as_bytes())),
         Operator::NotContains => !holds(&folded(cell), &folded(value().as_bytes())),
         Operator::StartsWith => folded(cell).starts_with(&folded(value().as_bytes())),
+        Operator::NotStartsWith => !folded(cell).starts_with(&folded(value().as_bytes())),
         Operator::EndsWith => folded(cell).ends_with(&folded(value().as_bytes())),
+        Operator::NotEndsWith => !folded(cell).ends_with(&folded(value().as_bytes())),
         Operator::Like => is_like(&folded(cell), &folded(value().as_bytes())),
+        Operator::NotLike => !is_like(&folded(cell), &folded(value().as_bytes())),
+        Operator::Regex => is_found(value(), cell),
+        Operator::NotRegex => !is_found(value(), cell),
         Operator::In => values.iter().any(|value| cell == value.as_bytes()),
         Operator::NotIn => values.iter().all(|value| cell != value.as_bytes()),
+        Operator::InIgnoringCase => values.iter().any(|value| same(value)),
+        Operator::NotInIgnoringCase => !values.iter().any(|value| same(value)),
         Operator::Between => {
-            compared(0).is_some_and(|order| order != Ordering::Less)
-                && compared(1).is_some_and(|order| order != Ordering::Greater)
+            compared(0, Edge::First).is_some_and(|order| order != Ordering::Less)
+                && compared(1, Edge::Last).is_some_and(|order| order != Ordering::Greater)
         }
+        Operator::NotBetween => !is_kept(Operator::Between, values, cell),
         Operator::IsEmpty => cell.is_empty(),
         Operator::NotEmpty => !cell.is_empty(),
     }
+}
+
+/// The syntax of regular expressions is defined by the `regex` crate.
+fn is_found(pattern: &str, cell: &[u8]) -> bool {
+    regex::bytes::Regex::new(pattern).expect("the operator refuses other patterns").is_match(cell)
+}
+
+/// Whether the date in `cell` is within the day `value`.
+fn is_on(cell: &[u8], value: &str) -> bool {
+    let first = date(value).expect("the operator refuses other values");
+    let found = str::from_utf8(cell).ok().and_then(date);
+    found.is_some_and(|found| first <= found && found < first + Duration::days(1))
+}
+
+/// The instant of a day that a value without a time stands for.
+#[derive(Clone, Copy, PartialEq)]
+enum Edge {
+    First,
+    Last,
 }
 
 /// The kind that all values of a condition have. Cells are compared with the values as this kind.
@@ -59,11 +95,16 @@ impl Kind {
 }
 
 /// Compares a cell with a value of the kind `kind`. Returns `None` if the cell is of another kind.
-fn compare(cell: &[u8], value: &str, kind: Kind) -> Option<Ordering> {
+fn compare(cell: &[u8], value: &str, kind: Kind, edge: Edge) -> Option<Ordering> {
     let text = || str::from_utf8(cell).ok();
     match kind {
         Kind::Number => Some(Number::parse(text()?)?.cmp(&Number::parse(value)?)),
-        Kind::Date => Some(date(text()?)?.cmp(&date(value)?)),
+        Kind::Date => {
+            let is_day = !value.contains(':');
+            let rest_of_day = Duration::days(1) - Duration::nanoseconds(1);
+            let more = if is_day && edge == Edge::Last { rest_of_day } else { Duration::zero() };
+            Some(date(text()?)?.cmp(&(date(value)? + more)))
+        }
         Kind::Text => Some(cell.cmp(value.as_bytes())),
     }
 }
@@ -124,7 +165,7 @@ impl Number {
 /// time. Spaces and tabs may be around the date.
 fn date(text: &str) -> Option<NaiveDateTime> {
     const DATE: &str = "dddd-dd-dd";
-    let text = text.trim_matches([' ', '\t']);
+    let text = text.trim_matches([' ', '\t']).to_ascii_uppercase().replace(',', ".");
     let shape: String =
         text.chars().map(|letter| if letter.is_ascii_digit() { 'd' } else { letter }).collect();
     let number = |from: usize, digits: usize| text[from..from + digits].parse::<u32>().ok();
@@ -134,7 +175,7 @@ fn date(text: &str) -> Option<NaiveDateTime> {
         return day.and_hms_opt(0, 0, 0);
     }
     let clock = shape.strip_prefix(['T', ' '])?;
-    let zone_at = clock.find(['Z', '+', '-']).unwrap_or(clock.len());
+    let zone_at = clock.find([' ', 'Z', 'U', '+', '-']).unwrap_or(clock.len());
     let (clock, zone) = clock.split_at(zone_at);
     let (whole, fraction) = clock.split_once('.').map_or((clock, None), |(whole, rest)| (whole, Some(rest)));
     let seconds = match (whole, fraction) {
@@ -151,9 +192,11 @@ fn date(text: &str) -> Option<NaiveDateTime> {
         Some(_) => return None,
     };
     let local = day.and_hms_nano_opt(number(11, 2)?, number(14, 2)?, seconds, nanoseconds)?;
-    let zone_at = DATE.len() + 1 + zone_at;
+    let zone_at = DATE.len() + 1 + zone_at + usize::from(zone.starts_with(' '));
+    let zone = zone.strip_prefix(' ').unwrap_or(zone);
     let (hours, minutes) = match zone {
-        "" | "Z" => (0, 0),
+        "" | "Z" | "UTC" => (0, 0),
+        "+dd" | "-dd" => (number(zone_at + 1, 2)?, 0),
         "+dddd" | "-dddd" => (number(zone_at + 1, 2)?, number(zone_at + 3, 2)?),
         "+dd:dd" | "-dd:dd" => (number(zone_at + 1, 2)?, number(zone_at + 4, 2)?),
         _ => return None,

@@ -1,7 +1,7 @@
 //! The minimum and maximum of a column, and how values are displayed.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
-use crate::csv::filter::{Instant, trim};
+use crate::csv::filter::{Instant, compare_numbers, trim};
 use crate::csv::record::value::Value;
 use crate::csv::record::value::prefix_of;
 use std::cmp::Ordering;
@@ -122,7 +122,23 @@ impl Extremes<Instant> {
     }
 }
 
+/// Compares two numbers whose nearest doubles are equal. If one of them was not kept as a whole, counts them as equal.
+pub(super) fn compare_kept(number: &[u8], kept: &[u8]) -> Ordering {
+    let is_whole = number.len() < MAX_VALUE_BYTES && kept.len() < MAX_VALUE_BYTES;
+    compare_numbers(number, kept).filter(|_| is_whole).unwrap_or(Ordering::Equal)
+}
+
 impl Extremes<f64> {
+    /// Whether the minimum and the maximum are phone numbers: a plus sign, and then at least seven digits.
+    pub(super) fn are_phone_numbers(&self) -> bool {
+        const DIGITS: usize = 7;
+        let is_phone_number = |value: &KeptValue| {
+            let digits = trim(value.as_slice()).strip_prefix(b"+");
+            digits.is_some_and(|digits| digits.len() >= DIGITS && digits.iter().all(u8::is_ascii_digit))
+        };
+        self.ends.is_some_and(|ends| ends.iter().all(|(_, value)| is_phone_number(value)))
+    }
+
     /// Returns minimum and maximum as they are written in the file. A number of 48 bytes or more is displayed as the
     /// nearest double, because its last bytes may not have been kept.
     pub(super) fn display(&self) -> (Option<String>, Option<String>) {

@@ -3,7 +3,9 @@
 //! profile.
 
 use super::{ColumnProfiler, HotColumn};
-use crate::csv::profile::cell::{Cell, Numeral, is_boolean, may_be_boolean, short_number};
+use crate::csv::profile::cell::{
+    Cell, Numeral, is_boolean, is_missing, may_be_boolean, may_be_missing, short_number,
+};
 use crate::csv::profile::cells::{ColumnCells, KindHints};
 use crate::csv::profile::distinct::Insertion;
 use crate::csv::record::value::{Value, WORD_BYTES};
@@ -41,10 +43,10 @@ impl HotColumn {
         if hints.has(KindHints::BLANK) {
             return self.add_each_kind(cells, piece, column);
         }
-        match (hints.has(KindHints::NUMERIC), hints.has(KindHints::BOOLEAN) || hints.has(KindHints::OTHER)) {
+        match (hints.has(KindHints::NUMERIC), hints.has(KindHints::WORD) || hints.has(KindHints::OTHER)) {
             (true, false) => self.add_numbers(cells, piece, column),
             (true, true) => self.add_each_kind(cells, piece, column),
-            (false, _) if hints.has(KindHints::BOOLEAN) => self.add_words(cells, piece),
+            (false, _) if hints.has(KindHints::WORD) => self.add_words(cells, piece),
             (false, _) => self.zone.kinds.text += cells.len() as u32,
         }
     }
@@ -54,19 +56,23 @@ impl HotColumn {
         (0..cells.len()).for_each(|at| self.add_kind(cells.value(at, piece), column));
     }
 
-    /// Counts cells that are booleans or texts.
+    /// Counts cells that are booleans, words for missing values, or texts.
     #[inline(never)]
     fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
-        // Many texts start with the same letter as `true` or `false`. This loop compares the first four letters of all
-        // cells without a branch. Usually no cell starts with `true` or `fals`. Then no cell needs to be compared as a
-        // whole.
-        let may_be_some = cells.heads().iter().fold(false, |any, &head| any | may_be_boolean(head));
-        let booleans = match may_be_some {
-            true => (0..cells.len()).filter(|&at| is_boolean(cells.value(at, piece))).count() as u32,
-            false => 0,
+        // Many texts start with the same letter as `true`, `false` or `null`. This loop compares the first four letters
+        // of all cells without a branch. Usually no cell starts like such a word. Then no cell needs to be compared as
+        // a whole.
+        let may_be_word = |any: bool, &head: &u64| any | may_be_boolean(head) | may_be_missing(head);
+        let count = |is_word: fn(Value<'_>) -> bool| {
+            (0..cells.len()).filter(|&at| is_word(cells.value(at, piece))).count() as u32
+        };
+        let (booleans, missing) = match cells.heads().iter().fold(false, may_be_word) {
+            true => (count(is_boolean), count(is_missing)),
+            false => (0, 0),
         };
         self.zone.kinds.boolean += booleans;
-        self.zone.kinds.text += cells.len() as u32 - booleans;
+        self.zone.kinds.missing += missing;
+        self.zone.kinds.text += cells.len() as u32 - booleans - missing;
     }
 
     /// Adds cells that all start like a number.

@@ -5,6 +5,18 @@ use crate::csv::profile::cell::{Cell, Numeral};
 use crate::csv::profile::distinct::{Insertion, hash_of};
 use crate::csv::record::value::Value;
 
+/// Maximum length of a number that has its own nearest double, in bytes, unless the number is too large or too small for
+/// a double.
+const EXACT_BYTES: usize = 15;
+
+/// Whether another number can have the same nearest double. `bytes` is the length of the number in the file.
+#[inline(always)]
+fn may_be_rounded(number: f64, bytes: usize) -> bool {
+    /// A number of at most this length (`0.00`) is zero if it is below the smallest positive double.
+    const ZERO_BYTES: usize = 4;
+    bytes > EXACT_BYTES || number.is_infinite() || (bytes > ZERO_BYTES && number.abs() < f64::MIN_POSITIVE)
+}
+
 /// State of a column within the current zone, and the bounds that decide whether a cell changes the [`ColumnProfiler`].
 #[derive(Debug, Clone)]
 pub(in crate::csv::profile) struct HotColumn {
@@ -63,10 +75,14 @@ impl HotColumn {
         let zone = &mut self.zone;
         match Cell::classify(value) {
             Cell::Text => zone.kinds.text += 1,
+            Cell::Missing => zone.kinds.missing += 1,
             Cell::Boolean => zone.kinds.boolean += 1,
             Cell::Number(number, numeral) => {
                 zone.add_number(number, numeral);
-                if (number < self.numbers.0 || number > self.numbers.1) && numeral != Numeral::Code {
+                let (low, high) = self.numbers;
+                let is_rounded =
+                    (number == low || number == high) && may_be_rounded(number, value.bytes.len());
+                if (number < low || number > high || is_rounded) && numeral != Numeral::Code {
                     self.numbers = column.update_numbers(number, value);
                 }
             }

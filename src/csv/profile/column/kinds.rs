@@ -12,16 +12,22 @@ pub(in crate::csv::profile) struct Kinds<T> {
     pub(in crate::csv::profile) code: T,
     pub(in crate::csv::profile) date: T,
     pub(in crate::csv::profile) datetime: T,
+    /// Words for missing values, such as `NA`. When the type of the column is chosen, these cells do not count.
+    pub(in crate::csv::profile) missing: T,
 }
 
+/// Number of kinds.
+pub(in crate::csv::profile) const KINDS: usize = 9;
+
 impl<T: Copy> Kinds<T> {
-    pub(super) fn as_array(self) -> [T; 8] {
-        let Self { empty, text, boolean, integer, decimal, code, date, datetime } = self;
-        [empty, text, boolean, integer, decimal, code, date, datetime]
+    pub(super) fn as_array(self) -> [T; KINDS] {
+        let Self { empty, text, boolean, integer, decimal, code, date, datetime, missing } = self;
+        [empty, text, boolean, integer, decimal, code, date, datetime, missing]
     }
 
-    pub(super) fn from_array([empty, text, boolean, integer, decimal, code, date, datetime]: [T; 8]) -> Self {
-        Self { empty, text, boolean, integer, decimal, code, date, datetime }
+    pub(super) fn from_array(counts: [T; KINDS]) -> Self {
+        let [empty, text, boolean, integer, decimal, code, date, datetime, missing] = counts;
+        Self { empty, text, boolean, integer, decimal, code, date, datetime, missing }
     }
 }
 

@@ -2,7 +2,7 @@
 //! statistics.
 
 use super::extremes::Extremes;
-use super::kinds::Kinds;
+use super::kinds::{KINDS, Kinds};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Instant;
 use crate::csv::profile::cell::{Numeral, Precision};
@@ -53,7 +53,7 @@ impl ZoneColumn {
 
     pub(in crate::csv::profile) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         let mut small = || u32::try_from(state.number()?).map_err(|_| StateError::Damaged);
-        let mut counts = [0; 8];
+        let mut counts = [0; KINDS];
         for count in &mut counts {
             *count = small()?;
             if *count >= 1 << 28 {
