@@ -126,6 +126,8 @@ proptest! {
     ) {
         // Without these two rules, the text would not be converted.
         prop_assume!(quote != Quote::Double || comment.is_some());
+        // In a comment that no line break ends, the crate finds an empty record.
+        let text = text + "\n";
         let dialect = TableDialect { quote, comment, ..dialect(";", quote, Escape::Double) };
         let out = rewritten(&dialect, text.as_bytes(), split);
         prop_assert_eq!(read_with_csv_crate(&out, b';'), oracle(&dialect, text.as_bytes()), "{:?}", out);

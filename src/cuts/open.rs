@@ -11,6 +11,7 @@ use super::problems::{csv_problem, request_problem};
 use super::scan::{FileScan, PlannedBytes};
 use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
+use crate::csv::filter::Filter;
 use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
 use crate::csv::{
@@ -40,6 +41,9 @@ pub struct OpenFile {
     /// The lease for a long header and for many digests. `None` if they need little memory.
     pub lease: Option<Lease>,
 }
+
+/// Maximum memory of a regular expression, in bytes: its compiled forms, and the caches of a search.
+const REGEX_MEMORY_BYTES: usize = 1 << 20;
 
 /// Bytes of memory that the plan of a cut (with the compiled filter) needs for each byte of the recipe.
 const BYTES_PER_RECIPE_BYTE: usize = 4;
@@ -152,7 +156,9 @@ impl CutService {
         let digests = digests_in(profile.as_deref());
         self.check_known_failure(&file, request, profile.as_deref())?;
         let undecodable = known_undecodable(&file, request, profile.as_deref());
-        let kept = Kept { digests: digests.clone(), plan_bytes: BYTES_PER_RECIPE_BYTE * recipe_bytes };
+        let regexes = request.filter.as_ref().map_or(0, Filter::regex_count);
+        let plan_bytes = BYTES_PER_RECIPE_BYTE * recipe_bytes + REGEX_MEMORY_BYTES * regexes;
+        let kept = Kept { digests: digests.clone(), plan_bytes };
         let plan = self.scan_plan(&file, request, profile.as_deref())?;
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
         let mut lease = lease.flatten();

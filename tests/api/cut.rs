@@ -439,11 +439,11 @@ async fn requests_for_rows_columns_and_fields_create_no_receipt() {
         json!([
             {"name": "id", "index": 1, "type": "integer"},
             {"name": "naïve", "index": 2, "type": "text"},
-            {"name": "id", "index": 3, "type": "text"},
+            {"name": "id_2", "index": 3, "type": "text"},
         ])
     );
     let fields = cutter.send(call("fields")).await.expect(200).json();
-    assert_eq!(fields, json!({"success": true, "fields": ["id", "naïve", "id"], "rowCount": 3}));
+    assert_eq!(fields, json!({"success": true, "fields": ["id", "naïve", "id_2"], "rowCount": 3}));
     let rows = cutter.send(call("rows")).await.expect(200).json();
     let all = json!([["1", "a", "x"], ["2", "", ""], ["3", "c\nd", ""]]);
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Detects the encoding of a file from its first bytes.
 
-use super::EncodingSource;
 use super::guess::guess;
+use super::source::EncodingSource;
 use super::utf8::is_utf8;
 use super::utf16::utf16_without_mark;
 use encoding_rs::{Encoding, ISO_2022_JP, UTF_8};

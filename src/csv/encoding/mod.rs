@@ -8,6 +8,7 @@ mod detection;
 mod guess;
 mod labels;
 mod pending;
+mod source;
 mod undecodable;
 mod utf16;
 mod utf8;
@@ -15,12 +16,14 @@ mod utf8;
 pub(super) use self::detection::detect;
 pub use self::labels::encoding_for_label;
 use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
+pub use self::source::EncodingSource;
 pub(super) use self::undecodable::{BadSequences, Utf8Check};
 pub use self::undecodable::{MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace};
 pub(crate) use self::utf16::utf16_without_mark;
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
 
+<<<<<<< HEAD
 /// How the encoding of a file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EncodingSource {
@@ -65,6 +68,8 @@ impl EncodingSource {
     }
 }
 
+=======
+>>>>>>> bb1946bcab90d53fa52abfe60d699368b7f5d39e
 /// Maximum number of bytes of UTF-8 text that one step makes.
 const STEP_BYTES: usize = 64 * 1024;
 /// Size of the text buffer in addition to [`TEXT_GROWTH`] bytes for each byte of input. For example, the end of the

@@ -24,6 +24,7 @@ mod list;
 mod number;
 mod operator;
 mod predicate;
+mod relation;
 
 #[cfg(test)]
 pub(in crate::csv) mod tests;
@@ -32,11 +33,10 @@ pub use builder::FilterBuilder;
 pub(in crate::csv) use instant::Instant;
 pub(in crate::csv) use list::parse_list;
 pub(in crate::csv) use number::{compare_numbers, nearest_double, trim};
-pub use operator::{
-    Arity, Comparison, MAX_LIST_VALUES, MAX_PATTERN_BYTES, MAX_REGEX_BYTES, Operator, Relation,
-};
+pub use operator::{Arity, Comparison, MAX_LIST_VALUES, MAX_PATTERN_BYTES, MAX_REGEX_BYTES, Operator};
 pub(in crate::csv) use predicate::zones::{Span, Spans, ZoneOutcome};
 pub use predicate::{OperandReading, Predicate};
+pub use relation::Relation;
 
 /// Maximum number of conditions in one filter. It bounds the cost of evaluating a filter for one record.
 pub const MAX_CONDITIONS: usize = 64;
@@ -156,7 +156,7 @@ impl Filter {
     }
 
     /// Returns the number of regular expressions.
-    fn regex_count(&self) -> usize {
+    pub fn regex_count(&self) -> usize {
         match self {
             Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::regex_count).sum(),
             Self::Not(inner) => inner.regex_count(),

@@ -6,7 +6,7 @@
 //! in the text. Both comparisons are exact. A comparison in floating point would not be exact: `9007199254740993` would
 //! be equal to `9007199254740992`.
 
-use super::Relation;
+use super::relation::Relation;
 use crate::csv::short_cell::ShortCell;
 use crate::csv::swar_digits::between;
 use std::cmp::Ordering;

@@ -8,6 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::instant::Instant;
 use super::number::NumberBound;
+use super::relation::Relation;
 
 /// Maximum number of values in one `IN` list.
 pub const MAX_LIST_VALUES: usize = 10_000;
@@ -18,7 +19,7 @@ pub const MAX_PATTERN_BYTES: usize = 1_024;
 /// length × compiled size steps.
 pub const MAX_REGEX_BYTES: usize = 256 << 10;
 /// Maximum size of the cache of a regular expression, in bytes. A search stores the states of an automaton in it.
-const REGEX_CACHE_BYTES: usize = 256 << 10;
+const REGEX_CACHE_BYTES: usize = 128 << 10;
 /// Maximum number of nested groups in a regular expression.
 const MAX_REGEX_NESTING: u32 = 32;
 
@@ -201,19 +202,6 @@ pub enum Comparison {
     Between(String, String),
     /// [`Operator::IsEmpty`]
     IsEmpty,
-}
-
-/// How a cell must compare with an operand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
 }
 
 impl Operator {

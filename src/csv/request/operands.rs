@@ -12,7 +12,7 @@ use crate::csv::profile::{ColumnStatistics, ColumnType, Profile};
 
 /// The kind of operand that a column needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum OperandKind {
     Number,
     Date,
 }
@@ -42,8 +42,8 @@ impl CutRequest {
 
 fn check_condition(condition: &Condition, statistics: &ColumnStatistics) -> Result<(), RequestError> {
     let kind = match statistics.column_type {
-        ColumnType::Integer | ColumnType::Decimal => Kind::Number,
-        ColumnType::Date | ColumnType::Datetime => Kind::Date,
+        ColumnType::Integer | ColumnType::Decimal => OperandKind::Number,
+        ColumnType::Date | ColumnType::Datetime => OperandKind::Date,
         ColumnType::Empty | ColumnType::Boolean | ColumnType::Categorical | ColumnType::Text => return Ok(()),
     };
     let orders = matches!(condition.comparison, Comparison::Compares(..) | Comparison::Between(..));
@@ -58,7 +58,7 @@ fn check_condition(condition: &Condition, statistics: &ColumnStatistics) -> Resu
     }
 }
 
-impl Kind {
+impl OperandKind {
     fn includes(self, operand: &str) -> bool {
         match self {
             Self::Number => nearest_double(operand.as_bytes()).is_some(),
@@ -67,10 +67,10 @@ impl Kind {
     }
 }
 
-fn detail(kind: Kind, column: &str, operand: &str, statistics: &ColumnStatistics) -> String {
+fn detail(kind: OperandKind, column: &str, operand: &str, statistics: &ColumnStatistics) -> String {
     let (kinds, one, form) = match kind {
-        Kind::Number => ("numbers", "a number", "a number with digits and a decimal point"),
-        Kind::Date => ("dates", "a date", "a date as 2024-01-31, or a time as 2024-01-31T12:00:00Z"),
+        OperandKind::Number => ("numbers", "a number", "a number with digits and a decimal point"),
+        OperandKind::Date => ("dates", "a date", "a date as 2024-01-31, or a time as 2024-01-31T12:00:00Z"),
     };
     let mut examples: Vec<&str> = statistics.min.iter().chain(&statistics.max).map(String::as_str).collect();
     examples.dedup();
@@ -79,8 +79,8 @@ fn detail(kind: Kind, column: &str, operand: &str, statistics: &ColumnStatistics
         examples => format!(", such as {examples}"),
     };
     let plus = match kind {
-        Kind::Date if has_lost_plus(operand) => " In a URL, write the plus sign of an offset as %2B.",
-        Kind::Date | Kind::Number => "",
+        OperandKind::Date if has_lost_plus(operand) => " In a URL, write the plus sign of an offset as %2B.",
+        OperandKind::Date | OperandKind::Number => "",
     };
     format!(
         "The column {:?} holds {kinds}{examples}. {:?} is not {one}. Write {form}, or add as=text to compare texts.{plus}",

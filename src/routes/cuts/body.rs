@@ -218,16 +218,11 @@ mod tests {
             "filter": {"and": [{"column": "a", "op": "in", "value": [ 1.50 , 12345678901234567890123, null]}]},
             "limit": 5, "metadata": {"filter": 1.50}}"#;
         let wanted = serde_json::json!({
-            "whereFilters": {"a": "1.50", "b": 7, "c": "-0.0", "d": "x", "e": true, "f": "1e5", "g": 1.5},
+            "whereFilters": {"a": "1.50", "b": 7, "c": -0.0, "d": "x", "e": true, "f": "1e5", "g": 1.5},
             "filter": {"and": [{"column": "a", "op": "in", "value": ["1.50", "12345678901234567890123", null]}]},
             "limit": 5, "metadata": {"filter": 1.5},
         });
-        let mut read = read(text).unwrap();
-        // A number that keeps its digits may have either form.
-        let zero = &mut read["whereFilters"]["c"];
-        assert!(*zero == "-0.0" || zero.to_string() == "-0.0");
-        *zero = "-0.0".into();
-        assert_eq!(read, wanted);
+        assert_eq!(read(text).unwrap(), wanted);
     }
 
     #[test]

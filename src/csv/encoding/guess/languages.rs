@@ -3,7 +3,7 @@
 //! Only letters that are not ASCII are listed, in lower case. Frequencies are those in lists of names, places and
 //! column headers. The guess needs only a rough order. (Turkish lists `i` because `İ` in lower case begins with `i`.)
 
-use super::single_byte::Kind;
+use super::kind::Kind;
 use encoding_rs::{
     Encoding, IBM866, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
     ISO_8859_10, ISO_8859_13, ISO_8859_14, ISO_8859_15, ISO_8859_16, KOI8_R, KOI8_U, MACINTOSH, WINDOWS_874,

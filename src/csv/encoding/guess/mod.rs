@@ -8,6 +8,7 @@
 //! or `³` stay symbols, unless letters of another code page are more likely at these places.
 
 mod double_byte;
+mod kind;
 mod languages;
 mod single_byte;
 

@@ -3,45 +3,8 @@
 //! The cost has three parts: the place of each byte in its word, the frequency of each letter in a language, and the
 //! frequency of each symbol. All costs are in bits, as in a code: `-log2` of a probability.
 
+use super::kind::Kind;
 use super::languages::{Script, SingleByte};
-
-/// The kind of a character, as the guess distinguishes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Lower,
-    Upper,
-    /// A letter without case.
-    Caseless,
-    Digit,
-    /// A blank, punctuation, or the start or end of a cell.
-    Edge,
-    Symbol(char),
-    /// A control character, or a byte that the encoding does not use.
-    Invalid,
-}
-
-impl Kind {
-    fn of(character: char) -> Self {
-        match character {
-            '\u{FFFD}' | '\u{80}'..='\u{9F}' | '\u{E000}'..='\u{F8FF}' => Self::Invalid,
-            'ª' | 'º' | 'µ' | 'ƒ' | 'ˆ' | 'ˇ' => Self::Symbol(character),
-            // Vowel signs and tone marks of Thai, Vietnamese, Hebrew and Arabic.
-            '\u{E30}'..='\u{E4E}' | '\u{300}'..='\u{36F}' | '\u{5B0}'..='\u{5C7}' | '\u{640}'..='\u{65F}' => {
-                Self::Caseless
-            }
-            _ if character.is_lowercase() => Self::Lower,
-            _ if character.is_uppercase() => Self::Upper,
-            _ if character.is_alphabetic() => Self::Caseless,
-            _ if character.is_ascii_digit() => Self::Digit,
-            _ if character.is_ascii() => Self::Edge,
-            _ => Self::Symbol(character),
-        }
-    }
-
-    fn is_letter(self) -> bool {
-        matches!(self, Self::Lower | Self::Upper | Self::Caseless)
-    }
-}
 
 /// The cost of a letter that is not in the list of its language.
 const FOREIGN_LETTER: f32 = 10.5;

@@ -127,7 +127,9 @@ fn single_column(
     skip: Option<u32>,
     candidates: &[Candidate],
 ) -> Sniffed {
-    let table = TableDialect { delimiter: Delimiter::NONE, ..options.table() };
+    let is_empty = sample.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+    let delimiter = if is_empty { Delimiter::COMMA } else { Delimiter::NONE };
+    let table = TableDialect { delimiter, ..options.table() };
     let candidate = Candidate::of(table, sample, whole, skip, options);
     let is_split = candidates.iter().any(|candidate| candidate.fit.columns > 1);
     Sniffed {

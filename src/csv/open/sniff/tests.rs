@@ -38,11 +38,16 @@ fn a_file_whose_header_no_candidate_splits_has_no_delimiter() {
         "Adresse\nBahnhofstr. 1, Bern\nHauptstr. 2, Basel\nSeeweg 3, Thun\n",
         "one column\n",
         "1\n2\n3\n",
-        "",
-        "\n\r\n",
     ] {
         let found = sniffed(sample);
         assert_eq!((found.table.delimiter, found.table.skip_rows), (Delimiter::NONE, 0), "{sample:?}");
+    }
+}
+
+#[test]
+fn a_sample_without_records_is_read_with_commas() {
+    for sample in ["", "\n\r\n"] {
+        assert_eq!(sniffed(sample).table.delimiter, Delimiter::COMMA, "{sample:?}");
     }
 }
 

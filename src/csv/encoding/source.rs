@@ -1,0 +1,37 @@
+//! How the encoding of a file was found.
+
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
+
+/// How the encoding of a file was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodingSource {
+    /// The file starts with a byte order mark.
+    ByteOrderMark,
+    /// The client declared the encoding.
+    Declared,
+    /// The start of the file decided: it has characters that are not ASCII.
+    Detected,
+    /// The start of the file is ASCII, so UTF-8 is assumed.
+    Assumed,
+}
+
+impl EncodingSource {
+    pub(in crate::csv) fn save(self, state: &mut StateWriter) {
+        state.byte(match self {
+            Self::ByteOrderMark => 0,
+            Self::Declared => 1,
+            Self::Detected => 2,
+            Self::Assumed => 3,
+        });
+    }
+
+    pub(in crate::csv) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        match state.byte()? {
+            0 => Ok(Self::ByteOrderMark),
+            1 => Ok(Self::Declared),
+            2 => Ok(Self::Detected),
+            3 => Ok(Self::Assumed),
+            _ => Err(StateError::Damaged),
+        }
+    }
+}
