@@ -23,53 +23,6 @@ pub(crate) use self::utf16::utf16_without_mark;
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
 
-<<<<<<< HEAD
-/// How the encoding of a file was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EncodingSource {
-    /// The file starts with a byte order mark.
-    ByteOrderMark,
-    /// The client declared the encoding.
-    Declared,
-    /// The start of the file decided: it has characters that are not ASCII.
-    Detected,
-    /// The start of the file is ASCII, so UTF-8 is assumed.
-    Assumed,
-}
-
-impl EncodingSource {
-    /// Returns the name in responses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ByteOrderMark => "byteOrderMark",
-            Self::Declared => "declared",
-            Self::Detected => "detected",
-            Self::Assumed => "assumed",
-        }
-    }
-
-    pub(super) fn save(self, state: &mut StateWriter) {
-        state.byte(match self {
-            Self::ByteOrderMark => 0,
-            Self::Declared => 1,
-            Self::Detected => 2,
-            Self::Assumed => 3,
-        });
-    }
-
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        match state.byte()? {
-            0 => Ok(Self::ByteOrderMark),
-            1 => Ok(Self::Declared),
-            2 => Ok(Self::Detected),
-            3 => Ok(Self::Assumed),
-            _ => Err(StateError::Damaged),
-        }
-    }
-}
-
-=======
->>>>>>> bb1946bcab90d53fa52abfe60d699368b7f5d39e
 /// Maximum number of bytes of UTF-8 text that one step makes.
 const STEP_BYTES: usize = 64 * 1024;
 /// Size of the text buffer in addition to [`TEXT_GROWTH`] bytes for each byte of input. For example, the end of the

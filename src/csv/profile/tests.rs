@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::csv::open::options::InputOptions;
 use crate::csv::checkpoint::{Section, resealed};
 use crate::csv::error::Defect;
+use crate::csv::open::options::InputOptions;
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::LazyLock;

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 /// Whether a record may be one field of blanks in quotes. Such a record is a row, but its cell does not show the quotes.
 fn has_quoted_blanks(file: &[u8]) -> bool {
     let records = read_with_csv_crate(file, b';');
-    let is_blank = |record: &Vec<Vec<u8>>| record.len() == 1 && record[0].iter().all(|byte| b" \t".contains(byte));
+    let is_blank =
+        |record: &Vec<Vec<u8>>| record.len() == 1 && record[0].iter().all(|byte| b" \t".contains(byte));
     file.contains(&b'"') && records.iter().any(is_blank)
 }
 
