@@ -13,6 +13,7 @@ mod client_quirks;
 mod conditions;
 mod cut;
 mod damaged_bytes;
+mod dialects;
 mod doubles;
 mod download;
 mod erasure;

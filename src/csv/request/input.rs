@@ -181,10 +181,11 @@ fn small(name: &str, given: OptionValue<'_>, max: u32) -> Result<u32, RequestErr
 fn comment(name: &str, given: OptionValue<'_>) -> Result<Option<u8>, RequestError> {
     match given.text(name)?.as_bytes() {
         b"none" => Ok(None),
-        &[byte] if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b',') => Ok(Some(byte)),
-        _ => {
-            given.reject(name, "none, or one ASCII character that is neither a letter nor a quote, such as #")
-        }
+        &[byte] if byte.is_ascii_punctuation() && !matches!(byte, b'"' | b'\'' | b',') => Ok(Some(byte)),
+        _ => given.reject(
+            name,
+            "none, or one ASCII punctuation character other than a quote and a comma, such as #",
+        ),
     }
 }
 

@@ -154,7 +154,7 @@ fn an_invalid_value_is_refused_and_the_valid_values_are_named() {
         (query("escape=x"), "escape", "double or backslash"),
         (query("skipRows=10001"), "skipRows", "from 0 to 10000"),
         (query("skipFooter=101"), "skipFooter", "from 0 to 100"),
-        (query("comment=ab"), "comment", "one ASCII character"),
+        (query("comment=ab"), "comment", "one ASCII punctuation character"),
         (query("trim=all"), "trim", "none or header or cells"),
         (query("ragged=drop"), "ragged", "keep or refuse or pad"),
         (body(json!({"nullValues": ["x".repeat(65)]})), "nullValues", "at most 64 bytes"),
