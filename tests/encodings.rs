@@ -1,9 +1,10 @@
-//! How often the encoding of a file is detected: a table of hits that only gets better.
+//! Measures how often Cutty detects the encoding of a file. The results must not be worse than the committed table.
 //!
-//! `tests/encodings/` has two lists of words with no word in common. The guess was tuned with one list, and is measured
-//! with the other. A file is a hit if it is read as the text that was encoded. `tests/encodings/hits.txt` has the table:
-//! the share of hits in percent, for files of so many cells. The first column is measured with few files, the others only
-//! with `LONG=1`. `LONG=1 HITS=write` writes the table anew.
+//! `tests/encodings/` has two lists of words, with no common word in any language. `tuning.txt` was used to tune the
+//! guess. `test.txt` was not, so it shows how good the guess is. A file is a hit if Cutty decodes it to the text that
+//! the test encoded. The table is `tests/encodings/hits.txt`: for each list and encoding, the share of hits in percent,
+//! by the number of cells in a file. Every run measures the first column, with few files and only for `test.txt`. A run
+//! with `LONG=1` measures all columns for both lists. `LONG=1 HITS=write` replaces the table with the measured one.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,9 +22,10 @@ use std::fmt::Write;
 const LISTS: [(&str, &str); 2] =
     [("test", include_str!("encodings/test.txt")), ("tuning", include_str!("encodings/tuning.txt"))];
 const HITS: &str = include_str!("encodings/hits.txt");
-/// Number of cells of a file, and number of files for each language and share.
+/// For each column of the table: the number of cells in a file, and the number of files for each language and each of
+/// the [`SHARES`].
 const SIZES: [(usize, usize); 5] = [(200, 2), (20, 16), (200, 16), (2_000, 4), (20_000, 1)];
-/// Shares of cells with words of the language, in percent.
+/// Shares of the cells in a file that have a word of the language, in percent.
 const SHARES: [usize; 2] = [3, 40];
 
 fn detected(file: &[u8]) -> &'static Encoding {
@@ -34,7 +36,8 @@ fn detected(file: &[u8]) -> &'static Encoding {
     }
 }
 
-/// Returns the number of hits and of files.
+/// Makes `files` files of `cells` cells for each language and each of the [`SHARES`]. Returns the number of hits and
+/// the number of files.
 fn count(
     list: &str,
     encoding: &'static Encoding,
@@ -126,7 +129,7 @@ fn the_lists_for_tuning_and_for_the_test_have_no_word_in_common() {
     assert_eq!(both, []);
 }
 
-/// Bytes that a transfer damaged, in a file with ten times as many intact characters, stay a file in UTF-8.
+/// A UTF-8 file with one damaged place is detected as UTF-8 if it has more than 20 bytes that are not ASCII.
 #[test]
 fn damaged_utf8_is_read_as_utf8() {
     for (language, seed) in ["de", "fr", "pl", "ru", "el", "ja", "ko", "zh"].iter().zip(1..) {

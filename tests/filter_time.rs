@@ -68,7 +68,8 @@ fn no_pattern_is_slow_on_a_long_cell() {
 
 #[test]
 fn no_regular_expression_is_slow_on_a_long_cell() {
-    // Each of these takes exponential or quadratic time in an engine that backtracks, or needs many states.
+    // With an engine that backtracks, some of these patterns take exponential or quadratic time. The others need many
+    // states.
     for pattern in [
         "(a*)*b",
         "(a|a)*b",

@@ -26,9 +26,9 @@ const COLUMNS: usize = 100_000;
 /// Limit of the memory that an upload holds. The limit is low, because the memory of wasm never shrinks.
 const UPLOAD_BYTES: usize = 16 << 20;
 
-/// Limit of the memory that a response needs. In JSON, each column of a profile takes about 40 bytes. The limit includes
-/// two buffers that the Worker does not have: the double of the object store copies the sidecar, and the test collects
-/// the whole response.
+/// Limit of the memory that a response needs. In JSON, each column of a profile takes about 40 bytes. The limit
+/// includes two buffers that the Worker does not have: the double of the object store copies the sidecar, and the test
+/// collects the whole response.
 const RESPONSE_BYTES: usize = 20 << 20;
 
 fn wide_csv() -> String {

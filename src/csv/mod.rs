@@ -25,7 +25,8 @@
 //!
 //! Nothing is trimmed, and no row is dropped because it is malformed. In strict mode, a ragged record, a stray quote or
 //! an unclosed quote ends the cut with an error instead. The engine differs from the `csv` crate in one point: the
-//! engine removes all byte order marks at the very start of the file, and no others. The split into pieces has no effect on this.
+//! engine removes all byte order marks at the very start of the file, and no others. The split into pieces does not
+//! change this.
 
 // A cut uses these modules in this order: `open` and `encoding`, `scanner`, `record`, `filter`, `write`.
 pub mod cut;
@@ -56,9 +57,9 @@ pub use cut::pager::{PageRequest, RowPage, RowPager};
 pub use cut::plan::CutPlan;
 pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};
 pub use dialect::Dialect;
-pub(crate) use encoding::utf16_without_mark;
 pub use encoding::{
     EncodingSource, MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace, encoding_for_label,
+    utf16_without_mark,
 };
 pub use error::{CsvError, Defect, MalformedCsv};
 pub use excerpt::shortened;

@@ -24,8 +24,10 @@ use crate::memory::budget::{Lease, Memory, WIDE_BUDGET};
 use crate::storage::file::FileRow;
 use crate::storage::profiling::FileProfile;
 
-/// The version of the engine, stored in recipes. The same version makes the same bytes from a recipe.
-pub const ENGINE_VERSION: &str = concat!("cutty-csv/", env!("CARGO_PKG_VERSION"));
+/// The version of the engine, stored in recipes. It changes whenever the engine reads a file, compares values or writes a
+/// result in another way. The same version makes the same bytes from a recipe, with one exception: a result with
+/// `typed=true` also depends on whether the file has a profile (`typedBy` in the receipt).
+pub const ENGINE_VERSION: &str = "cutty-csv/2";
 
 /// Returns the digests in a profile, or `None` if there is no profile or the profile has no digests.
 pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>> {
@@ -43,7 +45,7 @@ pub struct OpenFile {
 }
 
 /// Maximum memory of a regular expression, in bytes: its compiled forms, and the caches of a search.
-const REGEX_MEMORY_BYTES: usize = 1 << 20;
+const REGEX_MEMORY_BYTES: usize = 7 << 19;
 
 /// Bytes of memory that the plan of a cut (with the compiled filter) needs for each byte of the recipe.
 const BYTES_PER_RECIPE_BYTE: usize = 4;
@@ -140,8 +142,8 @@ impl CutService {
         lease.is_some()
     }
 
-    /// Opens a file for a cut. The scan skips the byte ranges in which no row can match the filter. Also returns the kind
-    /// of value of each column, if the result is typed and the file has a profile.
+    /// Opens a file for a cut. The scan skips the byte ranges in which no row can match the filter. Also returns the
+    /// kind of value of each column, if the result is typed and the file has a profile.
     async fn open_planned(
         &self,
         file: FileRow,
@@ -184,8 +186,8 @@ impl CutService {
         Ok((file, value_kinds))
     }
 
-    /// Refuses a cut that would reach a record that the profile knows to exceed a limit. A cut without a filter may end
-    /// before this record.
+    /// Refuses a cut if the profile knows a record that exceeds a limit. The cut is accepted if it has no filter and
+    /// its limit ends before this record.
     ///
     /// # Errors
     /// `unknown_column`, `bad_filter`; `malformed_csv` with the position of the record.
@@ -296,8 +298,7 @@ impl CutService {
     }
 }
 
-/// Returns the undecodable sequences of the file, and the encoding in which they are undecodable, if its profile knows
-/// them.
+/// Returns the undecodable sequences of the file and the encoding of the file, if the profile knows both.
 fn known_undecodable(
     file: &FileRow,
     request: &CutRequest,

@@ -81,8 +81,9 @@ pub struct StoredColumn {
 }
 
 impl KnownColumns {
-    /// Returns the names and types of the columns, in the order of the file. The names are unique: a column whose name is
-    /// empty, or equals the name of an earlier column, has its given name. A request can refer to each column by its name.
+    /// Returns the names and types of the columns, in the order of the file. The names are unique: a column whose name
+    /// is empty, or equals the name of an earlier column, has its given name. A request can refer to each column by its
+    /// name.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<&str>)> {
         let names: Vec<&str> = self.in_file().map(|(name, _)| name).collect();
         let mut given = given_names(names.into_iter()).into_iter().peekable();

@@ -106,8 +106,9 @@ pub struct ReceiptView {
     pub error: Option<String>,
     /// The dialect in which the file was read (encoding, delimiter), and the counts `rowsShort`, `rowsLong`,
     /// `rowsMalformed`, `undecodable`, `invalidUtf8` and `notComparable`. `undecodable` is the number of byte sequences
-    /// that the encoding of the file does not know: of the whole file if it has a profile, otherwise of the bytes that the
-    /// cut has read. `undecodablePlaces` has `record`, `line` and `byte` of the first 100 of them.
+    /// that the encoding of the file does not know. If the file has a profile, it is the number for the whole file.
+    /// Otherwise it is the number for the bytes that the cut has read. `undecodablePlaces` has `record`, `line` and
+    /// `byte` of the first 100 of these sequences.
     #[schema(value_type = Object)]
     pub details: Value,
     /// SHA-256 of the recipe, 64 hex digits; null if an older version made the cut. `GET /api/cuts/{id}/recipe` returns

@@ -123,8 +123,9 @@ impl CutStream {
         self.id
     }
 
-    /// Cuts until the first piece of output is ready or the output ends. So an error before the first byte of output is
-    /// a problem and not a broken transfer. If few rows match, this may read the whole file.
+    /// Cuts until the first piece of output is ready or the output ends. If an error occurs here, the client gets a
+    /// problem. If an error occurs later, the client sees a broken transfer. If few rows match, this function may read
+    /// the whole file.
     ///
     /// # Errors
     /// `malformed_csv`; `too_large`; `integrity_error` if the file is shorter than its row says. If there is an error,

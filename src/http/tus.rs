@@ -129,7 +129,7 @@ impl Metadata {
         Ok(Self(pairs))
     }
 
-    /// Looks up the keys in order, in any case. Returns the first value that is present and not empty.
+    /// Looks up the keys in order, ignoring case. Returns the first value that is present and not empty.
     ///
     /// # Errors
     /// The key, if the value of this key is not UTF-8.

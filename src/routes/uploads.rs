@@ -160,10 +160,9 @@ async fn discover_one(app: State<SharedApp>) -> Response {
 /// Creates a resumable upload (tus: creation).
 ///
 /// `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON
-/// object) and `expiresAt`, in any case. The body may contain the first bytes, with the type
-/// `application/offset+octet-stream`.
-/// Costs 2 D1 calls (one to identify you) and 1 Durable Object request. If the body has bytes, they cost the same calls
-/// as in a `PATCH`.
+/// object) and `expiresAt`. The keys may be in upper or lower case. The body may contain the first bytes, with the type
+/// `application/offset+octet-stream`. Costs 2 D1 calls (one to identify you) and 1 Durable Object request. If the body
+/// has bytes, they cost the same calls as in a `PATCH`.
 #[utoipa::path(post, path = "/api/uploads", tag = "uploads",
     params(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),

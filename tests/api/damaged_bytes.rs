@@ -193,8 +193,8 @@ async fn a_page_and_a_pruned_cut_compare_the_digest_blocks_that_they_read() {
     for (place, is_read) in [(csv.len() - 5, true), (BLOCK + 5, false)] {
         scene.app.objects.change_bytes(&scene.key, |bytes| bytes[place] ^= 4);
         let cut = scene.get("/cut?id__gte=099990&columns=id").await;
-        // The cut fails for both places: every cut reads the first zone, and the byte `BLOCK + 5` is in this zone. It
-        // breaks if the damage comes after the first output.
+        // The cut fails for both places: every cut reads the first zone, and the byte `BLOCK + 5` is in this zone. The
+        // transfer breaks if the damage comes after the first output.
         assert!(cut.broken || cut.status == 500, "{place}");
         scene.app.database.execute("UPDATE files SET damaged_at = NULL");
         match is_read {

@@ -11,7 +11,7 @@ async fn cut(file: &str, query: &str) -> String {
     Cutter::new(file.to_owned()).await.query(query).await.expect(200).text().to_owned()
 }
 
-/// Asserts that each of the three forms of a cut is refused, and returns the `detail`.
+/// Asserts that a cut and an estimate with this query are refused with the same `detail`, and returns this `detail`.
 async fn refused(cutter: &Cutter, query: &str) -> String {
     let problem = cutter.query(query).await.expect_problem(400, "bad_filter");
     let estimate = cutter.send(get(&format!("{}/estimate?{query}", cutter.path))).await;
@@ -77,7 +77,7 @@ async fn an_operand_of_another_kind_is_refused_unless_texts_are_compared() {
     assert_eq!(numbers.query("n__gt=2&as=text").await.expect(200).text(), "n\n5\n999\n");
     assert_eq!(numbers.query("n__gt=1000").await.expect(200).text(), "n\n1500\n");
     numbers.query("as=number").await.expect_problem(400, "bad_request");
-    // A request that reads the file in another dialect has no profile to compare with.
+    // If a request reads the file in another dialect, Cutty does not check the operands against the profile.
     numbers.query("n__gt=1,000&delimiter=tab").await.expect(200);
 
     let dates = Cutter::new("d\n2023-05-01\n2024-05-01\n").await;

@@ -21,15 +21,18 @@ const MIB: u64 = 1 << 20;
 const MAX_WASM_BYTES: u64 = 64 * MIB;
 const MAX_BYTES: u64 = 96 * MIB;
 
-/// The longest time that `/health` may take to respond during the load. `scripts/test` runs this test alone, because
-/// other tests beside it would delay the responses.
+/// The longest time that `/health` may take to respond during the load, in a run of the full size. `scripts/test` runs
+/// this test alone, because other tests beside it would delay the responses.
 const MAX_HEALTH: Duration = Duration::from_secs(2);
+/// The same in a run of a quarter of the size, which also runs on slow and busy machines.
+const MAX_HEALTH_OF_SHORT_RUN: Duration = Duration::from_secs(8);
 
 /// A well-behaved client waits at most this long for its response.
 const MAX_RESPONSE: Duration = Duration::from_secs(180);
 
 /// The number of clients of each kind.
 struct Load {
+    max_health: Duration,
     stalled_forms: usize,
     stalled_cuts: usize,
     saves: usize,
@@ -42,6 +45,7 @@ struct Load {
 impl Load {
     fn chosen() -> Self {
         let full = Self {
+            max_health: MAX_HEALTH,
             stalled_forms: 100,
             stalled_cuts: 100,
             saves: 50,
@@ -54,6 +58,7 @@ impl Load {
             return full;
         }
         Self {
+            max_health: MAX_HEALTH_OF_SHORT_RUN,
             stalled_forms: full.stalled_forms / 4,
             stalled_cuts: full.stalled_cuts / 4,
             saves: full.saves / 4,
@@ -221,7 +226,7 @@ fn many_clients_of_which_some_stall_do_not_exhaust_the_memory_of_an_isolate() {
     );
     assert!(wasm <= MAX_WASM_BYTES, "{wasm} bytes of wasm");
     assert!(wasm + js <= MAX_BYTES, "{} bytes", wasm + js);
-    assert!(slowest <= MAX_HEALTH, "{slowest:?}");
+    assert!(slowest <= load.max_health, "{slowest:?}");
 }
 
 /// Sends puts and gets at the same time through a Worker without our code: one put for each upload and each save of the

@@ -66,11 +66,14 @@ fn words(list: &str, language: &str) -> Vec<String> {
     line.unwrap_or_default().split_whitespace().map(|word| word.replace('_', " ")).collect()
 }
 
+/// The vowels of Vietnamese without a tone mark.
 const VOWELS: [char; 12] = ['a', 'ă', 'â', 'e', 'ê', 'i', 'o', 'ô', 'ơ', 'u', 'ư', 'y'];
+/// The vowels of Vietnamese with a tone mark: for each of the [`VOWELS`], five characters in the order of [`TONES`].
 const TONED: &str = "àáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ";
 const TONES: [char; 5] = ['\u{300}', '\u{301}', '\u{309}', '\u{303}', '\u{323}'];
 
-/// Returns the text in the characters of an encoding: Vietnamese with separate tone marks, Romanian with commas below.
+/// Replaces characters that the encoding lacks with those that it uses instead. windows-1258 has separate tone marks
+/// for Vietnamese. ISO-8859-16 has the Romanian letters with a comma below, not with a cedilla.
 fn adapted(text: &str, encoding: &'static Encoding) -> String {
     if encoding == ISO_8859_16 {
         return text.replace('ş', "ș").replace('ţ', "ț").replace('Ş', "Ș").replace('Ţ', "Ț");
@@ -97,7 +100,7 @@ fn adapted(text: &str, encoding: &'static Encoding) -> String {
     adapted
 }
 
-/// Encodes a text without a byte order mark; `None` if the encoding lacks a character.
+/// Encodes a text without a byte order mark. Returns `None` if the encoding lacks a character of the text.
 pub fn encoded(text: &str, encoding: &'static Encoding) -> Option<Vec<u8>> {
     if encoding == UTF_16LE {
         return Some(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
@@ -123,6 +126,7 @@ impl Random {
     }
 }
 
+/// Values of cells that have no word of the language. They are ASCII.
 const PLAIN: [&str; 16] = [
     "Anna",
     "Berlin",
@@ -143,8 +147,9 @@ const PLAIN: [&str; 16] = [
 ];
 const COLUMNS: usize = 5;
 
-/// Makes a file with `cells` cells. `share` of 100 cells, and at least one cell, have a word of the language. `None` if
-/// the encoding has none of the words.
+/// Makes a CSV file with `cells` cells. About `share` percent of the cells, but at least one cell, have a word of the
+/// language. The other cells have ASCII values. Returns `None` if the encoding lacks characters of every word of the
+/// language.
 pub fn csv(
     list: &str,
     language: &str,

@@ -50,7 +50,7 @@ impl RowPager {
     pub fn new(opened: OpenedCsv, request: PageRequest) -> Self {
         let columns = opened.header.len();
         let mut stream = opened.stream;
-        // A page does not report undecodable sequences.
+        // A page does not report undecodable sequences, so the stream need not count them.
         stream.set_known_undecodable(Undecodable::default());
         stream.locate(Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns)));
         let room_bytes = request.max_bytes;

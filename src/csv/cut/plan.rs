@@ -10,8 +10,8 @@ pub struct CutPlan {
     pub columns: Vec<usize>,
     /// The rows to keep; `None` keeps all rows.
     pub predicate: Option<Predicate>,
-    /// The kind of value of each column of the file, for `typed` JSON. `None` if the file has no usable profile: then
-    /// each cell decides its own kind.
+    /// The kind of value of each column of the file, for `typed` JSON. `None` if the file has no usable profile. Then
+    /// every column has the kind [`ValueKind::ByCell`].
     pub value_kinds: Option<Vec<ValueKind>>,
     /// Format of the output.
     pub output: OutputOptions,

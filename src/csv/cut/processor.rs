@@ -66,17 +66,17 @@ pub struct CutCounts {
     pub rows_short: u64,
     /// Rows with more fields than the header. Extra fields are not written.
     pub rows_long: u64,
-    /// Records with a stray quote, or with a quote that is not closed before the end of the file. The header counts too.
+    /// Records (rows and the header) with a stray quote, or with a quote that is not closed before the end of the file.
     /// [`crate::csv`] describes how such records are read.
     pub rows_malformed: u64,
     /// Number of refused rows: 1 if a record ended the cut with an error, else 0. Only strict mode refuses malformed
     /// rows.
     pub rows_rejected: u64,
-    /// Byte sequences that the encoding of the file does not know. If they are known from the profile, those of the
-    /// whole file; otherwise those that the cut has read.
+    /// Byte sequences that cannot be decoded. If the profile of the file has their number, this is the number in the
+    /// whole file. Otherwise it is the number in the bytes that the cut has read.
     pub undecodable: u64,
-    /// Comparisons of the filter that met a filled cell of another kind than their operand. Only rows that were read
-    /// count.
+    /// How often the filter compared an operand with a cell of another kind that is not empty, such as the number 5
+    /// with the text `n/a`. Rows that the cut did not read are not counted.
     pub not_comparable: u64,
     /// Byte sequences in written cells that were not UTF-8 and became U+FFFD in JSON.
     pub invalid_utf8: u64,

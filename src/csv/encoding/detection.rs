@@ -18,12 +18,13 @@ pub(in crate::csv) struct Detected {
 
 /// Detects the encoding from the first bytes of a file. `whole` is `true` if the sample is the whole file.
 ///
-/// The encoding is the first of these that applies: that of a byte order mark, the declared encoding, UTF-16 without a
-/// mark, UTF-8 (also if it is damaged), and a guess ([`super::guess`]).
+/// A byte order mark decides. If the file has none, the declared encoding is used. Without a declared encoding,
+/// `detect` tries in this order: UTF-16 without a mark, ISO-2022-JP, UTF-8 (some damaged characters are allowed), and a
+/// guess ([`super::guess`]).
 pub(in crate::csv) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encoding>) -> Detected {
     if let Some((encoding, mark_bytes)) = Encoding::for_bom(sample) {
         let (mark, _) = sample.split_at(mark_bytes);
-        // A program that adds a mark to a text with a mark makes two marks.
+        // Some programs add a mark to a text that already has one, so a file may start with several marks.
         let marks = sample.chunks(mark_bytes).take_while(|bytes| *bytes == mark).count();
         return Detected { encoding, source: EncodingSource::ByteOrderMark, bom_bytes: marks * mark_bytes };
     }

@@ -1,8 +1,8 @@
 //! Detects the encoding of a file and converts the file to UTF-8.
 //!
 //! A byte order mark has precedence over the encoding that the client declared. If there is no byte order mark and no
-//! declared encoding, the start of the file decides ([`detect`]). The encodings are those of the WHATWG Encoding
-//! Standard, which `encoding_rs` implements.
+//! declared encoding, [`detect`] finds the encoding from the first bytes of the file. The encodings are those of the
+//! WHATWG Encoding Standard, which `encoding_rs` implements.
 
 mod detection;
 mod guess;
@@ -19,7 +19,7 @@ use self::pending::{MAX_BYTES as MAX_PENDING_BYTES, Pending};
 pub use self::source::EncodingSource;
 pub(super) use self::undecodable::{BadSequences, Utf8Check};
 pub use self::undecodable::{MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace};
-pub(crate) use self::utf16::utf16_without_mark;
+pub use self::utf16::utf16_without_mark;
 use super::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8};
 
@@ -36,7 +36,7 @@ const REPLACEMENT_CHARACTER: &[u8] = "\u{FFFD}".as_bytes();
 /// Converts pieces of a file to UTF-8. Byte sequences that cannot be decoded become U+FFFD and are counted.
 pub(super) struct Transcoder {
     decoder: Decoder,
-    /// Number of bytes of text that were made so far.
+    /// Number of bytes of text made so far.
     text_bytes: u64,
     pub(super) bad: BadSequences,
     pending: Pending,

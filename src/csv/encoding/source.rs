@@ -9,9 +9,9 @@ pub enum EncodingSource {
     ByteOrderMark,
     /// The client declared the encoding.
     Declared,
-    /// The start of the file decided: it has characters that are not ASCII.
+    /// Cutty detected the encoding from the first bytes of the file, which are not plain ASCII text.
     Detected,
-    /// The start of the file is ASCII, so UTF-8 is assumed.
+    /// The first bytes of the file are plain ASCII text, so Cutty assumes UTF-8.
     Assumed,
 }
 

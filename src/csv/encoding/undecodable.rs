@@ -1,26 +1,26 @@
-//! Finds and counts the byte sequences of a file that its encoding does not know.
+//! Finds and counts the byte sequences of a file that cannot be decoded.
 //!
-//! [`Utf8Check`] finds them in UTF-8, and the transcoder finds them in other encodings. Both note the positions of the
-//! first hundred sequences in [`BadSequences`]. The record and the line of such a position are known only when the
-//! record reader has read the position.
+//! [`Utf8Check`] finds these *bad sequences* in UTF-8 files, and the transcoder finds them in other files. Both note
+//! the positions of the first hundred in [`BadSequences`]. The record and the line of a bad sequence are unknown until
+//! the record reader has read the first byte of the sequence.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::Encoding;
 use serde::Serialize;
 use std::collections::VecDeque;
 
-/// Maximum number of sequences whose places are listed.
+/// Maximum number of bad sequences whose places are listed.
 pub const MAX_UNDECODABLE_PLACES: usize = 100;
 
-/// The place of a byte sequence that the encoding of the file does not know.
+/// The place of a byte sequence that cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct UndecodablePlace {
     /// Number of the row, from 1; 0 is the header.
     pub record: u64,
     /// Line on which the record starts, from 1.
     pub line: u64,
-    /// Position of the sequence, in bytes from the start of the file. If the file is not UTF-8, this is a position in
-    /// the text of the file after its conversion to UTF-8.
+    /// Position of the sequence, in bytes from the start of the file. If the file is not UTF-8, the position is in
+    /// bytes from the start of the converted UTF-8 text.
     pub byte: u64,
 }
 
@@ -36,7 +36,7 @@ impl UndecodablePlace {
     }
 }
 
-/// The number of sequences that a file's encoding does not know, and the places of the first hundred.
+/// The number of byte sequences of a file that cannot be decoded, and the places of the first hundred.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Undecodable {
     /// Number of sequences.
@@ -59,7 +59,8 @@ impl Undecodable {
     }
 }
 
-/// Counts bad sequences. The positions of the first hundred wait until the record reader has read them.
+/// Counts bad sequences. Keeps the positions of the first hundred, each until the record reader has read the byte at
+/// this position.
 #[derive(Debug, Clone, Default)]
 pub(in crate::csv) struct BadSequences {
     count: u64,
@@ -79,12 +80,12 @@ impl BadSequences {
         self.count
     }
 
-    /// Returns the position of the first sequence whose record is not known yet, if it is before `end`.
+    /// Returns the position of the first sequence whose record is not known yet, if this position is before `end`.
     pub(in crate::csv) fn next_before(&self, end: u64) -> Option<u64> {
         self.waiting.front().copied().filter(|&byte| byte < end)
     }
 
-    /// Removes the first position.
+    /// Removes the position that [`BadSequences::next_before`] returned.
     pub(in crate::csv) fn take(&mut self) {
         self.waiting.pop_front();
     }
@@ -107,16 +108,17 @@ impl BadSequences {
 
 /// Maximum length of an unfinished character, in bytes.
 const MAX_TAIL_BYTES: usize = 3;
-/// After a bad sequence, this many bytes are checked with a slower check that starts faster.
+/// Number of bytes that the standard library checks after a bad sequence. The standard library starts a check faster
+/// than `encoding_rs`, but checks long texts more slowly.
 const SLOW_BYTES: usize = 512;
 
-/// Finds the byte sequences of a UTF-8 text that are not valid. They are the sequences that a lossy conversion replaces
-/// with U+FFFD.
+/// Finds the invalid byte sequences of a UTF-8 text. [`String::from_utf8_lossy`] would replace each of them with one
+/// U+FFFD.
 #[derive(Debug, Clone, Default)]
 pub(in crate::csv) struct Utf8Check {
     /// Position up to which the text was checked.
     checked_to: u64,
-    /// The unfinished character before `checked_to`.
+    /// The bytes of the unfinished character that end at `checked_to`.
     tail: Vec<u8>,
     pub(in crate::csv) bad: BadSequences,
 }
@@ -127,7 +129,7 @@ impl Utf8Check {
         Self { checked_to: byte, ..Self::default() }
     }
 
-    /// Checks the bytes of `text` that were not checked yet. `byte` is the position of `text`.
+    /// Checks the bytes of `text` that were not checked yet. `byte` is the position at which `text` starts.
     pub(in crate::csv) fn check(&mut self, text: &[u8], byte: u64) {
         let known = usize::try_from(self.checked_to.saturating_sub(byte)).unwrap_or(usize::MAX);
         let Some(mut rest) = text.get(known..) else { return };
@@ -142,7 +144,7 @@ impl Utf8Check {
                     rest = after;
                 }
                 Err(error) if error.error_len().is_none() => rest = after,
-                // The byte does not continue the character, so it begins the next one.
+                // The byte does not belong to the unfinished character. The check continues at this byte.
                 Err(_) => self.end_tail(end - rest.len() as u64 + 1),
             }
         }
@@ -153,7 +155,7 @@ impl Utf8Check {
         self.checked_to = self.checked_to.max(end);
     }
 
-    /// Checks at least the first sequence of `rest`, which ends at `end`. Returns the unchecked bytes.
+    /// Checks at least the first sequence of `rest`. Returns the unchecked bytes. `end` is the position after `rest`.
     fn check_slowly<'a>(&mut self, mut rest: &'a [u8], end: u64) -> &'a [u8] {
         let stop = rest.len().saturating_sub(SLOW_BYTES);
         while rest.len() > stop {
@@ -182,7 +184,7 @@ impl Utf8Check {
         self.tail.clear();
     }
 
-    /// Ends the text. The file may end inside a character.
+    /// Ends the text. If the text ends inside a character, counts the bytes of this character as a bad sequence.
     pub(in crate::csv) fn finish(&mut self) {
         if !self.tail.is_empty() {
             self.end_tail(self.checked_to);
@@ -230,7 +232,7 @@ mod tests {
         check.bad.waiting.into_iter().map(|byte| byte - 10).collect()
     }
 
-    /// The positions by the standard library.
+    /// Returns the positions that the standard library finds.
     fn expected(file: &[u8]) -> Vec<u64> {
         let mut at = 0;
         let mut positions = Vec::new();

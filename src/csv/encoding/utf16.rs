@@ -1,17 +1,17 @@
 //! Recognizes UTF-16 without a byte order mark.
 //!
-//! In UTF-16, every second byte of a line break, delimiter, quote, blank or digit is NUL. No other text has NULs at
-//! every second byte only.
+//! UTF-16 writes a line break, a delimiter, a quote, a blank or a digit as two bytes, and one of them is NUL. Text in
+//! another encoding has almost no NUL.
 
 use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
 
-/// Minimum share of the units that are ASCII structure: one unit in this many.
+/// In UTF-16 text, at least one unit in this many must be counted in [`Units::structure`].
 const UNITS_PER_STRUCTURE: usize = 64;
-/// Maximum share of the units that no text has: one unit in this many.
+/// In UTF-16 text, at most one unit in this many may be counted in [`Units::faults`].
 const UNITS_PER_FAULT: usize = 200;
 
 /// Returns UTF-16LE or UTF-16BE if the sample is UTF-16 text without a byte order mark. Otherwise returns `None`.
-pub(crate) fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
+pub fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     memchr::memchr(0, sample)?;
     let little = Units::count(sample, u16::from_le_bytes);
     let big = Units::count(sample, u16::from_be_bytes);
@@ -23,19 +23,20 @@ pub(crate) fn utf16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// The units of a sample in one byte order.
+/// The numbers of UTF-16 units in a sample, by kind, if the sample is read in one byte order. A unit has two bytes.
 #[derive(Default)]
 struct Units {
     all: usize,
-    /// Line breaks, delimiters, quotes, blanks and digits.
+    /// Line breaks, delimiters, quotes, blanks, digits, and the characters `-`, `.`, `/` and `:`.
     structure: usize,
     /// Line breaks and delimiters.
     separators: usize,
     /// Other units of ASCII and Latin-1 characters.
     latin: usize,
-    /// Units whose two bytes are a line break or a delimiter and another ASCII character, as in ASCII text.
+    /// Units whose two bytes are both ASCII characters, at least one of them a line break or a delimiter. If there are
+    /// many of them, the sample is ASCII text.
     ascii_pairs: usize,
-    /// Controls, unpaired surrogates, private and unassigned characters.
+    /// Control characters, unpaired surrogates, private characters and noncharacters. Text has almost none of them.
     faults: usize,
 }
 

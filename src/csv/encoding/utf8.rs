@@ -3,9 +3,9 @@
 /// The number of valid characters beyond ASCII must be at least this many times the number of invalid sequences.
 const VALID_PER_INVALID: usize = 2;
 
-/// Whether the sample is UTF-8. Some invalid sequences are allowed if valid characters dominate: in another encoding,
-/// valid UTF-8 sequences are unlikely to occur by chance. A sample that is not the whole file may end inside a
-/// character.
+/// Whether the sample is UTF-8. Some invalid sequences are allowed if there are many more valid characters beyond
+/// ASCII, because text in another encoding seldom has valid UTF-8 sequences. If `whole` is `false`, the sample may end
+/// inside a character.
 pub(super) fn is_utf8(sample: &[u8], whole: bool) -> bool {
     let (mut valid, mut invalid) = (0, 0);
     for chunk in sample.utf8_chunks() {
@@ -23,8 +23,8 @@ pub(super) fn is_utf8(sample: &[u8], whole: bool) -> bool {
     invalid == 0 || valid >= VALID_PER_INVALID * invalid
 }
 
-/// Returns the number of surrogates that are written as three bytes each. CESU-8 writes a character beyond U+FFFF as
-/// two of them.
+/// Returns the number of surrogates that are written as three bytes each. CESU-8 writes each character beyond U+FFFF as
+/// two such surrogates.
 fn surrogates(sample: &[u8]) -> usize {
     memchr::memchr_iter(0xED, sample)
         .filter(|&at| matches!(sample.get(at + 1..at + 3), Some([0xA0..=0xBF, 0x80..=0xBF])))

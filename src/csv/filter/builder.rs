@@ -42,7 +42,8 @@ impl FilterBuilder {
         Ok(())
     }
 
-    /// Adds the condition that at least one column contains `text`. `name` is the name of the parameter.
+    /// Adds the condition that at least one column contains `text`. `name` is the name of the request's parameter, for
+    /// errors.
     ///
     /// # Errors
     /// [`FilterError`] if the text is empty or too long.

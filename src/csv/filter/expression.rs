@@ -11,19 +11,19 @@
 //! value      = "'" … "'" | '"' … '"' | bare text, trimmed
 //! ```
 //!
-//! The table in `operator.rs` declares the sign, keyword or state of each operator and the number of its values. The name
-//! of an operator that has neither a sign nor a keyword is a keyword too (`NOTIN (a, b)`). `NULL` is another word for the
-//! state `EMPTY`. Keywords and states are case-insensitive. `ON` is a keyword only before a digit or a quote, because `on`
-//! is a common value. In a value in quotes, a quote of the same kind is doubled.
+//! The table in `operator.rs` declares the sign, keyword or state of each operator and the number of its values. If an
+//! operator has neither a sign nor a keyword, its name is its keyword (`NOTIN (a, b)`). `NULL` is another word for the
+//! state `EMPTY`. Keywords and states are case-insensitive. `ON` is a keyword only before a digit or a quote, because
+//! `on` is a common value. In a value in quotes, a quote of the same kind is doubled.
 //!
-//! If a text begins with a sign, a keyword or a quote, the whole text must match the grammar. Otherwise the expression
-//! is refused. A value that begins with a sign or a keyword can be quoted. A value that begins with a keyword can also
+//! If a text begins with a sign, a keyword or a quote, the whole text must match the grammar, or the expression is
+//! refused. A value that begins with a sign or a keyword can be quoted. A value that begins with a keyword can also
 //! stand after `=`, because keywords have no meaning there (`= IN progress`). After `NOT`, a value must be quoted
 //! (`NOT 'JFK'`). So `Not started` is an error, and not the complement of `started`.
 //!
-//! A bare value is refused if it is probably a mistake: if it begins with a comparison sign (`=>5`, `===5`), if it begins
-//! with a sign or a word that is an operator elsewhere (`≥ 5`, `~ x`, `ILIKE x`, `gte 5`), or if it seems to contain a
-//! second condition (`>= 3 AND < 5`, `A OR B`).
+//! A bare value is refused if it is probably a mistake. It may begin with a comparison sign (`=>5`, `===5`). It may
+//! begin with an operator of another language (`≥ 5`, `~ x`, `ILIKE x`), or with the name of an operator that has a
+//! sign (`gte 5`). Or it may seem to contain a second condition (`>= 3 AND < 5`, `A OR B`).
 
 use super::operator::Syntax;
 use super::{Arity, Filter, FilterError, FilterLocation, Operator};
@@ -276,8 +276,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Refuses a bare text that begins with an operator of another language. Without this check, cells would be compared
-    /// with the whole text.
+    /// Refuses a bare text that begins with an operator of another language, or with the name of an operator that has a
+    /// sign. Without this check, cells would be compared with the whole text.
     fn refuse_foreign_operator(&self) -> Result<(), ExpressionError> {
         let rest = self.rest();
         let is_sign = rest.starts_with(FOREIGN_SIGNS) || rest.starts_with("!~");
@@ -302,8 +302,8 @@ impl<'a> Parser<'a> {
         ))
     }
 
-    /// Refuses a bare text that seems to join two conditions, such as `A OR B`. `and_joins` says whether each `AND` in
-    /// upper case joins two conditions. Otherwise, only an `AND` before a keyword does.
+    /// Refuses a bare text that seems to join two conditions, such as `A OR B`. If `and_joins` is true, each `AND` in
+    /// upper case counts as a join. If it is false, an `AND` counts only if a keyword follows it.
     fn refuse_joined(&self, text: &str, and_joins: bool) -> Result<(), ExpressionError> {
         let joins = |at: usize, word: &str| match word {
             "OR" | "||" | "&&" => true,
@@ -422,10 +422,10 @@ impl<'a> Parser<'a> {
 
 /// Signs of operators in other languages.
 const FOREIGN_SIGNS: [char; 9] = ['≥', '≤', '≠', '≈', '~', '∼', '≮', '≯', '∈'];
-/// Words of operators in other languages, in any case.
+/// Words of operators in other languages. Upper and lower case mean the same.
 const FOREIGN_WORDS: [&str; 8] =
     ["ILIKE", "RLIKE", "REGEXP", "GLOB", "ISNULL", "NOTNULL", "ISNOTNULL", "NEQ"];
-/// Words of operators in other languages that are operators only in upper case, because values can begin with them.
+/// Words of operators in other languages with which values often begin. So they are refused only in upper case.
 const FOREIGN_UPPER_WORDS: [&str; 10] =
     ["STARTS", "ENDS", "BEGINS", "MATCH", "MATCHES", "SIMILAR", "EQUALS", "INCLUDES", "EXCLUDES", "HAS"];
 
@@ -462,8 +462,8 @@ fn keyword_of(operator: Operator) -> Option<&'static str> {
     }
 }
 
-/// Returns the word that expressions can write before the values of an operator: its keyword, or its name. `None` if the
-/// operator has signs.
+/// Returns the word that expressions can write before the values of an operator: its keyword, or its name if it has no
+/// keyword. `None` if the operator has signs.
 fn word_of(operator: Operator) -> Option<&'static str> {
     match operator.syntax() {
         Syntax::Signs(_) => None,

@@ -2,8 +2,8 @@
 //!
 //! A date has one of two common forms of ISO 8601. The first form is a day, `YYYY-MM-DD`. The second form is a day,
 //! then `T`, `t` or a space, then a time. The time is `hh:mm`, `hh:mm:ss` or `hh:mm:ss.f`; `f` stands for one to nine
-//! digits, and the decimal sign is a point or a comma. An offset from UTC may follow the time: `Z`, `UTC` (both in upper
-//! or lower case), `±hh`, `±hhmm` or `±hh:mm`. One space may stand before the offset. Spaces and tabs around a date are
+//! digits, and a comma may replace the point. An offset from UTC may follow the time: `Z`, `UTC` (both in upper or
+//! lower case), `±hh`, `±hhmm` or `±hh:mm`. One space may stand before the offset. Spaces and tabs around a date are
 //! ignored. A time without an offset is in UTC. A cell without a time means midnight in UTC. An operand without a time
 //! means the whole day in UTC. These are not dates: a day that is not in the calendar, the time 24:00, the second 60,
 //! `2024`, `20240131`.

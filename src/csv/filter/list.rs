@@ -17,8 +17,8 @@ pub(in crate::csv) fn parse_list(text: &str) -> Result<Vec<String>, ListError> {
     parse(text, Blanks::Kept)
 }
 
-/// Does the same as [`parse_list`], but removes the blanks around each value and around its quotes. Blanks inside quotes
-/// stay. So the list has the same values as a list in an expression.
+/// Does the same as [`parse_list`], but removes the blanks around each value and around its quotes. Blanks inside
+/// quotes stay. So a list in a query has the same values as the same list in an expression.
 pub(super) fn parse_values(text: &str) -> Result<Vec<String>, ListError> {
     parse(text, Blanks::Removed)
 }

@@ -5,8 +5,8 @@
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
 //! A condition means the same in all three forms, and each operator has the same name in all three forms. [`Operator`]
-//! documents each operator. `NOT` is the plain complement:
-//! the negated filter matches exactly the records that the filter does not match.
+//! documents each operator. `NOT` is the plain complement: the negated filter matches exactly the records that the
+//! filter does not match.
 //!
 //! Each form is parsed to the same tree of conditions, a [`Filter`]. [`Filter::compile`] binds the filter to a header
 //! once. The result is a [`Predicate`], which is evaluated for each record. The evaluation allocates nothing and works
@@ -43,7 +43,7 @@ pub const MAX_CONDITIONS: usize = 64;
 /// Maximum number of levels of a filter tree. It bounds the recursion. Most filters have two or three levels.
 pub const MAX_DEPTH: usize = 32;
 /// Maximum number of regular expressions in one filter. It bounds the memory of a filter.
-pub const MAX_REGEXES: usize = 8;
+pub const MAX_REGEXES: usize = 3;
 
 /// A parsed filter whose columns are still names.
 #[derive(Debug, Clone, PartialEq, Eq)]

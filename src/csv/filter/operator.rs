@@ -15,11 +15,12 @@ pub const MAX_LIST_VALUES: usize = 10_000;
 /// Maximum length of a text to look for (`CONTAINS`, `LIKE` and similar), in bytes. `LIKE` with `_` takes at most
 /// cell length × pattern length steps.
 pub const MAX_PATTERN_BYTES: usize = 1_024;
-/// Maximum size of a compiled regular expression, in bytes. It bounds the time of a search: a search takes at most cell
-/// length × compiled size steps.
-pub const MAX_REGEX_BYTES: usize = 256 << 10;
-/// Maximum size of the cache of a regular expression, in bytes. A search stores the states of an automaton in it.
-const REGEX_CACHE_BYTES: usize = 128 << 10;
+/// Maximum size of a compiled regular expression, in bytes.
+pub const MAX_REGEX_BYTES: usize = 128 << 10;
+/// Maximum size of the cache of a regular expression, in bytes. A search stores states of its automaton in this cache.
+/// The states of the largest expressions fit into it. If they did not fit, a search would take up to cell length × compiled
+/// size steps.
+const REGEX_CACHE_BYTES: usize = 3 << 20;
 /// Maximum number of nested groups in a regular expression.
 const MAX_REGEX_NESTING: u32 = 32;
 
@@ -46,7 +47,7 @@ pub(super) enum Syntax {
     Keyword(&'static str),
     /// `IS` and this word; no value. The name of the operator is a keyword too.
     Is(&'static str),
-    /// Only the name of the operator is a keyword.
+    /// The operator has no sign and no word of its own. Its name is its keyword.
     Unwritten,
 }
 
@@ -62,8 +63,8 @@ macro_rules! operators {
         /// number if possible, else as a date if possible, else as text. If the value is a number or a date, cells of
         /// another kind do not match. If the value is text, all cells are compared with it as text, by their bytes.
         ///
-        /// A value that is a date without a time is the whole day in UTC: `gt` begins after the last instant of the day,
-        /// and `lte` and the upper value of `between` include this instant.
+        /// A value that is a date without a time is the whole day in UTC: `gt` keeps only instants after this day.
+        /// `lte` and the upper value of `between` also keep the instants of this day.
         ///
         /// If an operator ignores case, characters are compared by Unicode's simple (one to one) case mappings: `É`
         /// equals `é`, and `Σ` equals `ς`, but `ß` does not equal `ss`.
@@ -123,11 +124,11 @@ operators! {
     NotEqualIgnoringCase = "ine",  One,  Unwritten, negates EqualIgnoringCase;
     /// The cell is a number that equals this number: `5.00` equals `5`.
     NumberEqual    = "numeq",      One,  Keyword("NUMEQ");
-    /// The cell is no number that equals this number.
+    /// The cell is not a number, or it is a number that does not equal this number.
     NotNumberEqual = "numne",      One,  Unwritten, negates NumberEqual;
     /// The cell is a date, and it is within this day in UTC. The value has no time.
     On             = "on",         One,  Keyword("ON");
-    /// The cell is no date within this day.
+    /// The cell is not a date, or it is a date outside this day in UTC.
     NotOn          = "noton",      One,  Unwritten, negates On;
     /// The cell contains this text, ignoring case.
     Contains       = "contains",   One,  Keyword("CONTAINS");
@@ -246,7 +247,8 @@ impl Operator {
         Self::ALL.iter().copied().find(|operator| operator.positive() == Some(self))
     }
 
-    /// Finds an operator by its name, ignoring case. `isnull` and `notnull` are other names of `isempty` and `notempty`.
+    /// Finds an operator by its name, ignoring case. `isnull` and `notnull` are other names of `isempty` and
+    /// `notempty`.
     pub fn from_name(name: &str) -> Option<Self> {
         let other = [("isnull", Self::IsEmpty), ("notnull", Self::NotEmpty)];
         let names = Self::ALL.iter().map(|&operator| (operator.name(), operator)).chain(other);

@@ -38,7 +38,7 @@ impl Filter {
         self.compile_with(header, OperandReading::ByForm)
     }
 
-    /// Does the same as [`Filter::compile`], and says how the operands of ordering operators are read.
+    /// Does the same as [`Filter::compile`]. `reading` says how the operands of ordering operators are read.
     ///
     /// # Errors
     /// The errors of [`Filter::compile`].
@@ -57,8 +57,8 @@ pub enum OperandReading {
     Text,
 }
 
-/// Counts cells that could not be compared, because they are of another kind than the operand. The count changes only
-/// in the arm for such cells, so it costs nothing if all cells can be compared.
+/// Counts cells that could not be compared, because they are of another kind than the operand. Only such a cell changes
+/// the count. So counting takes no time for the other cells.
 #[derive(Debug, Default)]
 struct Incomparable(AtomicU64);
 
@@ -121,7 +121,8 @@ enum CellMatcher {
     Contains(Box<Finder<'static>>),
     Like(Box<Like>),
     Regex(Box<Regex>),
-    /// No cell. This matcher stands for a pattern that does not compile; [`Filter::condition`] refuses such patterns.
+    /// No cell. This matcher stands for a regular expression, a number or a day that cannot be parsed.
+    /// [`Filter::condition`] refuses such operands.
     Nothing,
 }
 
@@ -397,7 +398,7 @@ impl CellMatcher {
 
     #[inline]
     fn matches(&self, cell: &[u8], incomparable: &Incomparable) -> bool {
-        // If the cell cannot be compared, counts it. It does not match.
+        // A cell that cannot be compared with the operand is counted and does not match.
         let holds = |order: Option<Ordering>, holds: fn(Ordering) -> bool| {
             order.map_or_else(
                 || {
@@ -441,7 +442,7 @@ fn sorted(texts: impl Iterator<Item = Box<[u8]>>) -> Box<[Box<[u8]>]> {
     texts.into_boxed_slice()
 }
 
-/// The instant of a day that an operand without a time stands for.
+/// Which instant of the day an operand without a time stands for.
 #[derive(Debug, Clone, Copy)]
 enum DayEdge {
     First,

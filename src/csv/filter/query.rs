@@ -1,9 +1,8 @@
 //! The query form of a condition: `column__operator=value`.
 //!
 //! The key is split at its last `__`, so the name of a column can contain `__`. If the operator takes several values,
-//! the text after `=` is one CSV record (`a,"b, c"`); blanks around a value are
-//! ignored, unless the value is in quotes. If the operator takes no value, the text after `=` must be empty.
-//! The value of `eq` and `ne` may be an empty text.
+//! the text after `=` is one CSV record (`a,"b, c"`); blanks around a value and around its quotes are ignored. If the
+//! operator takes no value, the text after `=` must be empty. The value of `eq` and `ne` may be an empty text.
 
 use super::{Arity, Filter, FilterError, FilterLocation, Operator, list::parse_values};
 use crate::csv::shortened;

@@ -1,4 +1,4 @@
-//! The order comparisons.
+//! The four relations of the operators that order cells.
 
 /// How a cell must compare with an operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -517,7 +517,7 @@ fn filters_that_exceed_a_limit_are_refused() {
     };
     assert!(regexes(MAX_REGEXES).is_ok() && regexes(MAX_REGEXES + 1).is_err());
     assert!(query::parse("x__regex", &format!("{}a{}", "(".repeat(50), ")".repeat(50))).is_err());
-    assert!(query::parse("x__regex", "\\w+@\\w+\\.(com|org)|\\d{4}-\\d{2}").is_ok());
+    assert!(query::parse("x__regex", "\\w+@[a-z.]+|[0-9]{4}-\\d{2}").is_ok());
 
     assert!(query::parse("x__in", &"v,".repeat(MAX_LIST_VALUES - 1)).is_ok());
     assert!(query::parse("x__in", &"v,".repeat(MAX_LIST_VALUES)).is_err());

@@ -1,9 +1,10 @@
 //! The JSON form of a filter: parsing and rendering.
 //!
-//! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}`, `{"q": text}` or `{"column", "op", "value"}`. `{"q": text}`
-//! matches the rows in which at least one column contains the text. `op` is an operator's name or sign. `value` is a string, a number or a boolean. A number or a boolean is read as its text. For an operator with
-//! several values, `value` is an array of strings, numbers and booleans. For an operator without values, `value` is
-//! left out. An empty `and` matches every row. An empty `or` would match no row and is refused.
+//! A node is `{"and": […]}`, `{"or": […]}`, `{"not": node}`, `{"q": text}` or `{"column", "op", "value"}`. `{"q":
+//! text}` matches the rows in which at least one column contains the text. `op` is an operator's name or sign. `value`
+//! is a string, a number or a boolean. A number or a boolean is read as its text. For an operator with several values,
+//! `value` is an array of strings, numbers and booleans. For an operator without values, `value` is left out. An empty
+//! `and` matches every row. An empty `or` would match no row and is refused.
 
 use serde_json::{Map, Value, json};
 

@@ -83,8 +83,9 @@ impl Header {
     }
 
     /// Returns the position (from 0) of the column that `reference` names. Looks for the exact name first, then for a
-    /// given name such as `name_2` or `column_3` ([`given_names`]), then for a name that differs only in case, then for a
-    /// number: `#3` is the third column. If several columns have the same name, the first of these columns matches.
+    /// given name such as `name_2` or `column_3` ([`given_names`]), then for a name that differs only in case, and then
+    /// for a number: `#3` is the third column. If several columns have the same name, the first of these columns
+    /// matches.
     ///
     /// # Errors
     /// [`UnknownColumn`] if no column matches.
@@ -147,9 +148,10 @@ impl Header {
     }
 }
 
-/// Returns the columns whose name in the file is not unique or is empty, in file order, each with the name that Cutty
-/// gives to it. If the third column has no name, its name becomes `column_3`. The second column called `name` becomes
-/// `name_2`. A given name is not the name of another column.
+/// Returns the names that Cutty gives to columns, in file order. A column gets a given name if its name in the file is
+/// empty or equals the name of an earlier column. If the third column has no name, its given name is `column_3`. The
+/// given name of the second column called `name` is `name_2`. If another column has this name, Cutty chooses a name
+/// that no column has.
 pub fn given_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<GivenName> {
     let mut namer = Namer::new(names.clone());
     let mut given = Vec::new();
@@ -168,11 +170,12 @@ pub fn given_names<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<Give
 
 /// Assigns unique names.
 struct Namer<'a> {
-    /// The names in the file. Of the columns with an equal name, the first keeps the name. No other column may get it.
+    /// The names in the file. If columns have equal names, the first of them keeps the name. No other column may get
+    /// one of these names.
     reserved: HashSet<&'a str>,
-    /// The names in the file that a column has kept.
+    /// The names in the file whose first column was already handled. Each later column with the name gets a given name.
     kept: HashSet<&'a str>,
-    /// The names that were given.
+    /// The names that were given to columns so far.
     given: HashSet<String>,
     /// The next suffix to try for a name. Without this map, many equal names would take quadratic time.
     next_suffix: HashMap<String, usize>,
@@ -188,8 +191,8 @@ impl<'a> Namer<'a> {
         }
     }
 
-    /// Returns the name that the next column gets; `None` if it keeps `name`. `is_original` says whether `name` is the
-    /// name in the file.
+    /// Returns the name that the next column gets, or `None` if this column keeps `name`. `is_original` is `true` if
+    /// `name` is one of the names that [`Namer::new`] got.
     fn given_name(&mut self, name: &str, is_original: bool) -> Option<String> {
         match self.reserved.get(name).copied() {
             Some(reserved) if is_original && self.kept.insert(reserved) => return None,

@@ -458,8 +458,8 @@ impl OpenedCsv {
         self.stream.max_record_bytes()
     }
 
-    /// Makes a cut of the file report these undecodable sequences, so that it need not count them. They must be those of
-    /// the whole file.
+    /// Sets the undecodable sequences of the whole file. Then a cut of the file reports these sequences and need not
+    /// count any.
     pub fn set_known_undecodable(&mut self, known: Undecodable) {
         self.stream.set_known_undecodable(known);
     }

@@ -27,8 +27,8 @@ use kinds::{KINDS, Kinds};
 /// Maximum number of sample values of a column.
 const MAX_SAMPLES: usize = 10;
 
-/// A column has a type if at least this percentage of its values has this type. Empty cells and words for missing values,
-/// such as `n/a`, are not values. So a few odd cells do not turn a column of numbers into text.
+/// A column has a type if at least this percentage of its values has this type. Empty cells and words for missing
+/// values, such as `n/a`, are not values. So a few odd cells do not turn a column of numbers into text.
 const TYPE_SHARE_PERCENT: u128 = 95;
 
 /// The state of a column. Its counts and its sum include all complete zones, but not the current zone.
@@ -113,9 +113,9 @@ impl ColumnProfiler {
         }
     }
 
-    /// Whether the numbers of the column are identifiers: some have a leading zero (`00501`), some have 15 or more digits
-    /// before the decimal point, or the smallest and the greatest are phone numbers (`+4915112345`). A sum of identifiers
-    /// means nothing, and a JSON number could lose their zeros or digits.
+    /// Whether the numbers of the column are identifiers: some have a leading zero (`00501`), some integers of an
+    /// integer column have 15 or more digits, or the smallest and the greatest number are phone numbers
+    /// (`+4915112345`). A sum of identifiers means nothing, and a JSON number could lose their zeros or digits.
     fn is_identifier(&self, column_type: ColumnType) -> bool {
         const LONG: f64 = 1e14;
         let is_number = matches!(column_type, ColumnType::Integer | ColumnType::Decimal);

@@ -7,9 +7,9 @@
 //! ([`Profile::locate_row`]), and a cut skips the zones that its filter excludes ([`Profile::scan_plan`]).
 //!
 //! # The type of a column
-//! Empty cells and words for missing values (`NA`, `N/A`, `#N/A`, `NaN`, `null`, `none`, `-`, `?`, in upper or lower case)
-//! are ignored: each percentage is a share of the other cells. The type of the column is the first type in this table
-//! whose rule holds:
+//! Empty cells and words for missing values (`NA`, `N/A`, `#N/A`, `NaN`, `null`, `none`, `-`, `?`, in upper or lower
+//! case) are ignored: each percentage is a share of the remaining cells. The type of the column is the first type in
+//! this table whose rule holds:
 //!
 //! | type | rule |
 //! |---|---|
@@ -23,8 +23,8 @@
 //! | `text` | no other rule holds |
 //!
 //! A cell is a number or a date by the same rules as in filters. A number with a leading zero (`00501`) is a code and
-//! counts as text. `exceptions` counts the other cells that are not of the type, and `naLike` the words for missing
-//! values.
+//! counts as text. `naLike` counts the words for missing values. `exceptions` counts the remaining non-empty cells that
+//! are not of the type.
 //!
 //! # Bounds
 //! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns after the first 1,000 have only a
@@ -96,8 +96,8 @@ pub struct Profile {
     pub longest_record_bytes: u64,
     /// Number of byte sequences that are invalid in the file's encoding.
     pub undecodable: u64,
-    /// The places of the first 100 of these sequences. `None` if an older version made the profile: this version did
-    /// not count the sequences of UTF-8 files.
+    /// The places of the first 100 of these sequences. `None` if the profile was made by an older version of Cutty,
+    /// which did not count these sequences in UTF-8 files.
     pub undecodable_places: Option<Vec<UndecodablePlace>>,
     /// The row index; `None` if the file is not UTF-8, if profiling failed, or if the sidecar has no section for it
     /// that this version can read.

@@ -109,7 +109,7 @@ impl RecordProfiler {
         }
     }
 
-    /// Counts a stray or an unclosed quote in the header.
+    /// Counts the header as malformed, because it has a stray or an unclosed quote.
     pub(super) fn add_header_defect(&mut self, defect: MalformedCsv) {
         self.rows_malformed += 1;
         self.rejects.push(defect);

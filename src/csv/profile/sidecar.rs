@@ -7,8 +7,8 @@
 //! sidecar did not have this section. So a new feature can add a section. If the form of a section changes, the version
 //! of the section changes too. Only the statistics section is required.
 //!
-//! The oldest form of a sidecar (magic `CUTp`) is one profile without sections. This form, and a sidecar whose statistics
-//! have another version, is not read. The background pass then computes the profile again.
+//! The oldest sidecars (magic `CUTp`) are one profile without sections. For them, and for a sidecar whose statistics have
+//! another version, [`Profile::decode`] returns [`SidecarError::OtherVersion`].
 
 use super::{
     BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
@@ -26,8 +26,8 @@ const ROW_INDEX: Section = Section { tag: 2, version: 1 };
 /// Version 2 counts more forms of ISO 8601 as dates.
 const ZONE_MAPS: Section = Section { tag: 3, version: 2 };
 const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
-/// The number and the places of undecodable sequences. This number replaces the number in the statistics section, which
-/// is 0 for UTF-8 files of older versions.
+/// The number and the places of undecodable sequences. This number replaces the number in the statistics section. Older
+/// versions always wrote 0 there for UTF-8 files.
 const UNDECODABLE: Section = Section { tag: 5, version: 1 };
 
 /// The sections, in the order in which they are written.

@@ -27,10 +27,11 @@ pub struct ColumnStatistics {
     /// Number of cells that are a word for a missing value: `NA`, `N/A`, `#N/A`, `NaN`, `null`, `none`, `-` or `?`,
     /// ignoring case.
     pub na_like: u64,
-    /// Number of other non-empty cells that are not of the type.
+    /// Number of cells that are not of the type. Empty cells and words for missing values do not count.
     pub exceptions: u64,
-    /// Whether the numbers of the column are identifiers: they have leading zeros, 15 or more digits, or are phone
-    /// numbers. They have no mean, and `typed` writes them as strings.
+    /// Whether the numbers of a numeric column are identifiers: some have leading zeros, all are integers and some have
+    /// 15 or more digits, or the smallest and the greatest are phone numbers. Identifiers have no mean, and `typed`
+    /// writes them as strings.
     pub is_identifier: bool,
     /// Number of distinct values. Empty cells do not count.
     pub distinct: u64,

@@ -455,7 +455,7 @@ fn undecodable_sequences_are_counted_with_their_places() {
         assert_eq!(profile.undecodable_places.as_deref(), Some(&expected[..]), "{piece_bytes}");
         assert_eq!(Profile::decode(&profile.encode(&profiled_bytes()), &profiled_bytes()), Ok(profile));
     }
-    // In UTF-16, the bytes are positions in the UTF-8 form of the file.
+    // In a UTF-16 file, `byte` is a position in the text of the file as UTF-8.
     let mut utf16: Vec<u8> = "a,b\n1,é".encode_utf16().flat_map(u16::to_le_bytes).collect();
     utf16.extend_from_slice(b"\x00\xDC\n\x002\x00");
     for piece_bytes in 1..=utf16.len() {

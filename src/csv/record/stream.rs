@@ -24,11 +24,12 @@ pub(in crate::csv) enum Step {
 pub(in crate::csv) struct RecordStream {
     /// `None` if the scanner reads the bytes of the file as they are.
     converter: Option<Converter>,
-    /// Finds bytes that are not UTF-8. `None` if the file is converted, or if nobody needs their number.
+    /// Finds bytes that are not UTF-8. `None` if the file is converted, or if the stream does not have to count these
+    /// bytes.
     check: Option<Utf8Check>,
     /// The places of the first hundred byte sequences that could not be decoded.
     undecodable_places: Vec<UndecodablePlace>,
-    /// The sequences of the whole file that cannot be decoded, if they are known.
+    /// The byte sequences of the whole file that cannot be decoded. `None` if the caller does not know them.
     known_undecodable: Option<Undecodable>,
     reader: RecordReader,
     /// Converted text. At first, this is the text that was converted to open the file. Later, it is the last converted
@@ -70,8 +71,9 @@ impl RecordStream {
         }
     }
 
-    /// Makes the stream count and place the byte sequences that cannot be decoded. The bytes before
-    /// the first push belong to the header, which starts on `header_line`. Must be called before the first push.
+    /// Makes the stream count the byte sequences that cannot be decoded, and note their places. The sequences that the
+    /// record reader has already read are in the header, which starts on `header_line`. Must be called before the first
+    /// push.
     pub(in crate::csv) fn count_undecodable(&mut self, header_line: u64) {
         let text_byte = self.reader.byte() - self.read_to as u64;
         if self.converter.is_none() {
@@ -87,7 +89,8 @@ impl RecordStream {
         }
     }
 
-    /// Makes the stream report these sequences, and not count them again.
+    /// Makes the stream report `known`. The stream then does not search UTF-8 text for sequences that cannot be
+    /// decoded.
     pub(in crate::csv) fn set_known_undecodable(&mut self, known: Undecodable) {
         self.known_undecodable = Some(known);
         self.check = None;
@@ -221,7 +224,7 @@ impl RecordStream {
         if let Some(check) = &mut self.check {
             check.finish();
         }
-        // Places the last sequence, if the file ends inside a character.
+        // If the file ends inside a character, this call notes the place of the unfinished character.
         let bad = bad_sequences(&mut self.converter, &mut self.check);
         feed(&mut self.reader, bad, &mut self.undecodable_places, &[], sink)?;
         self.reader.finish(sink)?;
@@ -284,8 +287,9 @@ fn bad_sequences<'a>(
     }
 }
 
-/// Reads a text, and notes the places of bad sequences in it. The reader reads up to and including the first byte of
-/// such a sequence. Then the unfinished record is the record of the sequence.
+/// Reads a text, and notes the places of the bad sequences in the text. For each bad sequence, the reader first reads
+/// up to the first byte of the sequence, including this byte. At this point, the unfinished record of the reader is the
+/// record of the sequence.
 fn feed(
     reader: &mut RecordReader,
     bad: Option<&mut BadSequences>,

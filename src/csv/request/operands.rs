@@ -1,7 +1,7 @@
 //! Checks that the operands of a filter can be compared with the columns of a profiled file.
 //!
 //! Without this check, `n > 1,000` on a column of numbers would compare texts, because `1,000` is not a number. The
-//! result would look right and be wrong.
+//! result would look right, but it would have the wrong rows.
 
 use super::error::RequestError;
 use super::{CutRequest, shortened};
@@ -89,7 +89,8 @@ fn detail(kind: OperandKind, column: &str, operand: &str, statistics: &ColumnSta
     )
 }
 
-/// Whether the operand would be a date if its last blank were a plus sign. A URL decodes a plus sign as a blank.
+/// Whether the operand would be a date if its last blank were a plus sign. In the query of a URL, a plus sign means a
+/// blank.
 fn has_lost_plus(operand: &str) -> bool {
     operand
         .rsplit_once(' ')

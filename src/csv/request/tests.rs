@@ -398,7 +398,6 @@ proptest! {
             nodes.push(node);
         }
         let tree = if nodes.len() == 1 { nodes.remove(0) } else { json!({"and": nodes}) };
-        // A filter with too many regular expressions is refused in each form.
         let wanted = body(json!({"filter": tree}));
         prop_assert_eq!(&CutRequest::from_query(pairs), &wanted);
         prop_assert_eq!(&body(json!({"whereFilters": expressions})), &wanted);

@@ -1,8 +1,8 @@
 //! Writes JSON (RFC 8259) and NDJSON.
 //!
 //! A row is an object. The names of the members are encoded once per cut. Without `typed`, all values are strings. With
-//! `typed`, the [`ValueKind`] of a column decides whether its cells can become numbers or booleans. A cell becomes a number
-//! only if every common JSON reader reads the number without losing a digit.
+//! `typed`, the [`ValueKind`] of a column decides whether its cells can become numbers or booleans. A cell becomes a
+//! number only if every common JSON reader reads the number without losing a digit.
 
 use super::options::ValueKind;
 use super::row_progress::{RowProgress, bytes_that_fit};
@@ -40,8 +40,8 @@ const ESCAPED_BYTES: usize = 6;
 const LINES: Framing = Framing { begin: b"", between: b"", after_row: b"\n", end: b"" };
 
 impl JsonWriter {
-    /// Creates a writer of one array of objects. `kinds` is `None` without `typed`. With `typed`, it has the kind of each
-    /// column of the file; each cell of a column that is not in it decides its own kind.
+    /// Creates a writer of one array of objects. `kinds` is `None` without `typed`. With `typed`, `kinds` has the kinds
+    /// of the file's columns. A column that is not in `kinds` has the kind [`ValueKind::ByCell`].
     pub(in crate::csv) fn array(header: &Header, columns: &[usize], kinds: Option<&[ValueKind]>) -> Self {
         Self::new(header, columns, kinds, ARRAY)
     }

@@ -22,7 +22,7 @@ pub(super) enum Writer {
 
 impl Writer {
     /// Creates a writer for `columns` of the opened file. `kinds` has the kind of value of each column of the file, for
-    /// `typed` JSON; `None` if each cell decides its own kind.
+    /// `typed` JSON; `None` means [`ValueKind::ByCell`] for every column.
     pub(super) fn new(
         opened: &OpenedCsv,
         columns: &[usize],

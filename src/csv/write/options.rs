@@ -20,8 +20,8 @@ pub struct OutputOptions {
     pub header: bool,
     /// Whether CSV and TSV put an apostrophe before cells that a spreadsheet would read as a formula.
     pub spreadsheet_safe: bool,
-    /// Whether JSON and NDJSON write numbers and booleans without quotes, and empty cells as `null`. [`ValueKind`] decides
-    /// which cells are numbers or booleans.
+    /// Whether JSON and NDJSON write numbers and booleans without quotes, and empty cells as `null`. [`ValueKind`]
+    /// decides which cells are numbers or booleans.
     pub typed: bool,
 }
 
@@ -74,10 +74,11 @@ pub enum OutputFormat {
     Ndjson,
 }
 
-/// The kind of JSON value that the filled cells of a column become with `typed`. A cell of another kind becomes a string.
+/// The kind of JSON value that the filled cells of a column become with `typed`. A cell of another kind becomes a
+/// string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
-    /// Each cell decides: a number, a boolean or a string.
+    /// A number, a boolean or a string, by the form of each cell.
     ByCell,
     /// A number.
     Number,

@@ -4,8 +4,9 @@
 //! bytes, and the parsed object needs hundreds of bytes. So the parser counts values while it reads the body, and
 //! refuses the body when there are too many values.
 //!
-//! A filter compares a number in JSON with the text of cells, so `1.50` must stay `1.50`. A parsed number would be 1.5. If
-//! a number in a filter would lose digits, the body has a string with its digits in place of the number.
+//! A filter compares a number in JSON with the text of cells, so `1.50` must stay `1.50`. A parsed number would be 1.5.
+//! If parsing would change the digits of a number in a filter, the parsed body has a string with the original digits in
+//! place of the number.
 
 use std::cell::Cell;
 use std::fmt;
@@ -21,7 +22,7 @@ const MAX_VALUES: usize = 100_000;
 /// Maximum number of objects and arrays. A filter with 64 conditions has a few hundred of them.
 const MAX_NESTED: usize = 10_000;
 
-/// Maximum number of levels of a filter in JSON, as in the rest of the body.
+/// Maximum number of levels of a filter in JSON. `serde_json` has the same limit for the rest of the body.
 const MAX_LEVELS: usize = 128;
 
 /// The members of a body that are filters.

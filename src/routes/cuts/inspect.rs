@@ -38,8 +38,8 @@ pub(super) fn routes() -> Routes {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Column)]
 struct ColumnResponse<'a> {
-    /// The name by which a request can refer to the column. It is unique: if the name in the file is empty or equals the
-    /// name of an earlier column, the column has a given name, such as `column_3` or `name_2`.
+    /// The name by which a request can refer to the column. It is unique: if the name in the file is empty or equals
+    /// the name of an earlier column, the column has a given name, such as `column_3` or `name_2`.
     #[schema(value_type = String)]
     name: Cow<'a, str>,
     /// Position of the column, counted from 1.
@@ -95,8 +95,8 @@ struct FieldsResponse {
     row_count: Option<u64>,
 }
 
-/// Returns the names of the columns of a file, as in `/columns`. Costs 2 D1 reads. In the three cases that the description of `/columns`
-/// names, it costs 1 R2 read in addition.
+/// Returns the names of the columns of a file, as in `/columns`. Costs 2 D1 reads. In the three cases that the
+/// description of `/columns` names, it costs 1 R2 read in addition.
 #[utoipa::path(get, path = "/api/files/{id}/fields", tag = "cuts", params(("id" = String, Path), ReadingParams),
     responses((status = 200, body = FieldsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn get_fields(

@@ -76,9 +76,9 @@ async fn get_cut(
 
 /// Cuts a file and streams the result. A JSON body describes the cut.
 ///
-/// The body may have `selectedColumns`, `whereFilters`, `filter`, `q`, `outputFormat`, `streaming`, `filename` (the name of
-/// the result), and the options of the `GET` route. An `Idempotency-Key` is ignored: a cut changes no file, and a
-/// repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
+/// The body may have `selectedColumns`, `whereFilters`, `filter`, `q`, `outputFormat`, `streaming`, `filename` (the
+/// name of the result), and the options of the `GET` route. An `Idempotency-Key` is ignored: a cut changes no file, and
+/// a repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path), Conditions),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),

@@ -1,11 +1,12 @@
-//! Unmodified clients that people already use upload, download and cut files in workerd.
+//! Tests unmodified clients that people already use: each client uploads, downloads or cuts files in workerd.
 //!
-//! [`SMALL`] and [`LARGE`] are the lists of clients. Every run tests the clients of [`SMALL`], which `scripts/fixtures`
-//! installs in seconds. With `LONG=1`, a run also tests the clients of [`LARGE`], and `LONG=1 scripts/fixtures`
-//! installs them. A chosen client that is not installed fails the test.
+//! Every run tests the clients in [`SMALL`]. `scripts/fixtures` installs them in seconds. A run with `LONG=1` also
+//! tests the clients in [`LARGE`]. `LONG=1 scripts/fixtures` installs these too. The test fails if a client that it
+//! tests is not installed.
 //!
-//! tus-js-client, Uppy and tuspy have their own tests in `tus.rs`. Clients in Python run in `stock_clients.py`, clients
-//! in JavaScript run in `stock_clients.mjs`, and this module runs the programs.
+//! The script `stock_clients.py` uses the clients that are Python libraries, and `stock_clients.mjs` uses the clients
+//! that are JavaScript libraries. This module runs the scripts, and also the clients that are programs, such as curl.
+//! `tus.rs` tests tus-js-client, Uppy and tuspy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use super::server::{Server, require, root, shared};
 /// The test of one client.
 type Test = fn(&Setting);
 
+/// The clients that every run tests.
 const SMALL: [(&str, Test); 10] = [
     ("curl", curl),
     ("wget", wget),
@@ -50,17 +52,18 @@ const NAME: &str = "Zürich – 2024.csv";
 /// [`NAME`] in percent-encoding, as headers carry it.
 const ENCODED_NAME: &str = "Z%C3%BCrich%20%E2%80%93%202024.csv";
 
-/// [`NAME`] as `Content-Disposition` has it for clients that read only ASCII names.
+/// The ASCII form of [`NAME`] that `Content-Disposition` has for clients that read only ASCII names.
 const ASCII_NAME: &str = "Z_rich _ 2024.csv";
 
-/// The length of the file of the clients in [`SMALL`], in bytes. curl announces bodies of more than 1 MiB with `Expect:
-/// 100-continue`.
+/// The length of the file for the clients in [`SMALL`], in bytes. It is more than 1 MiB, because curl sends `Expect:
+/// 100-continue` only if the body is longer than 1 MiB.
 const SMALL_BYTES: usize = 2_200_000;
 
-/// The length of the file of the clients in [`LARGE`], in bytes. aria2 splits it into four segments of at least 1 MiB.
+/// The length of the file for the clients in [`LARGE`], in bytes. It is more than 4 MiB, so that aria2 can split the
+/// file into four segments of at least 1 MiB.
 const LARGE_BYTES: usize = 4_500_000;
 
-/// The query of the cut that each client requests. [`Sample::kept`] are the ids in its result.
+/// The query of the cut that each client requests. [`Sample::kept`] has the ids in the result of this cut.
 const CUT: &str = "columns=id,customer&amount__gt=990";
 
 #[test]
@@ -93,7 +96,7 @@ fn stock_clients_upload_download_and_cut() {
 struct Sample {
     bytes: Vec<u8>,
     sha256: String,
-    /// The number of rows without the header.
+    /// The number of rows. The header is not a row.
     rows: usize,
     /// The ids in the result of [`CUT`].
     kept: Vec<String>,
@@ -147,7 +150,8 @@ impl<'a> Setting<'a> {
         format!("Authorization: Bearer {}", self.user.token())
     }
 
-    /// Returns a command that runs in the folder. The command reads no configuration of the machine's user.
+    /// Returns a command that runs in the folder. The folder is also its home, so the command does not read the
+    /// configuration of the person who runs the test.
     fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         command.current_dir(&self.folder).env("HOME", &self.folder).env("LC_ALL", "C.UTF-8");
@@ -200,7 +204,7 @@ impl<'a> Setting<'a> {
         fs::write(self.folder.join(name), &self.sample.bytes[..self.sample.bytes.len() / 2]).unwrap();
     }
 
-    /// Returns the options of the scripts.
+    /// Returns the options for the scripts as JSON. `stock_clients.py` describes them.
     fn options(&self) -> String {
         json!({
             "base": self.url(""),
@@ -256,7 +260,7 @@ fn curl(setting: &Setting) {
     let curl_uploads = |arguments: &[&str], name: &str| {
         let mut command = curl(&["-v", "--fail-with-body"]);
         let output = setting.run(command.args(arguments));
-        // curl waits for the 100 before it sends a long body.
+        // curl waits for the response `100 Continue` before it sends a long body.
         let log = text_of(&output).to_ascii_lowercase();
         assert!(log.contains("> expect: 100-continue"), "{log}");
         assert!(log.contains("< http/1.1 100 continue"), "{log}");
@@ -270,7 +274,7 @@ fn curl(setting: &Setting) {
     curl_uploads(&["-F", &format!("file=@{NAME};type=text/csv"), "-F", "tags=a,b", &files], NAME);
     curl_uploads(&["--data-binary", &data, "-H", &name_header, &files], NAME);
     curl_uploads(&["-X", "POST", "-T", NAME, "-H", &name_header, &files], NAME);
-    // From a pipe, curl sends chunks without a length.
+    // If curl reads the body from its standard input, it sends `Transfer-Encoding: chunked` and no `Content-Length`.
     let chunked = ["-X", "POST", "-T", "-", "-H", &name_header, "--fail-with-body", &files];
     let mut command = curl(&chunked);
     let input = fs::File::open(setting.folder.join(NAME)).unwrap();
@@ -298,7 +302,7 @@ fn curl(setting: &Setting) {
     setting.assert_cut(&output.stdout);
     setting.assert_cut(&setting.run(&mut curl(&["--fail", &cut])).stdout);
 
-    // The second download asks whether the file has changed.
+    // The second request is conditional. The file has not changed, so the response is 304.
     let dated = ["-R", "-z", "dated.csv", "-o", "dated.csv"];
     let tagged = ["--etag-save", "etag", "--etag-compare", "etag", "-o", "tagged.csv"];
     for (name, arguments) in [("dated.csv", &dated[..]), ("tagged.csv", &tagged[..])] {
@@ -323,7 +327,8 @@ fn wget(setting: &Setting) {
     setting.assert_downloaded(NAME);
     setting.write_half(&setting.id);
     wget(&["-c", &file]);
-    // The file is complete now. The response is 416, and wget succeeds.
+    // The local file is complete, so wget requests a range that starts at the end of the file, and gets 416. wget does
+    // not treat this response as an error.
     wget(&["-c", &file]);
     setting.assert_downloaded(&setting.id);
     wget(&["-N", &file]);
@@ -353,7 +358,7 @@ fn aria2(setting: &Setting) {
     let checksum = format!("--checksum=sha-256={}", setting.sample.sha256);
     aria2(&["-x4", "-s4", "-k1M", &checksum, &setting.file_url()]);
     setting.assert_downloaded(NAME);
-    // The first segment is a request for the file, and each other segment is a request for a range.
+    // aria2 requests the whole file for the first segment, and a byte range for each other segment.
     let line = format!("GET /api/files/{} 206", setting.id);
     let ranges = setting.server.log().lines().filter(|logged| logged.contains(&line)).count();
     assert!(ranges >= 2, "aria2 requested {ranges} ranges");
@@ -378,7 +383,7 @@ fn rclone(setting: &Setting) {
     rclone(&["copyurl", "--header", &header, &setting.cut_url(), "cut.csv"]);
     setting.assert_cut(&fs::read(setting.folder.join("cut.csv")).unwrap());
 
-    // The backend `http` reads one file if the URL names a file.
+    // rclone's backend `http` can read a file whose URL is known, although it cannot list the files of Cutty.
     let (url, headers) = (setting.url("/api/files/"), header.replacen(": ", ",", 1));
     let backend = ["--http-url", &url, "--http-headers", &headers];
     let source = format!(":http:{}", setting.id);

@@ -40,7 +40,7 @@ class Setting:
         return {**self.headers, "X-File-Name": self.encodedName}
 
     def pieces(self):
-        """The file in pieces. Clients send pieces as chunks without a length."""
+        """The file in pieces. A client that gets pieces sends a body without Content-Length."""
         for start in range(0, len(self.data), 100_000):
             yield self.data[start : start + 100_000]
 

@@ -84,7 +84,7 @@ fn rows_with_stray_quotes_become_well_formed_rows_in_the_output() {
 }
 
 #[test]
-fn the_output_for_a_file_with_two_byte_order_marks_can_be_cut_again() {
+fn byte_order_marks_are_removed_at_the_start_but_not_inside_quotes() {
     let once = TestCut::default().text("\u{FEFF}\u{FEFF}a,b\n1,2\n".as_bytes());
     assert_eq!(once, "a,b\n1,2\n");
     let quoted = TestCut::default().text("\"\u{FEFF}a\",b\n1,2\n".as_bytes());

@@ -1,7 +1,7 @@
 //! The cost of a text in one of the encodings of Chinese, Japanese and Korean.
 //!
-//! The cost of a character depends on the part of the code table in which it lies: the tables put frequent characters
-//! before rare ones. Lists of the most frequent characters refine this.
+//! The code tables of these encodings have separate parts for frequent and for rare characters, so the cost of a
+//! character depends on its part of the table. The most frequent characters of a language are listed, and cost less.
 
 use super::languages::{JAPANESE, KOREAN, SIMPLIFIED, TRADITIONAL};
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS};
@@ -9,15 +9,16 @@ use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, SHIFT_JIS};
 /// An encoding whose characters have one to four bytes.
 pub(super) struct DoubleByte {
     pub(super) encoding: &'static Encoding,
+    /// The part of the cost that does not depend on the text, in bits.
     pub(super) prior: f32,
     /// Frequent characters of the language.
     frequent: &'static str,
-    /// Returns the length and the cost of the first character, whose first byte is not ASCII. `None` if the bytes are
-    /// not valid.
+    /// Returns the length in bytes and the cost of the first character of a text, or `None` if the text does not start
+    /// with a valid character. The first byte must not be ASCII.
     read: fn(&[u8]) -> Option<(usize, f32)>,
 }
 
-/// The encodings that the guess considers.
+/// The double-byte encodings that the guess considers.
 pub(super) static DOUBLE_BYTE: [DoubleByte; 5] = [
     DoubleByte { encoding: SHIFT_JIS, prior: 2.0, frequent: JAPANESE, read: shift_jis },
     DoubleByte { encoding: GBK, prior: 2.0, frequent: SIMPLIFIED, read: gbk },
@@ -26,15 +27,19 @@ pub(super) static DOUBLE_BYTE: [DoubleByte; 5] = [
     DoubleByte { encoding: EUC_JP, prior: 3.0, frequent: JAPANESE, read: euc_jp },
 ];
 
+// The costs of characters in bits, by their part of the code table. The first level has the common characters, and the
+// second level has less common characters.
 const KANA: f32 = 6.0;
 const FIRST_LEVEL: f32 = 12.5;
 const SECOND_LEVEL: f32 = 15.0;
 const SYMBOL: f32 = 11.0;
 const RARE: f32 = 19.0;
+/// The cost of a byte that does not start a valid character, and of each U+FFFD in the decoded text.
 const INVALID: f32 = 22.0;
 /// The cost of a frequent character is lower by this number of bits.
 const FREQUENT: f32 = 4.0;
-/// The cost of an ASCII letter beside a character. It makes `é` within a word of Latin letters no Chinese character.
+/// The additional cost of a character for each lower-case ASCII letter directly beside it. Because of this cost, the
+/// guess does not read `é` inside a word of Latin letters as a part of a Chinese character.
 const BESIDE_LETTER: f32 = 3.0;
 
 /// Returns the cost of the text.
@@ -71,7 +76,7 @@ fn pair(bytes: &[u8]) -> Option<(u8, u8)> {
 
 fn shift_jis(bytes: &[u8]) -> Option<(usize, f32)> {
     if matches!(bytes.first()?, 0xA1..=0xDF) {
-        // Half-width katakana: one byte each. They stand in groups.
+        // Half-width katakana have one byte each. They usually stand in groups, so a single one costs more.
         let is_alone = !matches!(bytes.get(1), Some(0xA1..=0xDF));
         return Some((1, if is_alone { 10.0 } else { 8.0 }));
     }
@@ -145,8 +150,8 @@ fn euc_jp(bytes: &[u8]) -> Option<(usize, f32)> {
     Some((2, bits))
 }
 
-/// Returns the encoding with which a file is read that looks like `encoding`. GB18030 reads every GBK file, and also
-/// characters that GBK does not have.
+/// Returns the encoding in which Cutty reads the file if the guess is `encoding`. A GBK file is read as GB18030, which
+/// has all characters of GBK and more.
 pub(super) fn superset(encoding: &'static Encoding) -> &'static Encoding {
     if encoding == GBK { GB18030 } else { encoding }
 }

@@ -1,6 +1,6 @@
 //! The kinds of characters that the guess distinguishes.
 
-/// The kind of a character, as the guess distinguishes it.
+/// The kind of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Lower,
@@ -8,10 +8,11 @@ pub(super) enum Kind {
     /// A letter without case.
     Caseless,
     Digit,
-    /// A blank, punctuation, or the start or end of a cell.
+    /// Any other ASCII character, such as a blank or punctuation. The start and the end of a cell count as an edge too.
     Edge,
+    /// Any other character that is not ASCII, such as `£`.
     Symbol(char),
-    /// A control character, or a byte that the encoding does not use.
+    /// A control character from U+0080 to U+009F, a private character, or a byte that the encoding does not use.
     Invalid,
 }
 

@@ -1,7 +1,8 @@
 //! The letters of languages, from the most frequent to the rarest, and the encodings in which each language is written.
 //!
-//! Only letters that are not ASCII are listed, in lower case. Frequencies are those in lists of names, places and
-//! column headers. The guess needs only a rough order. (Turkish lists `i` because `İ` in lower case begins with `i`.)
+//! Only letters that are not ASCII are listed, in lower case. They are in the order of their frequency in lists of
+//! names, places and column headers. A rough order is enough for the guess. (The Turkish list has `i`, because the
+//! lower-case form of `İ` begins with `i`.)
 
 use super::kind::Kind;
 use encoding_rs::{
@@ -23,7 +24,7 @@ pub(super) enum Script {
 /// A single-byte encoding, and the languages that are written in it.
 pub(super) struct SingleByte {
     pub(super) encoding: &'static Encoding,
-    /// The cost of this encoding in bits: rare encodings cost more.
+    /// The part of the cost that does not depend on the text, in bits. It is higher for rare encodings.
     pub(super) prior: f32,
     pub(super) script: Script,
     /// The letters of each language.

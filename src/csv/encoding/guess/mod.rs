@@ -1,11 +1,13 @@
 //! Guesses the encoding of a file that is neither ASCII nor UTF-8 nor UTF-16.
 //!
-//! The guess compares the costs of the text in each encoding. A cost is the length of the text in an ideal code, in
-//! bits: a frequent letter within a word costs little, a symbol within a word costs much. The encoding with the least
-//! cost wins. The guess of `chardetng` makes its encoding a few bits cheaper.
+//! For each encoding, the guess computes the cost of the text: the number of bits that an ideal compression of the text
+//! would need. A frequent letter inside a word costs few bits, and a symbol inside a word costs many. The guess is the
+//! encoding with the least cost. The encoding that the crate `chardetng` guesses gets a small discount
+//! ([`CHARDETNG_BONUS`]).
 //!
-//! windows-1252 has the least prior cost, because it is the fallback of the Encoding Standard. So symbols such as `£`
-//! or `³` stay symbols, unless letters of another code page are more likely at these places.
+//! windows-1252 has the least prior cost (the part of the cost that does not depend on the text), because windows-1252
+//! is the fallback of the Encoding Standard. So Cutty reads a byte as a symbol such as `£` or `³`, unless a letter of
+//! another code page is more likely at this place.
 
 mod double_byte;
 mod kind;
@@ -18,9 +20,9 @@ use encoding_rs::Encoding;
 use languages::SINGLE_BYTE;
 use std::collections::HashSet;
 
-/// Maximum number of bytes in the cells that the guess compares.
+/// Maximum number of bytes that the guess looks at, in all cells together.
 const MAX_CELL_BYTES: usize = 24 * 1024;
-/// The encoding that `chardetng` guesses costs this number of bits less.
+/// The cost of the encoding that `chardetng` guesses is lower by this number of bits.
 const CHARDETNG_BONUS: f32 = 2.0;
 
 /// Guesses the encoding from the first bytes of a file. `whole` is `true` if the sample is the whole file.
@@ -47,8 +49,9 @@ fn advised_by_chardetng(sample: &[u8], whole: bool) -> &'static Encoding {
     detector.guess(None, Utf8Detection::Deny)
 }
 
-/// Returns the distinct cells that are not ASCII, in their order. A value that a file repeats is no new evidence. No
-/// encoding uses the bytes of these separators within a longer character.
+/// Returns the cells that are not ASCII, in the order of the file, up to [`MAX_CELL_BYTES`]. Each value is returned
+/// once, because a repeated value is no new evidence. The bytes of the separators never occur inside a longer character
+/// in any encoding that the guess considers.
 fn distinct_cells(sample: &[u8]) -> Vec<&[u8]> {
     let mut seen = HashSet::new();
     let mut room = MAX_CELL_BYTES;

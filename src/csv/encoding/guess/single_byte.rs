@@ -1,19 +1,20 @@
 //! The cost of a text in a single-byte encoding.
 //!
-//! The cost has three parts: the place of each byte in its word, the frequency of each letter in a language, and the
-//! frequency of each symbol. All costs are in bits, as in a code: `-log2` of a probability.
+//! The cost depends on the place of each character in its word, on the frequency of each letter in a language, and on
+//! the frequency of each symbol. Only characters that are not ASCII have a cost. All costs are in bits: the cost of
+//! something with the probability `p` is `-log2(p)`.
 
 use super::kind::Kind;
 use super::languages::{Script, SingleByte};
 
 /// The cost of a letter that is not in the list of its language.
 const FOREIGN_LETTER: f32 = 10.5;
-/// The cost of a character that no text has.
+/// The cost of a character that does not belong in a text, such as a control character.
 const INVALID: f32 = 20.0;
 /// The additional cost of a letter in upper case.
 const UPPER_CASE: f32 = 2.0;
 
-/// Returns the least cost of the text, over the languages of the encoding.
+/// Computes the cost of the text in each language of the encoding, and returns the least cost.
 pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
     let characters = candidate.characters.get_or_init(|| characters(candidate));
     let kind_of = |byte: Option<&u8>| byte.map_or(Kind::Edge, |&byte| characters[usize::from(byte)].1);
@@ -62,7 +63,8 @@ fn characters(candidate: &SingleByte) -> Vec<(char, Kind)> {
     (0..=u8::MAX).map(decode).collect()
 }
 
-/// Returns the cost of the characters in one language, without their places.
+/// Returns the part of the cost that depends on the frequency of the characters in one language. `letters` are the
+/// letters of the language. `counts` has the number of times that each byte occurs.
 fn frequency_cost(letters: &str, characters: &[(char, Kind)], counts: &[u32; 256]) -> f32 {
     let weight = |rank: usize| 1.0 / (rank as f32 + 3.0);
     let total: f32 = (0..letters.chars().count()).map(weight).sum();
@@ -99,7 +101,7 @@ fn symbol_cost(symbol: char) -> f32 {
     }
 }
 
-/// Returns the cost of the place of a symbol.
+/// Returns the cost of the place of a symbol between the characters `previous` and `next`.
 fn symbol_place(symbol: char, previous: Kind, next: Kind) -> f32 {
     let is_symbol = |kind: Kind| matches!(kind, Kind::Symbol(_) | Kind::Invalid);
     let neighbours = 3.0 * f32::from(u8::from(is_symbol(previous)) + u8::from(is_symbol(next)));
@@ -137,7 +139,9 @@ fn unit_place(symbol: char, before: Option<u8>, after: Option<u8>) -> f32 {
     }
 }
 
-/// Returns the cost of the place of a letter.
+/// Returns the cost of the place of a letter. `earlier` and `previous` are the two characters before the letter, and
+/// `next` is the character after it. `follows` is `true` if the previous character is a letter that is not ASCII.
+/// `beside_ascii` is the number of ASCII letters directly beside the letter.
 fn letter_place(
     script: Script,
     kind: Kind,
@@ -152,7 +156,7 @@ fn letter_place(
     if previous == Kind::Digit || next == Kind::Digit {
         cost += 4.0;
     }
-    // A word of two letters whose second letter is not ASCII.
+    // The letter is the second letter of a word of two letters.
     if previous.is_letter() && !earlier.is_letter() && !next.is_letter() {
         cost += 2.0;
     }

@@ -66,7 +66,7 @@ fn is_on(cell: &[u8], value: &str) -> bool {
     found.is_some_and(|found| first <= found && found < first + Duration::days(1))
 }
 
-/// The instant of a day that a value without a time stands for.
+/// Which instant of the day a value without a time stands for.
 #[derive(Clone, Copy, PartialEq)]
 enum Edge {
     First,

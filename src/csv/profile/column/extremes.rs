@@ -122,7 +122,8 @@ impl Extremes<Instant> {
     }
 }
 
-/// Compares two numbers whose nearest doubles are equal. If one of them was not kept as a whole, counts them as equal.
+/// Compares two numbers whose nearest doubles are equal. If one of them has `MAX_VALUE_BYTES` or more, the result is
+/// `Equal`, because its last bytes may not have been kept.
 pub(super) fn compare_kept(number: &[u8], kept: &[u8]) -> Ordering {
     let is_whole = number.len() < MAX_VALUE_BYTES && kept.len() < MAX_VALUE_BYTES;
     compare_numbers(number, kept).filter(|_| is_whole).unwrap_or(Ordering::Equal)

@@ -60,8 +60,8 @@ impl HotColumn {
     #[inline(never)]
     fn add_words(&mut self, cells: &ColumnCells, piece: &[u8]) {
         // Many texts start with the same letter as `true`, `false` or `null`. This loop compares the first four letters
-        // of all cells without a branch. Usually no cell starts like such a word. Then no cell needs to be compared as
-        // a whole.
+        // of all cells without a branch. Usually no cell starts like one of the words. Then no cell needs to be
+        // compared as a whole.
         let may_be_word = |any: bool, &head: &u64| any | may_be_boolean(head) | may_be_missing(head);
         let count = |is_word: fn(Value<'_>) -> bool| {
             (0..cells.len()).filter(|&at| is_word(cells.value(at, piece))).count() as u32

@@ -5,14 +5,16 @@ use crate::csv::profile::cell::{Cell, Numeral};
 use crate::csv::profile::distinct::{Insertion, hash_of};
 use crate::csv::record::value::Value;
 
-/// Maximum length of a number that has its own nearest double, in bytes, unless the number is too large or too small for
-/// a double.
+/// Two numbers of at most this many bytes have the same nearest double only if they are equal, or if they are too large
+/// or too small for a double.
 const EXACT_BYTES: usize = 15;
 
-/// Whether another number can have the same nearest double. `bytes` is the length of the number in the file.
+/// Whether a different number can have the same nearest double `number`. `bytes` is the length of the number in the
+/// file.
 #[inline(always)]
 fn may_be_rounded(number: f64, bytes: usize) -> bool {
-    /// A number of at most this length (`0.00`) is zero if it is below the smallest positive double.
+    /// Zero (`0.00`) is the only number of at most this many bytes whose absolute value is below the smallest normal
+    /// double.
     const ZERO_BYTES: usize = 4;
     bytes > EXACT_BYTES || number.is_infinite() || (bytes > ZERO_BYTES && number.abs() < f64::MIN_POSITIVE)
 }
