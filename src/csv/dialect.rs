@@ -6,13 +6,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use encoding_rs::Encoding;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::checkpoint::{StateError, StateReader, StateWriter};
-use super::encoding::EncodingSource;
+use super::encoding::{EncodingSource, FileEncoding};
 
+/// Maximum of the rule `skipFooter`, in records.
+pub const MAX_SKIP_FOOTER: u32 = 100;
 /// Maximum length of a delimiter, in bytes of UTF-8.
 pub const MAX_DELIMITER_BYTES: usize = 4;
 
@@ -187,6 +188,29 @@ impl Ragged {
     }
 }
 
+/// What happens to records that repeat the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RepeatedHeaders {
+    /// They are rows.
+    #[default]
+    Keep,
+    /// They are left out.
+    Skip,
+}
+
+impl RepeatedHeaders {
+    /// All values, in the order of their definition.
+    pub const ALL: [Self; 2] = [Self::Keep, Self::Skip];
+
+    /// Returns the name of the option's value in requests and responses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Skip => "skip",
+        }
+    }
+}
+
 /// The characters that end the records in the start of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RecordEnd {
@@ -233,7 +257,7 @@ pub const MAX_ALTERNATIVES: usize = 3;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dialect {
     /// The encoding of the file.
-    pub encoding: &'static Encoding,
+    pub encoding: FileEncoding,
     /// How the encoding was found.
     pub encoding_source: EncodingSource,
     /// The rules after decoding.
@@ -269,6 +293,8 @@ pub struct TableDialect {
     pub null_values: NullValues,
     /// What happens to rows with more or fewer fields than the header.
     pub ragged: Ragged,
+    /// What happens to records that repeat the header.
+    pub repeated_headers: RepeatedHeaders,
 }
 
 /// Values that are read as empty cells.
@@ -287,6 +313,7 @@ impl Default for TableDialect {
             skip_footer: 0,
             null_values: None,
             ragged: Ragged::Keep,
+            repeated_headers: RepeatedHeaders::Keep,
         }
     }
 }
@@ -306,6 +333,7 @@ impl TableDialect {
             && self.trim != Trim::Cells
             && self.skip_footer == 0
             && self.null_values.is_none()
+            && self.repeated_headers == RepeatedHeaders::Keep
     }
 
     /// Returns the delimiter that the scanner looks for.
@@ -330,6 +358,7 @@ impl TableDialect {
             state.list(values, |state, value| state.text(value));
         });
         state.byte(self.ragged as u8);
+        state.byte(self.repeated_headers as u8);
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
@@ -347,6 +376,7 @@ impl TableDialect {
                 .option(|state| state.list(|state| state.text().map(str::to_owned)))?
                 .map(Into::into),
             ragged: one_of(state, &Ragged::ALL)?,
+            repeated_headers: one_of(state, &RepeatedHeaders::ALL)?,
         })
     }
 }
@@ -361,7 +391,7 @@ impl Dialect {
     /// Whether positions in the text that the scanner reads are positions in the file: the file is UTF-8 and is not
     /// converted.
     pub fn is_direct(&self) -> bool {
-        self.encoding == encoding_rs::UTF_8 && self.table.is_plain()
+        self.encoding == FileEncoding::UTF_8 && self.table.is_plain()
     }
 
     /// Whether both dialects find the same records and cells.
@@ -447,6 +477,7 @@ impl Serialize for Dialect {
         map.serialize_entry("skipFooter", &table.skip_footer)?;
         map.serialize_entry("nullValues", table.null_values.as_deref().unwrap_or_default())?;
         map.serialize_entry("ragged", table.ragged.name())?;
+        map.serialize_entry("repeatedHeaders", table.repeated_headers.name())?;
         map.serialize_entry("confidence", &share(self.confidence_percent))?;
         map.serialize_entry("alternatives", &self.alternatives)?;
         map.end()

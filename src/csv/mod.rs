@@ -58,7 +58,7 @@ pub use cut::plan::CutPlan;
 pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};
 pub use dialect::Dialect;
 pub use encoding::{
-    EncodingSource, MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace, encoding_for_label,
+    EncodingSource, FileEncoding, MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace, encoding_for_label,
     utf16_without_mark,
 };
 pub use error::{CsvError, Defect, MalformedCsv};

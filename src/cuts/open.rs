@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use encoding_rs::Encoding;
 use serde_json::{Value, json};
 
 use super::memory::LONG_RECORD_BYTES;
@@ -15,7 +14,8 @@ use crate::csv::filter::Filter;
 use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
 use crate::csv::{
-    CsvOpener, CutPlan, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor, Undecodable, ValueKind,
+    CsvOpener, CutPlan, FileEncoding, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor,
+    Undecodable, ValueKind,
 };
 use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
 use crate::error::{Code, Problem, Result};
@@ -303,7 +303,7 @@ fn known_undecodable(
     file: &FileRow,
     request: &CutRequest,
     profile: Option<&Profile>,
-) -> Option<(&'static Encoding, Undecodable)> {
+) -> Option<(FileEncoding, Undecodable)> {
     let profile = profile.filter(|_| file.is_read_as_profiled(&request.input))?;
     Some((profile.dialect.as_ref()?.encoding, profile.undecodable()?))
 }

@@ -160,7 +160,9 @@ impl CutService {
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
         let mut failure = None;
         if let Some(profile) = profile.filter(|_| file.is_read_as_profiled(&request.input)) {
-            if let Some(page) = self.rows_by_index(&file, &profile, request, limit).await? {
+            if profile.refuses_no_row()
+                && let Some(page) = self.rows_by_index(&file, &profile, request, limit).await?
+            {
                 return Ok(page.holding(lease.flatten()));
             }
             let limit_bytes = self.storage.app.config.max_record_size_bytes;

@@ -237,8 +237,8 @@ struct PatchBody {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
     /// How the file is read: an object with the options `delimiter`, `encoding`, `quote`, `escape`, `inputHeader`,
-    /// `skipRows`, `skipFooter`, `comment`, `trim`, `nullValues` and `ragged` of a cut. The object replaces all stored
-    /// options. An option that it does not have is detected; null detects all. Cutty then computes the profile again.
+    /// `skipRows`, `skipFooter`, `comment`, `trim`, `nullValues`, `ragged` and `repeatedHeaders` of a cut. The object
+    /// replaces all stored options. An option that it does not have is detected; null detects all. Cutty then computes the profile again.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Object>)]
     dialect: Option<Option<Value>>,

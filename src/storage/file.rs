@@ -5,10 +5,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::body::stream::NativeBody;
-use encoding_rs::Encoding;
 
 use crate::csv::dialect::Delimiter;
-use crate::csv::{InputOptions, encoding_for_label};
+use crate::csv::{FileEncoding, InputOptions, encoding_for_label};
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
@@ -191,7 +190,7 @@ pub fn stored_options(options: Option<&str>, encoding: Option<&str>, media_type:
 }
 
 /// Returns the options that the declarations of an upload imply.
-pub fn declared_options(encoding: Option<&'static Encoding>, media_type: &str) -> InputOptions {
+pub fn declared_options(encoding: Option<FileEncoding>, media_type: &str) -> InputOptions {
     let declared_delimiter = match media_type {
         "text/tab-separated-values" => Some(Delimiter::of(b'\t')),
         _ => None,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::client::{get, patch_json, post};
+use crate::support::client::{get, patch_json, post, post_json};
 
 struct Scene {
     app: TestApp,
@@ -117,6 +117,12 @@ async fn a_cut_says_before_its_body_which_rows_need_attention() {
     let response = scene.app.send(call).await.expect(200);
     let notice = response.header("x-cutty-notice").to_owned();
     assert!(notice.starts_with("rows-long=1; rows-short=1; rows-malformed=1"), "{notice}");
+    let rows = get(&format!("/api/files/{}/rows", scene.id)).bearer(&scene.token);
+    assert_eq!(scene.app.send(rows).await.expect(200).header("x-cutty-notice"), notice);
+    let save = post_json(&format!("/api/files/{}/save", scene.id), &json!({})).bearer(&scene.token);
+    assert_eq!(scene.app.send(save).await.expect(201).header("x-cutty-notice"), notice);
+    let other = get(&format!("/api/files/{}/cut?delimiter=tab", scene.id)).bearer(&scene.token);
+    assert!(!scene.app.send(other).await.expect(200).headers.contains_key("x-cutty-notice"));
 }
 
 #[tokio::test]
@@ -126,6 +132,64 @@ async fn ragged_rows_are_kept_refused_or_padded() {
     assert_eq!(scene.cut("ragged=pad").await, "a,b,column_3\n1,2,3\n4,,\n");
     let call = get(&format!("/api/files/{}/cut?ragged=refuse", scene.id)).bearer(&scene.token);
     scene.app.send(call).await.expect_problem(422, "malformed_csv");
+    let rows = |query: &str| get(&format!("/api/files/{}/rows?{query}", scene.id)).bearer(&scene.token);
+    scene.app.send(rows("ragged=refuse")).await.expect_problem(422, "malformed_csv");
+    scene.patch(json!({"ragged": "refuse"})).await;
+    scene.profile().await;
+    scene.app.send(rows("")).await.expect_problem(422, "malformed_csv");
+    let kept = scene.app.send(rows("ragged=keep")).await.expect(200).json();
+    assert_eq!(kept["rows"], json!([["1", "2"], ["4", ""]]));
+}
+
+#[tokio::test]
+async fn what_only_the_whole_file_shows_is_suggested_and_applied_by_the_owner() {
+    let joined = "id,amount\n1,10\n2,20\n3,30\n";
+    for (file, suggestion, cut) in [
+        (
+            "1,10.5,2024-01-01\n2,20.5,2024-01-02\n",
+            json!({"reason": "noHeader", "records": 0, "dialect": {"inputHeader": false}}),
+            "column_1,column_2,column_3\n1,10.5,2024-01-01\n2,20.5,2024-01-02\n".to_owned(),
+        ),
+        (
+            &format!("{joined}Total,60\n"),
+            json!({"reason": "footer", "records": 1, "dialect": {"skipFooter": 1}}),
+            joined.to_owned(),
+        ),
+        (
+            &format!("{joined},\n(3 rows)\n"),
+            json!({"reason": "footer", "records": 1, "dialect": {"skipFooter": 1}}),
+            format!("{joined},\n"),
+        ),
+        (
+            &format!("{joined}{}", joined.replace("id", "\"id\"")),
+            json!({"reason": "repeatedHeaders", "records": 1, "dialect": {"repeatedHeaders": "skip"}}),
+            format!("{joined}1,10\n2,20\n3,30\n"),
+        ),
+    ] {
+        let scene = Scene::new("text/csv", file).await;
+        let suggestions = scene.profile().await["suggestions"].clone();
+        assert_eq!(suggestions, json!([suggestion]), "{file:?}");
+        scene.patch(suggestions[0]["dialect"].clone()).await;
+        assert_eq!(scene.cut("").await, cut, "{file:?}");
+        let profile = scene.profile().await;
+        assert_eq!(profile["suggestions"], json!([]), "{file:?}");
+        assert_eq!(profile["rowCount"], cut.lines().count() - 1, "{file:?}");
+    }
+}
+
+#[tokio::test]
+async fn clean_files_have_no_suggestions() {
+    let rows: String = (0..500).map(|row| format!("Toronto {row},{row},\n")).collect();
+    for file in [
+        "country,2019,2020\nCH,1,2\nDE,3,4\n",
+        "a,b\n1,2\n",
+        "name\nAnn\nTom\n",
+        "a,b\n",
+        &format!("city,n,note\n{rows}"),
+    ] {
+        let scene = Scene::new("text/csv", file).await;
+        assert_eq!(scene.profile().await["suggestions"], json!([]), "{file:.80}");
+    }
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ mod operations;
 mod profile;
 mod queries;
 mod reading;
+mod readings;
 mod receipts;
 mod recipes;
 mod refused_bodies;

@@ -1,9 +1,10 @@
 //! How a request or the owner of a file wants the file to be read.
 
-use encoding_rs::Encoding;
-
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
-use crate::csv::dialect::{Delimiter, Escape, NullValues, Quote, Ragged, TableDialect, Trim, one_of};
+use crate::csv::dialect::{
+    Delimiter, Escape, NullValues, Quote, Ragged, RepeatedHeaders, TableDialect, Trim, one_of,
+};
+use crate::csv::encoding::FileEncoding;
 
 /// The rules that a request or the owner of a file sets. The other rules are detected.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +14,7 @@ pub struct InputOptions {
     /// The delimiter.
     pub delimiter: Option<Delimiter>,
     /// The encoding of the file. A byte order mark takes precedence.
-    pub encoding: Option<&'static Encoding>,
+    pub encoding: Option<FileEncoding>,
     /// The character around quoted fields.
     pub quote: Option<Quote>,
     /// How a quoted field contains its quote.
@@ -30,6 +31,8 @@ pub struct InputOptions {
     pub null_values: NullValues,
     /// What happens to rows with more or fewer fields than the header.
     pub ragged: Option<Ragged>,
+    /// What happens to records that repeat the header.
+    pub repeated_headers: Option<RepeatedHeaders>,
     /// The delimiter that the declared media type names. It only helps the detection.
     pub declared_delimiter: Option<Delimiter>,
 }
@@ -48,6 +51,7 @@ impl InputOptions {
         trim: None,
         null_values: None,
         ragged: None,
+        repeated_headers: None,
         declared_delimiter: None,
     };
 
@@ -76,6 +80,7 @@ impl InputOptions {
             trim: self.trim.or(others.trim),
             null_values: self.null_values.clone().or_else(|| others.null_values.clone()),
             ragged: self.ragged.or(others.ragged),
+            repeated_headers: self.repeated_headers.or(others.repeated_headers),
             declared_delimiter: self.declared_delimiter.or(others.declared_delimiter),
         }
     }
@@ -93,6 +98,7 @@ impl InputOptions {
             skip_footer: self.skip_footer.unwrap_or(0),
             null_values: self.null_values.clone(),
             ragged: self.ragged.unwrap_or_default(),
+            repeated_headers: self.repeated_headers.unwrap_or_default(),
         }
     }
 }
@@ -112,6 +118,7 @@ impl InputOptions {
             state.list(values, |state, value| state.text(value));
         });
         state.option(self.ragged, |state, ragged| state.byte(ragged as u8));
+        state.option(self.repeated_headers, |state, headers| state.byte(headers as u8));
         state.option(self.declared_delimiter, |state, delimiter| state.text(delimiter.as_str()));
     }
 
@@ -132,6 +139,7 @@ impl InputOptions {
                 .option(|state| state.list(|state| state.text().map(str::to_owned)))?
                 .map(Into::into),
             ragged: state.option(|state| one_of(state, &Ragged::ALL))?,
+            repeated_headers: state.option(|state| one_of(state, &RepeatedHeaders::ALL))?,
             declared_delimiter: state.option(Delimiter::restore)?,
         })
     }

@@ -43,6 +43,7 @@ mod pruning;
 mod record_profiler;
 mod sidecar;
 mod statistics;
+mod suggestions;
 mod zones;
 
 pub use digests::{BlockDigester, BlockDigests, DIGEST_BLOCK_BYTES};
@@ -52,8 +53,10 @@ pub use pruning::{ScanPlan, ScanRange};
 pub use record_profiler::AppendOnlyCounts;
 pub use sidecar::{ProfiledBytes, SidecarError};
 pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
+pub use suggestions::Suggestion;
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 
+use super::dialect::Ragged;
 use super::encoding::{Undecodable, UndecodablePlace};
 use super::error::MalformedCsv;
 use super::open::OpenedCsv;
@@ -99,6 +102,8 @@ pub struct Profile {
     /// The places of the first 100 of these sequences. `None` if the profile was made by an older version of Cutty,
     /// which did not count these sequences in UTF-8 files.
     pub undecodable_places: Option<Vec<UndecodablePlace>>,
+    /// Options that the owner may want to set.
+    pub suggestions: Vec<Suggestion>,
     /// The row index; `None` if the file is not UTF-8, if profiling failed, or if the sidecar has no section for it
     /// that this version can read.
     #[serde(skip)]
@@ -140,6 +145,12 @@ impl Profile {
     pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
         let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
+    }
+
+    /// Whether the dialect allows every row of the file, so that a reader need not look at the number of their fields.
+    pub fn refuses_no_row(&self) -> bool {
+        let refuses = self.dialect.as_ref().is_some_and(|dialect| dialect.table.ragged == Ragged::Refuse);
+        !refuses || self.rows_short + self.rows_long == 0
     }
 
     /// Returns the undecodable sequences of the whole file; `None` if they are not known.

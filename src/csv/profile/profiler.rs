@@ -288,7 +288,7 @@ impl Profiler {
 impl ProfilerStage {
     /// Creates the stage of an opened file. Immediately profiles the rows that were read together with the header.
     fn opened(opened: OpenedCsv) -> Self {
-        let records = RecordProfiler::new(opened.header.len());
+        let records = RecordProfiler::new(opened.header.names(), opened.dialect.table.scanned_delimiter());
         Self::from_opened(opened, records)
     }
 
@@ -347,7 +347,8 @@ impl RowProfiling {
     ) -> Result<Self, StateError> {
         let dialect = Dialect::restore(state)?;
         let names = state.list(|state| state.text().map(str::to_owned))?;
-        let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
+        let records =
+            RecordProfiler::restore(state, growth, &names, dialect.table.scanned_delimiter(), size_bytes)?;
         let stream =
             RecordStream::restore(state, &dialect, names.len(), records.wanted_fields(), max_record_bytes)?;
         let names_bytes = names_bytes(&names);
@@ -376,7 +377,13 @@ impl Failed {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
             let undecodable = Undecodable::restore(state)?;
-            let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
+            let records = RecordProfiler::restore(
+                state,
+                growth,
+                &names,
+                dialect.table.scanned_delimiter(),
+                size_bytes,
+            )?;
             Ok(PartialProfile { dialect, names, undecodable, records })
         })?;
         Ok(Self { failure, partial })
@@ -399,6 +406,7 @@ impl Profile {
             longest_record_bytes: 0,
             undecodable: 0,
             undecodable_places: Some(Vec::new()),
+            suggestions: Vec::new(),
             index: None,
             zones: None,
             digests: None,
@@ -421,7 +429,8 @@ impl Profiler {
             Ok(OpeningStatus::Ready(opened)) => *opened,
             _ => opening.finish().unwrap_or_else(|_| unreachable!()),
         };
-        let records = RecordProfiler::new(opened.header.len()).with_bounds(index, max_cells);
+        let records = RecordProfiler::new(opened.header.names(), opened.dialect.table.scanned_delimiter())
+            .with_bounds(index, max_cells);
         let stage = ProfilerStage::from_opened(opened, records);
         let mut digester = BlockDigester::default();
         digester.push(start);

@@ -40,7 +40,7 @@ impl<'a> Cut<'a> {
         let options = InputOptions {
             header: Some(self.has_header),
             delimiter: Some(Delimiter::COMMA),
-            encoding: Some(encoding_rs::UTF_8),
+            encoding: Some(encoding_rs::UTF_8.into()),
             ..InputOptions::DETECT
         };
         let mut opening = CsvOpener::new(options, MAX_RECORD_BYTES).unwrap();
@@ -214,7 +214,7 @@ fn a_profile_does_not_suit_a_cut_with_another_delimiter_another_encoding_or_a_lo
         MAX_RECORD_BYTES
     )));
     assert!(!profile.suits(&opened(options.clone(), 20)));
-    let latin = InputOptions { encoding: Some(encoding_rs::WINDOWS_1252), ..options };
+    let latin = InputOptions { encoding: Some(encoding_rs::WINDOWS_1252.into()), ..options };
     assert!(!profile.suits(&opened(latin, MAX_RECORD_BYTES)));
 }
 

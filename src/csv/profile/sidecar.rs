@@ -11,7 +11,8 @@
 //! another version, [`Profile::decode`] returns [`SidecarError::OtherVersion`].
 
 use super::{
-    BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
+    BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, Suggestion,
+    ZoneMaps,
 };
 use crate::csv::checkpoint::{Seal, Section, StateError, StateReader, StateWriter};
 use crate::csv::encoding::Undecodable;
@@ -29,9 +30,11 @@ const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
 /// The number and the places of undecodable sequences. This number replaces the number in the statistics section. Older
 /// versions always wrote 0 there for UTF-8 files.
 const UNDECODABLE: Section = Section { tag: 5, version: 1 };
+const SUGGESTIONS: Section = Section { tag: 6, version: 1 };
 
 /// The sections, in the order in which they are written.
-pub(super) const SECTIONS: [Section; 5] = [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE];
+pub(super) const SECTIONS: [Section; 6] =
+    [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE, SUGGESTIONS];
 
 /// Identifies the bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,14 +123,15 @@ impl Profile {
                 let places = self.undecodable_places.clone().unwrap_or_default();
                 Undecodable { count: self.undecodable, places }.save(state);
             }
+            SUGGESTIONS => state.list(&self.suggestions, |state, suggestion| suggestion.save(state)),
             _ => self.save_statistics(state),
         }
     }
 
     /// Reads all sections. Returns `None` if the statistics section is missing or has another version.
     fn restore_sections(state: &mut StateReader<'_>) -> Result<Option<Self>, StateError> {
-        let (mut profile, mut index, mut zones, mut digests, mut undecodable) =
-            (None, None, None, None, None);
+        let (mut profile, mut index, mut zones, mut digests, mut undecodable, mut suggestions) =
+            (None, None, None, None, None, Vec::new());
         while !state.is_empty() {
             let (section, mut content) = state.section()?;
             match section {
@@ -136,6 +140,7 @@ impl Profile {
                 ZONE_MAPS => zones = Some(ZoneMaps::restore(&mut content)?),
                 BLOCK_DIGESTS => digests = Some(Arc::new(BlockDigests::restore(&mut content)?)),
                 UNDECODABLE => undecodable = Some(Undecodable::restore(&mut content)?),
+                SUGGESTIONS => suggestions = content.list(Suggestion::restore)?,
                 _ => continue,
             }
             content.end()?;
@@ -146,7 +151,7 @@ impl Profile {
         if let Some(Undecodable { count, places }) = undecodable {
             (profile.undecodable, profile.undecodable_places) = (count, Some(places));
         }
-        Ok(Some(Self { index, zones, digests, ..profile }))
+        Ok(Some(Self { suggestions, index, zones, digests, ..profile }))
     }
 
     fn save_statistics(&self, state: &mut StateWriter) {
@@ -183,6 +188,7 @@ impl Profile {
             longest_record_bytes,
             undecodable,
             undecodable_places: None,
+            suggestions: Vec::new(),
             index: None,
             zones: None,
             digests: None,

@@ -373,7 +373,7 @@ fn a_sidecar_of_another_version_is_not_read() {
 
 /// Builds a sidecar that has a section with an unknown tag, and then the sections of `profile`. The sections of
 /// `profile` get the versions `versions`.
-fn sidecar_of(profile: &Profile, versions: [u64; 5]) -> Vec<u8> {
+fn sidecar_of(profile: &Profile, versions: [u64; 6]) -> Vec<u8> {
     let mut state = super::sidecar::CONTAINER.writer();
     state.text(&profiled_bytes().attempt);
     state.number(profiled_bytes().size_bytes);
@@ -389,17 +389,18 @@ fn sidecar_of(profile: &Profile, versions: [u64; 5]) -> Vec<u8> {
 fn a_section_with_an_unknown_tag_or_version_is_skipped() {
     let profile = profile_of([STORED]);
     let decoded = |versions| Profile::decode(&sidecar_of(&profile, versions), &profiled_bytes());
-    assert_eq!(decoded([3, 1, 2, 1, 1]), Ok(profile.clone()));
+    assert_eq!(decoded([3, 1, 2, 1, 1, 1]), Ok(profile.clone()));
     assert_eq!(
-        decoded([1, 1, 2, 1, 1]),
+        decoded([1, 1, 2, 1, 1, 1]),
         Err(SidecarError::OtherVersion),
         "the statistics section is required"
     );
-    assert_eq!(decoded([3, 1, 1, 1, 1]), Ok(Profile { zones: None, ..profile.clone() }));
-    assert_eq!(decoded([3, 1, 2, 2, 1]), Ok(Profile { digests: None, ..profile.clone() }));
-    assert_eq!(decoded([3, 1, 2, 1, 2]), Ok(Profile { undecodable_places: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 1, 1, 1, 1, 1]), Ok(Profile { zones: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 1, 2, 2, 1, 1]), Ok(Profile { digests: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 1, 2, 1, 2, 1]), Ok(Profile { undecodable_places: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 1, 2, 1, 1, 2]), Ok(Profile { suggestions: Vec::new(), ..profile.clone() }));
     // Zone maps cannot be used without the index.
-    assert_eq!(decoded([3, 2, 2, 1, 1]), Ok(Profile { index: None, zones: None, ..profile.clone() }));
+    assert_eq!(decoded([3, 2, 2, 1, 1, 1]), Ok(Profile { index: None, zones: None, ..profile.clone() }));
 }
 
 #[test]
@@ -450,7 +451,7 @@ fn undecodable_sequences_are_counted_with_their_places() {
     let place = |record, line, byte| UndecodablePlace { record, line, byte };
     let expected = [place(0, 1, 2), place(1, 2, 15), place(2, 5, 23), place(3, 6, 28)];
     for piece_bytes in 1..=damaged.len() {
-        let profile = profile_declared(damaged.chunks(piece_bytes), Some(encoding_rs::UTF_8));
+        let profile = profile_declared(damaged.chunks(piece_bytes), Some(encoding_rs::UTF_8.into()));
         assert_eq!(profile.undecodable, 4, "{piece_bytes}");
         assert_eq!(profile.undecodable_places.as_deref(), Some(&expected[..]), "{piece_bytes}");
         assert_eq!(Profile::decode(&profile.encode(&profiled_bytes()), &profiled_bytes()), Ok(profile));
@@ -459,7 +460,7 @@ fn undecodable_sequences_are_counted_with_their_places() {
     let mut utf16: Vec<u8> = "a,b\n1,é".encode_utf16().flat_map(u16::to_le_bytes).collect();
     utf16.extend_from_slice(b"\x00\xDC\n\x002\x00");
     for piece_bytes in 1..=utf16.len() {
-        let profile = profile_declared(utf16.chunks(piece_bytes), Some(encoding_rs::UTF_16LE));
+        let profile = profile_declared(utf16.chunks(piece_bytes), Some(encoding_rs::UTF_16LE.into()));
         assert_eq!((profile.row_count, profile.undecodable), (2, 1), "{piece_bytes}");
         assert_eq!(profile.undecodable_places, Some(vec![place(1, 2, 8)]), "{piece_bytes}");
     }
@@ -467,7 +468,7 @@ fn undecodable_sequences_are_counted_with_their_places() {
 
 fn profile_declared<'a>(
     pieces: impl Iterator<Item = &'a [u8]>,
-    encoding: Option<&'static encoding_rs::Encoding>,
+    encoding: Option<crate::csv::FileEncoding>,
 ) -> Profile {
     let mut profiler = Profiler::new(MAX_RECORD_BYTES);
     profiler.declare(InputOptions { encoding, ..InputOptions::DETECT });
@@ -488,7 +489,7 @@ fn only_the_first_hundred_places_are_listed_and_all_sequences_are_counted() {
     }
     for piece_bytes in [1000, 1 << 18, file.len()] {
         let mut profiler = Profiler::new(MAX_RECORD_BYTES);
-        profiler.declare(InputOptions { encoding: Some(encoding_rs::UTF_8), ..InputOptions::DETECT });
+        profiler.declare(InputOptions { encoding: Some(encoding_rs::UTF_8.into()), ..InputOptions::DETECT });
         file.chunks(piece_bytes).for_each(|piece| profiler.push(piece));
         let profile = profiler.finish();
         assert_eq!((profile.row_count, profile.undecodable), (60_000, 30_000));

@@ -7,13 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::error::RequestError;
 use super::options::OptionValue;
-use crate::csv::dialect::{Delimiter, Escape, Quote, Ragged, Trim};
+use crate::csv::dialect::{Delimiter, Escape, MAX_SKIP_FOOTER, Quote, Ragged, RepeatedHeaders, Trim};
 use crate::csv::open::options::InputOptions;
 
 /// Maximum of `skipRows`, in lines.
 pub const MAX_SKIP_ROWS: u32 = 10_000;
-/// Maximum of `skipFooter`, in records.
-pub const MAX_SKIP_FOOTER: u32 = 100;
 /// Maximum number of `nullValues`.
 pub const MAX_NULL_VALUES: usize = 20;
 /// Maximum length of one of the `nullValues`, in bytes of UTF-8.
@@ -38,9 +36,10 @@ pub(super) enum InputOption {
     Trim,
     NullValues,
     Ragged,
+    RepeatedHeaders,
 }
 
-pub(super) const INPUT_OPTIONS: [(InputOption, &str); 11] = [
+pub(super) const INPUT_OPTIONS: [(InputOption, &str); 12] = [
     (InputOption::Header, "inputHeader"),
     (InputOption::Delimiter, "delimiter"),
     (InputOption::Encoding, "encoding"),
@@ -52,6 +51,7 @@ pub(super) const INPUT_OPTIONS: [(InputOption, &str); 11] = [
     (InputOption::Trim, "trim"),
     (InputOption::NullValues, "nullValues"),
     (InputOption::Ragged, "ragged"),
+    (InputOption::RepeatedHeaders, "repeatedHeaders"),
 ];
 
 impl InputOption {
@@ -90,6 +90,10 @@ impl InputOption {
             Self::Ragged => {
                 input.ragged = Some(given.choice(name, &Ragged::ALL.map(|ragged| (ragged.name(), ragged)))?);
             }
+            Self::RepeatedHeaders => {
+                let known = RepeatedHeaders::ALL.map(|headers| (headers.name(), headers));
+                input.repeated_headers = Some(given.choice(name, &known)?);
+            }
         }
         Ok(())
     }
@@ -112,6 +116,7 @@ pub(super) fn render(input: &InputOptions) -> Map<String, Value> {
         InputOption::Trim => input.trim.map(|trim| json!(trim.name())),
         InputOption::NullValues => input.null_values.as_deref().map(|values| json!(values)),
         InputOption::Ragged => input.ragged.map(|ragged| json!(ragged.name())),
+        InputOption::RepeatedHeaders => input.repeated_headers.map(|headers| json!(headers.name())),
     };
     INPUT_OPTIONS.iter().filter_map(|&(option, name)| Some((name.to_owned(), value(option)?))).collect()
 }

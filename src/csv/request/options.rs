@@ -1,12 +1,11 @@
 //! The options of a cut: their names, and their values in a query string and in JSON.
 
-use encoding_rs::Encoding;
 use serde_json::{Map, Value, json};
 
 use super::cut_request::{Compress, CutRequest};
 use super::error::RequestError;
 use super::input::{self, INPUT_OPTIONS, InputOption};
-use crate::csv::encoding::encoding_for_label;
+use crate::csv::encoding::{FileEncoding, encoding_for_label};
 use crate::csv::filter::{OperandReading, parse_list, tree};
 use crate::csv::shortened;
 use crate::csv::write::options::{Newline, OutQuote, OutputFormat};
@@ -258,13 +257,13 @@ impl<'a> OptionValue<'a> {
         }
     }
 
-    pub(super) fn encoding(self, name: &str) -> Result<&'static Encoding, RequestError> {
+    pub(super) fn encoding(self, name: &str) -> Result<FileEncoding, RequestError> {
         match encoding_for_label(self.text(name)?) {
             Some(encoding) => Ok(encoding),
             None => self.reject(
                 name,
                 "the label of an encoding from the WHATWG Encoding Standard, such as utf-8, utf-16le, windows-1252, \
-                 iso-8859-2, macintosh, shift_jis or gb18030",
+                 iso-8859-2, macintosh, shift_jis or gb18030, or a code page of DOS such as cp437 or cp850",
             ),
         }
     }

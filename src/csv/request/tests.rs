@@ -110,7 +110,7 @@ fn each_option_sets_its_field_of_the_request() {
     assert_eq!(request.output.newline, Newline::Crlf);
     assert!(!request.output.header && request.input.has_header());
     assert_eq!(request.input.delimiter, Some(Delimiter::of(b'\t')));
-    assert_eq!(request.input.encoding, Some(encoding_rs::UTF_16LE));
+    assert_eq!(request.input.encoding, Some(encoding_rs::UTF_16LE.into()));
     assert_eq!((request.limit, request.offset), (Some(3), 2));
 }
 

@@ -20,7 +20,7 @@ const CSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_CSV, encodin
 const TSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_TSV, encoding: None, header: None };
 
 fn csv_in(encoding: &'static Encoding) -> SniffVerdict {
-    SniffVerdict::Accept { content_type: TEXT_CSV, encoding: Some(encoding), header: None }
+    SniffVerdict::Accept { content_type: TEXT_CSV, encoding: Some(encoding.into()), header: None }
 }
 
 fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {

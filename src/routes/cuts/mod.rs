@@ -10,6 +10,7 @@ mod send;
 pub use save::saved_cut;
 
 use axum::Json;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -33,6 +34,17 @@ pub fn routes() -> Routes {
         .merge(rows::routes())
         .route(route!(get_receipt))
         .route(route!(get_cut_recipe))
+}
+
+/// What a reader of the rows should know about the file, such as `rows-long=12; undecodable=3`.
+const NOTICE: HeaderName = HeaderName::from_static("x-cutty-notice");
+
+/// Adds the header [`NOTICE`] to a response, if there is something to say ([`FileRow::notice`]).
+fn add_notice(headers: &mut HeaderMap, notice: Option<String>) -> Result<()> {
+    if let Some(notice) = notice {
+        headers.insert(NOTICE, HeaderValue::from_str(&notice).map_err(Problem::internal)?);
+    }
+    Ok(())
 }
 
 type Pairs = Params<Vec<(String, String)>>;
@@ -68,6 +80,8 @@ struct ReadingParams {
     null_values: Option<String>,
     /// What happens to rows with more or fewer fields than the header; default `keep`.
     ragged: Option<String>,
+    /// What happens to records that repeat the header; default `keep`.
+    repeated_headers: Option<String>,
 }
 
 /// Parses the query of an operation that allows only some options of a cut. `params::refuse_unknown` has already

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::csv::request::input::{MAX_NULL_VALUE_BYTES, MAX_NULL_VALUES, MAX_SKIP_FOOTER, MAX_SKIP_ROWS};
+use crate::csv::dialect::MAX_SKIP_FOOTER;
+use crate::csv::request::input::{MAX_NULL_VALUE_BYTES, MAX_NULL_VALUES, MAX_SKIP_ROWS};
 
 /// Returns the schema of the option `delimiter`: the name of a delimiter, `none`, or a text of at most four bytes.
 pub(super) fn delimiter() -> Value {
@@ -66,6 +67,11 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
             one_of(&["keep", "refuse", "pad"]),
         ),
         (
+            "repeatedHeaders",
+            "Records that repeat the header are kept as rows or left out; default `keep`",
+            one_of(&["keep", "skip"]),
+        ),
+        (
             "outDelimiter",
             "The delimiter of a CSV result; default a comma",
             json!({"type": "string", "pattern": "^(comma|semicolon|tab|pipe|[!#-/:-@\\[-`{-~\t])$"}),
@@ -77,7 +83,7 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
         ),
         (
             "encoding",
-            "Label of the WHATWG Encoding Standard, for a file without a byte order mark",
+            "Label of an encoding (WHATWG Encoding Standard, or a code page of DOS such as cp850), for a file without a byte order mark",
             json!({"type": "string", "minLength": 1, "maxLength": 64}),
         ),
         ("bom", "Whether a CSV or TSV result begins with a byte order mark", flag(false)),

@@ -68,7 +68,11 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         (_, "inputHeader") => json!({"type": "boolean", "default": true}),
         (_, "delimiter") => delimiter(),
         (_, "nullValues") => json!({"type": "string"}),
-        (_, name @ ("quote" | "escape" | "skipRows" | "skipFooter" | "comment" | "trim" | "ragged")) => {
+        (
+            _,
+            name @ ("quote" | "escape" | "skipRows" | "skipFooter" | "comment" | "trim" | "ragged"
+            | "repeatedHeaders"),
+        ) => {
             return options().into_iter().find(|(option, ..)| *option == name).map(|(_, _, schema)| schema);
         }
         (_, "encoding") => json!({"type": "string", "minLength": 1, "maxLength": 64}),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use encoding_rs::Encoding;
+use crate::csv::FileEncoding;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -49,7 +49,7 @@ pub struct NewFile {
     /// Media type that was detected from the content.
     pub content_type: &'static str,
     /// Declared encoding.
-    pub encoding: Option<&'static Encoding>,
+    pub encoding: Option<FileEncoding>,
     /// The other rules by which the file is read, as far as they are known.
     pub dialect: InputOptions,
     /// The owner's description.
@@ -116,7 +116,7 @@ pub struct DetectedContent {
     /// The media type with which the file is stored and sent.
     pub content_type: &'static str,
     /// Declared encoding.
-    pub encoding: Option<&'static Encoding>,
+    pub encoding: Option<FileEncoding>,
     /// Whether the file has a header, if the upload declared it.
     pub header: Option<bool>,
 }

@@ -98,7 +98,7 @@ mod tests {
     fn saving_and_restoring_the_state_at_any_byte_changes_neither_the_hash_nor_the_profile() {
         let text = "a,b\n1,\"x\ny\"\n2,\"\"\"\"\r\n3,z\n".repeat(5);
         let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        for (bytes, encoding) in [(text.into_bytes(), None), (utf16, Some(encoding_rs::UTF_16BE))] {
+        for (bytes, encoding) in [(text.into_bytes(), None), (utf16, Some(encoding_rs::UTF_16BE.into()))] {
             let new_observers = || {
                 let mut observers = UploadObservers::new(1 << 20);
                 observers.declare(InputOptions { encoding, ..InputOptions::DETECT });

@@ -21,7 +21,7 @@ fn has_quoted_blanks(file: &[u8]) -> bool {
 fn plain(delimiter: u8) -> InputOptions {
     InputOptions {
         delimiter: Some(Delimiter::of(delimiter)),
-        encoding: Some(UTF_8),
+        encoding: Some(UTF_8.into()),
         quote: Some(Quote::Double),
         escape: Some(Escape::Double),
         skip_rows: Some(0),

@@ -61,7 +61,7 @@ fn options_that_are_invalid_for_every_file_are_refused() {
     for text in ["\"", "\n", "\r", "\0", "", "12345"] {
         assert_eq!(Delimiter::new(text), None, "{text:?}");
     }
-    let options = InputOptions { encoding: Some(encoding_rs::REPLACEMENT), ..InputOptions::default() };
+    let options = InputOptions { encoding: Some(encoding_rs::REPLACEMENT.into()), ..InputOptions::default() };
     assert_eq!(CsvOpener::new(options, 100).err(), Some(CsvError::BadEncoding("replacement")));
 }
 

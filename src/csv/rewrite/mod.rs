@@ -8,10 +8,13 @@
 //! - A malformed field stays malformed: text after a closing quote stays there, and an unclosed quote stays unclosed.
 //! - A field is in quotes in the new text if it was in quotes in the file, or if its value needs quotes.
 
-use std::collections::VecDeque;
+mod footer;
+mod repeated_headers;
 
 use super::checkpoint::{StateError, StateReader, StateWriter};
-use super::dialect::{Escape, TableDialect, Trim};
+use super::dialect::{Escape, RepeatedHeaders, TableDialect, Trim};
+use footer::Footer;
+use repeated_headers::HeaderFilter;
 
 /// The rewriter writes a part of a longer cell before it has read the whole cell.
 const HELD_CELL_BYTES: usize = 64 * 1024;
@@ -29,7 +32,11 @@ pub(super) struct Rewriter {
     delimiter_from: usize,
     /// Whether the record has a delimiter or a written cell.
     has_fields: bool,
+    /// Leaves out repeated headers; `None` if they are kept.
+    headers: Option<HeaderFilter>,
     footer: Footer,
+    /// Buffer for converted text from which records are left out.
+    converted: Vec<u8>,
 }
 
 /// Where the next byte stands.
@@ -82,6 +89,7 @@ impl Rewriter {
     /// Creates a rewriter for text that starts at the start of a record.
     pub(super) fn new(dialect: TableDialect) -> Self {
         let footer = Footer { records: dialect.skip_footer as usize, ..Footer::default() };
+        let skips_headers = dialect.repeated_headers == RepeatedHeaders::Skip && dialect.header_row;
         Self {
             dialect,
             place: Place::RecordStart,
@@ -89,41 +97,61 @@ impl Rewriter {
             form: CellForm::default(),
             delimiter_from: 0,
             has_fields: false,
+            headers: skips_headers.then(HeaderFilter::default),
             footer,
+            converted: Vec::new(),
         }
     }
 
     /// Returns how many bytes of text the rewriter holds.
     pub(super) fn held_bytes(&self) -> usize {
-        self.cell.len() + self.footer.held.len()
+        let in_headers = self.headers.as_ref().map_or(0, HeaderFilter::held_bytes);
+        self.cell.len() + in_headers + self.footer.held_bytes()
     }
 
     /// Converts a piece and appends the converted text to `out`.
     pub(super) fn push(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        if self.footer.records == 0 {
-            self.convert(text, out);
-        } else {
-            let mut footer = std::mem::take(&mut self.footer);
-            self.convert(text, &mut footer.held);
-            footer.release(out);
-            self.footer = footer;
+        if self.headers.is_none() && self.footer.records == 0 {
+            return self.convert(text, out);
         }
+        let mut converted = std::mem::take(&mut self.converted);
+        self.convert(text, &mut converted);
+        self.leave_out(&converted, out);
+        converted.clear();
+        self.converted = converted;
     }
 
     /// Ends the text. A second call appends nothing.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        let mut footer = std::mem::take(&mut self.footer);
-        let target = if footer.records == 0 { &mut *out } else { &mut footer.held };
+        let mut converted = Vec::new();
         match self.place {
             Place::RecordStart | Place::Comment => {}
             // The file ends inside quotes. The reader finds the quote that is not closed.
-            Place::Quoted | Place::EscapedQuoted => self.write_open_part(target),
-            _ => self.end_field(target),
+            Place::Quoted | Place::EscapedQuoted => self.write_open_part(&mut converted),
+            _ => self.end_field(&mut converted),
         }
         self.place = Place::RecordStart;
         self.has_fields = false;
-        footer.finish(out);
-        self.footer = footer;
+        self.leave_out(&converted, out);
+        if let Some(headers) = &mut self.headers {
+            let mut last = Vec::new();
+            headers.finish(&mut last);
+            self.footer.push(&last, out);
+        }
+        self.footer.finish(out);
+    }
+
+    /// Copies converted text to `out`, without repeated headers and without the footer.
+    fn leave_out(&mut self, converted: &[u8], out: &mut Vec<u8>) {
+        match &mut self.headers {
+            None => self.footer.push(converted, out),
+            Some(headers) if self.footer.records == 0 => headers.push(converted, out),
+            Some(headers) => {
+                let mut kept = Vec::new();
+                headers.push(converted, &mut kept);
+                self.footer.push(&kept, out);
+            }
+        }
     }
 
     fn convert(&mut self, text: &[u8], out: &mut Vec<u8>) {
@@ -344,6 +372,9 @@ impl Rewriter {
         state.option(self.form.tail, StateWriter::count);
         state.count(self.delimiter_from);
         state.flag(self.has_fields);
+        if let Some(headers) = &self.headers {
+            headers.save(state);
+        }
         self.footer.save(state);
     }
 
@@ -354,6 +385,9 @@ impl Rewriter {
             CellForm { quoted: state.flag()?, begun: state.flag()?, tail: state.option(StateReader::size)? };
         self.delimiter_from = state.size()?;
         self.has_fields = state.flag()?;
+        if self.headers.is_some() {
+            self.headers = Some(HeaderFilter::restore(state)?);
+        }
         self.footer.restore(state)?;
         if self.form.tail.is_some_and(|tail| tail > self.cell.len()) {
             return Err(StateError::Damaged);
@@ -379,84 +413,5 @@ fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Holds back the last records of the text, because the file may end after them.
-#[derive(Debug, Clone, Default)]
-struct Footer {
-    /// Number of records to leave out at the end of the file.
-    records: usize,
-    held: Vec<u8>,
-    /// Number of bytes of `held` that were looked at.
-    seen: usize,
-    inside_quotes: bool,
-    /// Whether the last byte that was looked at ended a record.
-    after_record: bool,
-    /// Starts of the records in `held`.
-    starts: VecDeque<usize>,
-}
-
-impl Footer {
-    /// Looks at new text and moves the records that cannot be the last ones to `out`.
-    fn release(&mut self, out: &mut Vec<u8>) {
-        for at in self.seen..self.held.len() {
-            let byte = self.held[at];
-            let is_break = matches!(byte, b'\r' | b'\n') && !self.inside_quotes;
-            if !is_break && (self.starts.is_empty() || self.after_record) {
-                self.starts.push_back(at);
-            }
-            self.after_record = is_break;
-            // Doubled quotes change the state twice.
-            self.inside_quotes ^= byte == b'"';
-        }
-        self.seen = self.held.len();
-        // The last record may be unfinished. It counts, because it is a record in any case.
-        while self.starts.len() > self.records + 1 {
-            self.starts.pop_front();
-        }
-        let end = self.starts.front().copied().filter(|_| self.starts.len() > self.records).unwrap_or(0);
-        if end > 0 {
-            out.extend_from_slice(&self.held[..end]);
-            self.held.drain(..end);
-            self.seen -= end;
-            for start in &mut self.starts {
-                *start -= end;
-            }
-        }
-    }
-
-    /// Ends the text: leaves out the last records.
-    fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.records == 0 {
-            return;
-        }
-        self.release(out);
-        if let Some(&end) = self.starts.iter().rev().nth(self.records - 1) {
-            out.extend_from_slice(&self.held[..end]);
-        }
-        *self = Self { records: self.records, ..Self::default() };
-    }
-
-    fn save(&self, state: &mut StateWriter) {
-        state.bytes(&self.held);
-        state.count(self.seen);
-        state.flag(self.inside_quotes);
-        state.flag(self.after_record);
-        state.list(&self.starts.iter().copied().collect::<Vec<_>>(), |state, &start| state.count(start));
-    }
-
-    fn restore(&mut self, state: &mut StateReader<'_>) -> Result<(), StateError> {
-        self.held = state.bytes()?.to_vec();
-        self.seen = state.size()?;
-        self.inside_quotes = state.flag()?;
-        self.after_record = state.flag()?;
-        self.starts = state.list(StateReader::size)?.into();
-        let last = self.starts.back().copied().unwrap_or(0);
-        if self.seen > self.held.len() || last > self.held.len() {
-            return Err(StateError::Damaged);
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
-#[path = "rewrite_tests.rs"]
 mod tests;

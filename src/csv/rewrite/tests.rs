@@ -53,7 +53,16 @@ fn texts_in_unusual_dialects_have_the_expected_cells() {
         ..TableDialect::default()
     };
     let footer = TableDialect { skip_footer: 2, ..TableDialect::default() };
+    let joined = TableDialect { repeated_headers: RepeatedHeaders::Skip, ..TableDialect::default() };
+    let joined_with_footer = TableDialect { skip_footer: 1, ..joined.clone() };
     for (dialect, text, records) in [
+        (
+            &joined,
+            "a,\"b\nc\"\n1,2\na,\"b\nc\"\n\na,b\n",
+            vec![vec!["a", "b\nc"], vec!["1", "2"], vec!["a", "b"]],
+        ),
+        (&joined, "a\r\na\r\nab\r\na", vec![vec!["a"], vec!["ab"]]),
+        (&joined_with_footer, "a\n1\na\n2\na\n", vec![vec!["a"], vec!["1"]]),
         (&single, "'a, b',it's\n'it''s',\"q\"\n", vec![vec!["a, b", "it's"], vec!["it's", "\"q\""]]),
         (&single, "'two\nlines',b", vec![vec!["two\nlines", "b"]]),
         (&none, "\"a,b\"\n12\" x,'\n", vec![vec!["\"a", "b\""], vec!["12\" x", "'"]]),
