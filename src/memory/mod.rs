@@ -42,8 +42,8 @@ pub const MAX_UNREAD_IN_CONTENTION: TimeDelta = TimeDelta::seconds(20);
 const RETRY_EVERY: TimeDelta = TimeDelta::milliseconds(20);
 
 /// Maximum factor by which [`RETRY_EVERY`] is multiplied. The more requests wait before a request, the longer the
-/// request sleeps before it asks again: 20 to 200 ms.
-const MAX_DELAY_FACTOR: i32 = 10;
+/// request sleeps before it asks again: 20 to 500 ms.
+const MAX_DELAY_FACTOR: i32 = 25;
 
 /// Maximum number of requests that may wait for one budget. The limit is necessary because the headers and the parsed
 /// query or body of each waiting request stay in memory.

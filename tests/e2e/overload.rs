@@ -259,10 +259,13 @@ fn run(load: &Load, server: &Server, user: &Client, file: &str, chunked: &[u8]) 
     thread::scope(|scope| {
         let health = scope.spawn(|| {
             let client = Client::new(server.port);
-            let mut slowest = Duration::ZERO;
+            let (start, mut slowest) = (Instant::now(), Duration::ZERO);
             while !is_over.load(Ordering::SeqCst) {
                 let began = Instant::now();
                 client.ask(Call::get("/health")).expect(200);
+                if began.elapsed() > MAX_HEALTH / 2 {
+                    println!("/health took {:?}, {:?} after the start", began.elapsed(), start.elapsed());
+                }
                 slowest = slowest.max(began.elapsed());
                 thread::sleep(Duration::from_millis(100));
             }
