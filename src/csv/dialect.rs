@@ -318,8 +318,9 @@ impl Default for TableDialect {
     }
 }
 
-/// The byte that stands for "no delimiter" in the scanner. It occurs in no text that is UTF-8.
-const NO_DELIMITER: u8 = 0xFF;
+/// The byte that stands for "no delimiter" in the scanner: outside quotes, it ends a record anyway. Damaged text may
+/// have any other byte.
+const NO_DELIMITER: u8 = b'\n';
 /// The delimiter of the converted text if the delimiter of the file has several bytes: the ASCII unit separator.
 const CONVERTED_DELIMITER: u8 = 0x1F;
 

@@ -156,7 +156,11 @@ impl FileRow {
         let confidence = found.get("dialect").and_then(|dialect| dialect.get("confidence")?.as_f64());
         let uncertain =
             confidence.filter(|&confidence| confidence < CERTAIN).map(|_| "dialect=uncertain".to_owned());
-        let notices: Vec<String> = counts.chain(uncertain).collect();
+        let text = |member: &str| found.get("dialect")?.get(member)?.as_str();
+        let is_guess = text("encodingSource") == Some("detected")
+            && text("encoding").is_some_and(|encoding| !encoding.starts_with("UTF-"));
+        let guessed = is_guess.then(|| "encoding=guessed".to_owned());
+        let notices: Vec<String> = counts.chain(guessed).chain(uncertain).collect();
         (!notices.is_empty()).then(|| notices.join("; "))
     }
 

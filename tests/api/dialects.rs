@@ -28,7 +28,7 @@ impl Scene {
 
     async fn cut(&self, query: &str) -> String {
         let call = get(&format!("/api/files/{}/cut?{query}", self.id)).bearer(&self.token);
-        self.app.send(call).await.expect(200).text()
+        self.app.send(call).await.expect(200).text().to_owned()
     }
 
     async fn profile(&self) -> Value {

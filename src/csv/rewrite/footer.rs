@@ -20,6 +20,11 @@ pub(super) struct Footer {
 }
 
 impl Footer {
+    /// Creates the state at the start of a text whose last `records` records are left out.
+    pub(super) fn new(records: u32) -> Self {
+        Self { records: records as usize, ..Self::default() }
+    }
+
     /// Returns how many bytes of text are held back.
     pub(super) fn held_bytes(&self) -> usize {
         self.held.len()

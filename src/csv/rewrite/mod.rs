@@ -88,8 +88,9 @@ struct CellForm {
 impl Rewriter {
     /// Creates a rewriter for text that starts at the start of a record.
     pub(super) fn new(dialect: TableDialect) -> Self {
-        let footer = Footer { records: dialect.skip_footer as usize, ..Footer::default() };
+        let footer = Footer::new(dialect.skip_footer);
         let skips_headers = dialect.repeated_headers == RepeatedHeaders::Skip && dialect.header_row;
+        let headers = skips_headers.then(|| HeaderFilter::new(dialect.scanned_delimiter()));
         Self {
             dialect,
             place: Place::RecordStart,
@@ -97,7 +98,7 @@ impl Rewriter {
             form: CellForm::default(),
             delimiter_from: 0,
             has_fields: false,
-            headers: skips_headers.then(HeaderFilter::default),
+            headers,
             footer,
             converted: Vec::new(),
         }
@@ -386,7 +387,7 @@ impl Rewriter {
         self.delimiter_from = state.size()?;
         self.has_fields = state.flag()?;
         if self.headers.is_some() {
-            self.headers = Some(HeaderFilter::restore(state)?);
+            self.headers = Some(HeaderFilter::restore(state, self.dialect.scanned_delimiter())?);
         }
         self.footer.restore(state)?;
         if self.form.tail.is_some_and(|tail| tail > self.cell.len()) {

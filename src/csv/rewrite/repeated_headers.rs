@@ -1,7 +1,7 @@
 //! Leaves out the records that repeat the header.
 //!
 //! Programs that join files often copy the header of each file. A record repeats the header if both have the same
-//! converted text.
+//! values, in quotes or not.
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
@@ -9,10 +9,13 @@ use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 /// Copies converted text, without the records that repeat the header.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct HeaderFilter {
-    /// The text of the header; `None` until the header has ended.
+    delimiter: u8,
+    /// The values of the header ([`values_of`]); `None` until the header has ended.
     header: Option<Vec<u8>>,
+    /// Length of the longest record that may repeat the header, in bytes.
+    longest: usize,
     /// The start of the current record, as long as it may repeat the header.
     record: Vec<u8>,
     /// Whether the current record does not repeat the header. Its bytes are then copied at once.
@@ -21,6 +24,18 @@ pub(super) struct HeaderFilter {
 }
 
 impl HeaderFilter {
+    /// Creates the state at the start of a text with this delimiter.
+    pub(super) fn new(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            header: None,
+            longest: MAX_HEADER_BYTES,
+            record: Vec::new(),
+            is_other: false,
+            inside_quotes: false,
+        }
+    }
+
     /// Returns how many bytes of text the filter holds.
     pub(super) fn held_bytes(&self) -> usize {
         self.record.len()
@@ -41,9 +56,10 @@ impl HeaderFilter {
                 continue;
             }
             self.record.push(byte);
-            let longest = self.header.as_ref().map_or(MAX_HEADER_BYTES, Vec::len);
-            if self.record.len() > longest {
-                self.header.get_or_insert_default();
+            if self.record.len() > self.longest {
+                if self.header.is_none() {
+                    (self.header, self.longest) = (Some(Vec::new()), 0);
+                }
                 out.append(&mut self.record);
                 self.is_other = true;
             }
@@ -57,13 +73,15 @@ impl HeaderFilter {
     }
 
     fn end_record(&mut self, out: &mut Vec<u8>) {
-        match &self.header {
-            Some(header) if *header == self.record => {}
-            None if !self.record.is_empty() => {
-                out.extend_from_slice(&self.record);
-                self.header = Some(std::mem::take(&mut self.record));
-            }
-            _ => out.extend_from_slice(&self.record),
+        if self.header.is_none() && !self.record.is_empty() {
+            let values = values_of(&self.record, self.delimiter);
+            // Quotes may stand around each value.
+            let fields = 1 + values.iter().filter(|&&byte| byte == VALUE_END).count();
+            self.longest = self.record.len() + 2 * fields;
+            self.header = Some(values);
+            out.extend_from_slice(&self.record);
+        } else if self.record.is_empty() || self.header != Some(values_of(&self.record, self.delimiter)) {
+            out.extend_from_slice(&self.record);
         }
         self.record.clear();
         self.is_other = false;
@@ -71,17 +89,47 @@ impl HeaderFilter {
 
     pub(super) fn save(&self, state: &mut StateWriter) {
         state.option(self.header.as_deref(), StateWriter::bytes);
+        state.count(self.longest);
         state.bytes(&self.record);
         state.flag(self.is_other);
         state.flag(self.inside_quotes);
     }
 
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+    pub(super) fn restore(state: &mut StateReader<'_>, delimiter: u8) -> Result<Self, StateError> {
         Ok(Self {
+            delimiter,
             header: state.option(|state| state.bytes().map(<[u8]>::to_vec))?,
+            longest: state.size()?,
             record: state.bytes()?.to_vec(),
             is_other: state.flag()?,
             inside_quotes: state.flag()?,
         })
     }
+}
+
+/// Ends a value in [`values_of`]. It occurs in no text that is UTF-8.
+const VALUE_END: u8 = 0xFF;
+
+/// Returns the values of a record, each but the last followed by [`VALUE_END`].
+fn values_of(record: &[u8], delimiter: u8) -> Vec<u8> {
+    let mut values = Vec::with_capacity(record.len());
+    let mut inside_quotes = false;
+    for (position, &byte) in record.iter().enumerate() {
+        match byte {
+            b'"' => {
+                // The second quote of a doubled quote is a part of the value.
+                if !inside_quotes
+                    && position > 0
+                    && record[position - 1] == b'"'
+                    && values.last() != Some(&VALUE_END)
+                {
+                    values.push(b'"');
+                }
+                inside_quotes = !inside_quotes;
+            }
+            _ if byte == delimiter && !inside_quotes => values.push(VALUE_END),
+            _ => values.push(byte),
+        }
+    }
+    values
 }

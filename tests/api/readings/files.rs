@@ -161,10 +161,11 @@ impl Form {
             ]),
         };
         if form.content == Column {
-            // In a file with one column, nothing shows where a title ends, and no row can be long or short.
+            // In a file with one column, nothing shows where a title ends, and no row can be long or short. Without a
+            // header, nothing shows that commas are text.
             form.quoting = Quoting::Minimal;
             form.damage = if form.damage == Damage::BadByte { Damage::BadByte } else { Damage::None };
-            if matches!(form.above, Separator | Title | TitleAndBlank) {
+            if matches!(form.above, Separator | Title | TitleAndBlank | HeaderAbsent) {
                 form.above = Nothing;
             }
         }

@@ -2,13 +2,14 @@
 //!
 //! A file is a *hit* if a cut finds exactly the header and the cells that were written. Any other file must have a
 //! notice (`X-Cutty-Notice`). The committed table `hits.txt` counts the hits by each property of the files. A run must
-//! find at least as many; `HITS=write` writes the table again. For every file, a cut, pages of rows, the profile, the
+//! find at least as many; `HITS=write` writes the table again. A run with `LONG=1` also reads files with other seeds. For every file, a cut, pages of rows, the profile, the
 //! estimate and a saved cut must agree.
 
 mod files;
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
+use std::ops::RangeInclusive;
 
 use files::{Above, Damage, Form, Random, Table};
 use serde_json::{Value, json};
@@ -16,7 +17,10 @@ use serde_json::{Value, json};
 use crate::support::TestApp;
 use crate::support::client::{get, post, post_json};
 
-const FILES: u64 = 400;
+/// Seeds of the files of the committed table.
+const SEEDS: RangeInclusive<u64> = 1..=320;
+/// Seeds of more files, which only a run with `LONG=1` reads. No rule of the detection was tuned with them.
+const OTHER_SEEDS: RangeInclusive<u64> = 1_001..=2_200;
 /// Minimum share of hits, in percent.
 const FLOOR: u64 = 97;
 const HITS: &str = include_str!("hits.txt");
@@ -46,19 +50,24 @@ fn table_of(page: &Value) -> Table {
 /// Parses a CSV result with another parser.
 fn parse(text: &[u8]) -> Table {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+    let text = |cell: &[u8]| String::from_utf8_lossy(cell).into_owned();
     let mut records =
-        reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<_>>());
+        reader.byte_records().map(|record| record.unwrap().iter().map(text).collect::<Vec<_>>());
     Table { header: records.next().unwrap_or_default(), rows: records.collect() }
 }
 
-/// Uploads a file and reads it in all ways. Asserts that they agree.
-async fn read(app: &TestApp, token: &str, form: &Form, bytes: Vec<u8>) -> Readings {
+/// Uploads a file and reads it in all ways. Asserts that they agree. `None` if the upload is refused.
+async fn read(app: &TestApp, token: &str, form: &Form, bytes: Vec<u8>) -> Option<Readings> {
     let upload = post("/api/files")
         .header("content-type", form.media_type())
         .header("x-file-name", "list.csv")
         .bytes(bytes)
         .bearer(token);
-    let file = app.send(upload).await.expect(201).json()["file"].clone();
+    let uploaded = app.send(upload).await;
+    if uploaded.status == 415 {
+        return None;
+    }
+    let file = uploaded.expect(201).json()["file"].clone();
     app.deliver().await;
     let path = format!("/api/files/{}", file["id"].as_str().unwrap());
     let cut = app.send(get(&format!("{path}/cut")).bearer(token)).await.expect(200);
@@ -84,9 +93,9 @@ async fn read(app: &TestApp, token: &str, form: &Form, bytes: Vec<u8>) -> Readin
     let save = post_json(&format!("{path}/save"), &json!({})).bearer(token);
     let saved = app.send(save).await.expect(201).json()["file"]["id"].as_str().unwrap().to_owned();
     app.deliver().await;
-    let saved = app.send(get(&format!("/api/files/{saved}/download")).bearer(token)).await.expect(200);
+    let saved = app.send(get(&format!("/api/files/{saved}")).bearer(token)).await.expect(200);
     assert_eq!(saved.body, cut.body, "a saved cut and a cut differ: {form:?}");
-    Readings { cut: table, notice }
+    Some(Readings { cut: table, notice })
 }
 
 /// Counts hits by property: for each, the number of hits and of files.
@@ -128,37 +137,44 @@ impl Hits {
     }
 }
 
-#[tokio::test]
-async fn generated_files_are_read_as_they_were_written_and_every_reader_agrees() {
+/// Reads the files with these seeds. Asserts the floor, and that every file that is no hit or is damaged has a notice.
+/// Returns the hits, and a description of each miss.
+async fn count(seeds: RangeInclusive<u64>) -> (Hits, String) {
     let app = TestApp::new();
     let token = app.user("ada");
     let mut hits = Hits::default();
-    let mut misses = String::new();
-    for seed in 1..=FILES {
+    let (mut misses, mut silent) = (String::new(), Vec::new());
+    for seed in seeds {
         let mut random = Random::new(seed);
         let form = Form::random(&mut random);
         let (bytes, table) = form.write(&mut random);
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(300)]).into_owned();
         let readings = read(&app, &token, &form, bytes).await;
-        let hit = readings.cut == table;
+        let hit = readings.as_ref().is_some_and(|readings| readings.cut == table);
         hits.count(&form, hit);
-        let must_have_notice = !hit || !matches!(form.damage, Damage::None);
-        assert!(
-            !must_have_notice || readings.notice.is_some(),
-            "seed {seed}: no notice: {form:?}\n{start:?}\n{:?}",
-            readings.cut.header
-        );
+        let (columns, notice) = match &readings {
+            Some(readings) => (format!("{:?}", readings.cut.header), readings.notice.as_deref()),
+            None => (String::new(), Some("refused")),
+        };
         if !hit {
-            writeln!(misses, "seed {seed}: {form:?} {:?}\n{start:?}", readings.notice).unwrap();
+            writeln!(misses, "seed {seed}: {form:?} {notice:?}\n{start:?}\n{columns}").unwrap();
+        }
+        if (!hit || form.damage != Damage::None) && notice.is_none() {
+            silent.push(seed);
         }
     }
-    let rendered = hits.render();
-    if std::env::var_os("HITS").is_some_and(|value| value == "write") {
-        std::fs::write("tests/api/readings/hits.txt", &rendered).unwrap();
-    }
-    println!("{rendered}\n{misses}");
+    assert!(silent.is_empty(), "files without a notice: {silent:?}\n{misses}");
     let (hit, all) = hits.0["all"];
-    assert!(hit * 100 >= all * FLOOR, "{hit} of {all}");
+    assert!(hit * 100 >= all * FLOOR, "{hit} of {all}\n{misses}");
+    (hits, misses)
+}
+
+#[tokio::test]
+async fn generated_files_are_read_as_they_were_written_and_every_reader_agrees() {
+    let (hits, misses) = count(SEEDS).await;
+    if std::env::var_os("HITS").is_some_and(|value| value == "write") {
+        std::fs::write("tests/api/readings/hits.txt", hits.render()).unwrap();
+    }
     for line in HITS.lines().skip(1) {
         let (property, counts) = line.split_once(": ").unwrap();
         let committed: u64 = counts.split(' ').next().unwrap().parse().unwrap();
@@ -167,13 +183,21 @@ async fn generated_files_are_read_as_they_were_written_and_every_reader_agrees()
     }
 }
 
+#[tokio::test]
+async fn files_that_tuned_no_rule_are_read_as_well() {
+    if std::env::var_os("LONG").is_some() {
+        let (hits, misses) = count(OTHER_SEEDS).await;
+        println!("{}\n{misses}", hits.render());
+    }
+}
+
 /// The forms must cover what the table claims to cover.
 #[test]
 fn every_property_occurs_in_several_files() {
     let mut hits = Hits::default();
-    for seed in 1..=FILES {
+    for seed in SEEDS {
         hits.count(&Form::random(&mut Random::new(seed)), true);
     }
-    assert!(hits.0.values().all(|(_, files)| *files >= 20), "{}", hits.render());
+    assert!(hits.0.values().all(|(_, files)| *files >= 16), "{}", hits.render());
     assert!(hits.0.keys().any(|property| property.contains(&format!("{:?}", Above::HeaderAbsent))));
 }

@@ -1,6 +1,7 @@
 //! Tests of files in many encodings, and of bytes that cannot be decoded.
 
 use super::{TestCut, open, utf16};
+use crate::csv::csv_crate::read_with_csv_crate;
 use crate::csv::dialect::Delimiter;
 use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::write::options::OutputFormat;
@@ -62,6 +63,30 @@ fn common_encodings_of_the_web_are_read() {
         cut.input.encoding = crate::csv::encoding_for_label(label);
         let (output, _) = cut.run(file.chunks(1)).unwrap();
         assert_eq!(String::from_utf8_lossy(&output), text, "{label}");
+    }
+}
+
+#[test]
+fn no_byte_splits_the_rows_of_a_table_without_a_delimiter() {
+    let plain = (1..=u8::MAX).filter(|byte| !b"\r\n\"".contains(byte)).map(|byte| vec![b'x', byte, b'y']);
+    let cells: Vec<Vec<u8>> =
+        plain.chain(["a, b", "two\nlines", "q\"q", "last"].map(|cell| cell.as_bytes().to_vec())).collect();
+    let quoted = |cell: &Vec<u8>| match cell.as_slice() {
+        b"two\nlines" => b"\"two\nlines\"".to_vec(),
+        b"q\"q" => b"\"q\"\"q\"".to_vec(),
+        plain => plain.to_vec(),
+    };
+    let mut cut = TestCut::default();
+    cut.input.encoding = Some(UTF_8.into());
+    cut.input.delimiter = Some(Delimiter::NONE);
+    for end in ["\n", "\r\n", "\r"] {
+        let file = cells.iter().map(quoted).collect::<Vec<_>>().join(end.as_bytes());
+        for piece_bytes in [1, 3, 64, file.len()] {
+            let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
+            assert_eq!((tally.rows_in as usize, tally.rows_ragged()), (cells.len() - 1, 0), "{end:?}");
+            let read: Vec<Vec<u8>> = read_with_csv_crate(&output, b',').into_iter().flatten().collect();
+            assert_eq!(read, cells, "{end:?}, pieces of {piece_bytes}");
+        }
     }
 }
 

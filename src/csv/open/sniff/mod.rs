@@ -55,14 +55,23 @@ struct Fit {
     score: f64,
     columns: usize,
     max_fields: usize,
+    /// Whether a record has a stray or an unclosed quote.
+    has_malformed: bool,
 }
 
 /// The score of a candidate sinks by this much if lines above the header must be skipped for it.
 const PREAMBLE_PENALTY: f64 = 0.1;
 /// The score of a candidate rises by this much if the declared media type names its delimiter.
 const PRIOR_BONUS: f64 = 0.15;
+/// The score of a candidate with the quote `'` rises by this much if many fields are in `'`.
+const SINGLE_QUOTE_BONUS: f64 = 0.5;
+/// The score of a candidate rises by this much if it removes the blanks that stand before each quote.
+const BLANKS_BONUS: f64 = 0.3;
+/// The score of a candidate rises by this much each time the number of its columns doubles, from two on. The commas in
+/// amounts or in names often split every row, but into few columns.
+const COLUMN_BONUS: f64 = 0.04;
 /// Two candidates whose scores differ by less are nearly equal. The result is then not certain.
-const NEARLY_EQUAL: f64 = 0.1;
+const NEARLY_EQUAL: f64 = 0.15;
 /// The confidence of a result that is not certain.
 const UNCERTAIN_PERCENT: u8 = 60;
 
@@ -89,6 +98,10 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) 
     for &delimiter in &delimiters {
         for &quote in &quotes {
             let table = TableDialect { delimiter, quote, ..options.table() };
+            if options.trim.is_none() && reading::has_blanks_before_all_quotes(sample, &table) {
+                let trimmed = TableDialect { trim: Trim::Cells, ..table.clone() };
+                candidates.push(Candidate::of(trimmed, sample, whole, skip, options));
+            }
             candidates.push(Candidate::of(table, sample, whole, skip, options));
         }
     }
@@ -141,7 +154,7 @@ fn single_column(
     }
 }
 
-/// Tries the rules that only few files need: another escape, blanks before quotes, and no quotes at all.
+/// Tries the rules that only few files need: another escape, and no quotes at all.
 fn refine(best: &mut Candidate, sample: &[u8], whole: bool, options: &InputOptions, skip: Option<u32>) {
     let is_default_quote = best.table.quote == Quote::Double;
     if options.escape.is_none() && is_default_quote && memmem::find(sample, b"\\\"").is_some() {
@@ -151,14 +164,7 @@ fn refine(best: &mut Candidate, sample: &[u8], whole: bool, options: &InputOptio
             *best = other;
         }
     }
-    if options.trim.is_none() && reading::has_blanks_before_all_quotes(sample, &best.table) {
-        let table = TableDialect { trim: Trim::Cells, ..best.table.clone() };
-        let other = Candidate::of(table, sample, whole, skip, options);
-        if other.fit.splits_header && other.fit.share >= best.fit.share {
-            *best = other;
-        }
-    }
-    if options.quote.is_none() && is_default_quote && best.fit.width_share < 0.9 {
+    if options.quote.is_none() && is_default_quote && best.fit.has_malformed && best.fit.width_share < 0.9 {
         let table = TableDialect { quote: Quote::None, ..best.table.clone() };
         let other = Candidate::of(table, sample, whole, skip, options);
         if other.fit.splits_header && other.fit.share >= 0.99 {
@@ -196,10 +202,14 @@ impl Candidate {
         if options.declared_delimiter == Some(table.delimiter) && fit.splits_header {
             fit.score += PRIOR_BONUS;
         }
-        if table.quote == Quote::Single {
-            // `"` is far more common, so `'` must be better.
-            fit.score += if reading.is_single_quoted() { 0.01 } else { -1.0 };
+        if table.trim == Trim::Cells && options.trim.is_none() {
+            fit.score += BLANKS_BONUS;
         }
+        if table.quote == Quote::Single {
+            // `"` is far more common, so `'` must enclose many fields.
+            fit.score += if reading.is_single_quoted() { SINGLE_QUOTE_BONUS } else { -1.0 };
+        }
+        fit.score += COLUMN_BONUS * (fit.columns.clamp(2, 64) as f64 / 2.0).log2();
         Self { table, fit }
     }
 }

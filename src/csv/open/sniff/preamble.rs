@@ -16,7 +16,8 @@ use crate::csv::dialect::Delimiter;
 const MAX_LINES: u64 = 100;
 /// Number of rows below a possible header that are compared with it.
 const COMPARED_ROWS: usize = 100;
-/// Share of the records from the header on that must have the width of the table, in percent.
+/// Share of the records from the header on that must have the width of the table, in percent. In a short table, one
+/// record may have another width, whatever its share is.
 const MIN_SHARE_PERCENT: usize = 80;
 
 /// The lines above the header.
@@ -77,7 +78,8 @@ fn leading_titles(records: &[SampleRecord], width: usize) -> usize {
         return 0;
     }
     let matching = table.iter().filter(|record| record.fields == width).count();
-    if matching * 100 < table.len() * MIN_SHARE_PERCENT {
+    let has_one_other = matching + 1 == table.len() && matching > 2;
+    if matching * 100 < table.len() * MIN_SHARE_PERCENT && !has_one_other {
         return 0;
     }
     let has_evidence = looks_like_header(table, width);

@@ -3,6 +3,7 @@
 use super::Fit;
 use super::preamble::Preamble;
 use crate::csv::dialect::{RecordEnd, TableDialect, Trim};
+use crate::csv::record::stream::END_MARK;
 use crate::csv::rewrite::Rewriter;
 use crate::csv::scanner::walk::Wanted;
 use crate::csv::scanner::{Flow, FoundRecord, Marks, Scanner};
@@ -36,6 +37,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn of(sample: &[u8], whole: bool, table: &TableDialect) -> Self {
+        let sample = sample.strip_suffix(&[END_MARK]).unwrap_or(sample);
         let converted;
         let text = if table.is_plain() {
             sample
@@ -84,6 +86,7 @@ impl Reading {
                 score: 0.0,
                 columns: 0,
                 max_fields: 0,
+                has_malformed: false,
             };
         };
         let width = match preamble.records {
@@ -93,15 +96,19 @@ impl Reading {
         };
         let share_of = |count: usize| count as f64 / records.len() as f64;
         let has_width = |record: &&SampleRecord| record.fields == width;
-        let share = share_of(records.iter().filter(has_width).filter(|record| !record.is_malformed).count());
+        let fitting = records.iter().filter(has_width).filter(|record| !record.is_malformed).count();
+        let share = share_of(fitting);
+        // A single record that does not fit may be damaged, so it counts half.
+        let score = share + if fitting < records.len() { 0.5 / records.len() as f64 } else { 0.0 };
         let max_fields = records.iter().map(|record| record.fields).max().unwrap_or(0);
         Fit {
             splits_header: header.fields > 1,
             share,
             width_share: share_of(records.iter().filter(has_width).count()),
-            score: share,
+            score,
             columns: width.max(header.fields),
             max_fields,
+            has_malformed: records.iter().any(|record| record.is_malformed),
         }
     }
 
