@@ -36,7 +36,7 @@ fn detected(file: &[u8]) -> &'static Encoding {
     };
     match encoding {
         FileEncoding::Standard(encoding) => encoding,
-        FileEncoding::CodePage(page) => panic!("{page:?} is never detected"),
+        FileEncoding::CodePage(page) => unreachable!("{page:?} is never detected"),
     }
 }
 

@@ -325,7 +325,7 @@ const NO_DELIMITER: u8 = b'\n';
 const CONVERTED_DELIMITER: u8 = 0x1F;
 
 impl TableDialect {
-    /// Whether the scanner can read the text as it is. Any other text is converted first ([`super::rewrite`]).
+    /// Whether the scanner can read the text as it is. Any other text is converted first.
     pub fn is_plain(&self) -> bool {
         self.delimiter.as_bytes().len() <= 1
             && self.quote == Quote::Double

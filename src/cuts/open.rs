@@ -27,7 +27,7 @@ use crate::storage::profiling::FileProfile;
 /// The version of the engine, stored in recipes. It changes whenever the engine reads a file, compares values or writes a
 /// result in another way. The same version makes the same bytes from a recipe, with one exception: a result with
 /// `typed=true` also depends on whether the file has a profile (`typedBy` in the receipt).
-pub const ENGINE_VERSION: &str = "cutty-csv/2";
+pub const ENGINE_VERSION: &str = "cutty-csv/3";
 
 /// Returns the digests in a profile, or `None` if there is no profile or the profile has no digests.
 pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::options::{delimiter, options};
+use super::options::{MAX_NULL_VALUES_TEXT, delimiter, options};
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
@@ -67,7 +67,7 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         (_, "open") => json!({"type": "boolean", "default": true}),
         (_, "inputHeader") => json!({"type": "boolean", "default": true}),
         (_, "delimiter") => delimiter(),
-        (_, "nullValues") => json!({"type": "string"}),
+        (_, "nullValues") => json!({"type": "string", "maxLength": MAX_NULL_VALUES_TEXT}),
         (
             _,
             name @ ("quote" | "escape" | "skipRows" | "skipFooter" | "comment" | "trim" | "ragged"

@@ -70,7 +70,7 @@ pub enum End {
     LineBreak,
     NoLineBreak,
     BlankLines,
-    EndMark,
+    ControlZ,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl Form {
                 End::LineBreak,
                 End::NoLineBreak,
                 End::BlankLines,
-                End::EndMark,
+                End::ControlZ,
             ]),
             written: random.choose(&[
                 Written::Utf8,
@@ -208,7 +208,7 @@ impl Form {
             End::LineBreak => {}
             End::NoLineBreak => text.truncate(text.len() - self.newline.len()),
             End::BlankLines => text.push_str(&self.newline.repeat(3)),
-            End::EndMark => text.push('\u{1a}'),
+            End::ControlZ => text.push('\u{1a}'),
         }
         if self.damage == Damage::ShortRow
             && let Some(cell) = table.rows[damaged_row].last_mut()

@@ -186,8 +186,7 @@ async fn generated_files_are_read_as_they_were_written_and_every_reader_agrees()
 #[tokio::test]
 async fn files_that_tuned_no_rule_are_read_as_well() {
     if std::env::var_os("LONG").is_some() {
-        let (hits, misses) = count(OTHER_SEEDS).await;
-        println!("{}\n{misses}", hits.render());
+        count(OTHER_SEEDS).await;
     }
 }
 
