@@ -97,7 +97,7 @@ fn no_row_causes_an_allocation_in_any_output_format() {
 fn no_piece_in_utf_16_causes_an_allocation() {
     let utf16: fn(&[u8]) -> Vec<u8> =
         |text| String::from_utf8_lossy(text).encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let input = InputOptions { encoding: Some(encoding_rs::UTF_16LE), ..Default::default() };
+    let input = InputOptions { encoding: Some(encoding_rs::UTF_16LE.into()), ..Default::default() };
     assert_eq!(allocations_when_warm(input, OutputOptions::default(), utf16), 0);
 }
 

@@ -75,7 +75,7 @@ fn cut(request: &CutRequest, size_bytes: u64) -> u64 {
     let mut stream = orders();
     let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
     let mut read = stream.fill(&mut piece);
-    let mut opening = CsvOpener::new(request.input, MAX_RECORD_BYTES).unwrap();
+    let mut opening = CsvOpener::new(request.input.clone(), MAX_RECORD_BYTES).unwrap();
     let opened = loop {
         if let OpeningStatus::Ready(opened) = opening.push(&piece).unwrap() {
             break *opened;

@@ -12,7 +12,7 @@
 mod corpus;
 
 use corpus::{ENCODINGS, Random, csv};
-use cutty::csv::{CsvOpener, InputOptions, OpeningStatus};
+use cutty::csv::{CsvOpener, FileEncoding, InputOptions, OpeningStatus};
 use encoding_rs::{
     BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
     WINDOWS_1252, WINDOWS_1253, WINDOWS_1254,
@@ -30,9 +30,13 @@ const SHARES: [usize; 2] = [3, 40];
 
 fn detected(file: &[u8]) -> &'static Encoding {
     let mut opener = CsvOpener::new(InputOptions::default(), 1 << 22).unwrap();
-    match opener.push(file).unwrap() {
-        OpeningStatus::Ready(opened) => opened.encoding,
-        OpeningStatus::NeedMore => opener.finish().unwrap().encoding,
+    let encoding = match opener.push(file).unwrap() {
+        OpeningStatus::Ready(opened) => opened.dialect.encoding,
+        OpeningStatus::NeedMore => opener.finish().unwrap().dialect.encoding,
+    };
+    match encoding {
+        FileEncoding::Standard(encoding) => encoding,
+        FileEncoding::CodePage(page) => unreachable!("{page:?} is never detected"),
     }
 }
 

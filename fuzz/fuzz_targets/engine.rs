@@ -6,10 +6,11 @@
 
 #![no_main]
 
+use cutty::csv::dialect::{Delimiter, Escape, Quote, Trim};
 use cutty::csv::filter::{Arity, Filter, Operator, query};
 use cutty::csv::{
-    CsvError, CsvOpener, CutCounts, CutPlan, CutProgress, InputOptions, Newline, OpeningStatus, OutputFormat,
-    OutputOptions, StreamingCsvProcessor, encoding_for_label, is_delimiter,
+    CsvError, CsvOpener, CutCounts, CutPlan, CutProgress, InputOptions, Newline, OpeningStatus, OutQuote,
+    OutputFormat, OutputOptions, StreamingCsvProcessor, encoding_for_label,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -23,7 +24,9 @@ fuzz_target!(|data: &[u8]| {
     let Some((&[delimiter, format, flags, piece_bytes], file)) = data.split_first_chunk::<CHOICES>() else {
         return;
     };
-    let choice = Choice { delimiter: [b',', b';', b'\t', b'|'][usize::from(delimiter % 4)], format, flags };
+    let dialect = delimiter >> 2;
+    let delimiter = [b',', b';', b'\t', b'|'][usize::from(delimiter % 4)];
+    let choice = Choice { delimiter, dialect, format, flags };
     let whole = choice.cut([file]);
     let pieces = choice.cut(file.chunks(usize::from(piece_bytes) + 1));
     assert_eq!(pieces, whole, "pieces of {} bytes", usize::from(piece_bytes) + 1);
@@ -36,6 +39,8 @@ fuzz_target!(|data: &[u8]| {
 #[derive(Clone, Copy)]
 struct Choice {
     delimiter: u8,
+    /// 0: the usual rules; 1: all rules are detected; otherwise, each bit from the second one on sets an unusual rule.
+    dialect: u8,
     format: u8,
     flags: u8,
 }
@@ -52,9 +57,22 @@ impl Choice {
             2 => encoding_for_label("shift_jis"),
             _ => encoding_for_label("utf-8"),
         };
-        let delimiter = Some(self.delimiter).filter(|_| self.flag(0));
-        assert!(delimiter.is_none_or(is_delimiter));
-        InputOptions { header: self.flag(1), delimiter, encoding }
+        let delimiter = Some(Delimiter::of(self.delimiter)).filter(|_| self.flag(0));
+        let detected =
+            InputOptions { header: Some(self.flag(1)), delimiter, encoding, ..InputOptions::DETECT };
+        if self.dialect == 1 {
+            return detected;
+        }
+        let rule = |bit: u8| self.dialect >> bit & 1 == 1;
+        InputOptions {
+            quote: Some(if rule(1) { Quote::Single } else { Quote::Double }),
+            escape: Some(if rule(2) { Escape::Backslash } else { Escape::Double }),
+            trim: Some(if rule(3) { Trim::Cells } else { Trim::None }),
+            comment: Some(rule(4).then_some(b'#')),
+            skip_rows: Some(u32::from(rule(5))),
+            skip_footer: rule(5).then_some(1),
+            ..detected
+        }
     }
 
     fn output(self) -> OutputOptions {
@@ -62,6 +80,8 @@ impl Choice {
         OutputOptions {
             format: formats[usize::from(self.format % 4)],
             bom: self.flag(2),
+            delimiter: None,
+            quote: OutQuote::Minimal,
             newline: if self.flag(2) { Newline::Crlf } else { Newline::Lf },
             header: self.flag(3),
             spreadsheet_safe: self.flag(4),
@@ -135,7 +155,7 @@ fn agrees_with_the_csv_crate(file: &[u8], delimiter: u8) {
     if [&b"\xEF\xBB\xBF"[..], b"\xFE\xFF", b"\xFF\xFE"].iter().any(|mark| file.starts_with(mark)) {
         return;
     }
-    let choice = Choice { delimiter, format: 0, flags: 0b1100_1001 };
+    let choice = Choice { delimiter, dialect: 0, format: 0, flags: 0b1100_1001 };
     let Ok((output, _)) = choice.cut([file]) else { return };
     let mut expected = records(file, delimiter);
     let columns = expected.first().map_or(0, Vec::len);

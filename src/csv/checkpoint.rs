@@ -5,9 +5,8 @@
 //! floats as eight bytes. Byte strings start with their length. The reader checks every length against the
 //! remaining bytes before it allocates memory. So damaged bytes are refused and cannot exhaust memory.
 
+use super::encoding::{FileEncoding, encoding_for_label};
 use super::error::{Defect, MalformedCsv};
-use super::limits::is_delimiter;
-use encoding_rs::Encoding;
 
 /// Why a saved state cannot be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -164,7 +163,7 @@ impl StateWriter {
         }
     }
 
-    pub(super) fn encoding(&mut self, encoding: &'static Encoding) {
+    pub(super) fn encoding(&mut self, encoding: FileEncoding) {
         self.text(encoding.name());
     }
 
@@ -179,6 +178,7 @@ impl StateWriter {
             Defect::Ragged { expected, found } => (2, expected, found),
             Defect::StrayQuote => (3, 0, 0),
             Defect::UnclosedQuote => (4, 0, 0),
+            Defect::NeedsQuotes => (5, 0, 0),
         };
         self.byte(tag);
         self.count(first);
@@ -302,13 +302,8 @@ impl<'a> StateReader<'a> {
         Ok(items)
     }
 
-    pub(super) fn encoding(&mut self) -> Result<&'static Encoding, StateError> {
-        Encoding::for_label_no_replacement(self.text()?.as_bytes()).ok_or(StateError::Damaged)
-    }
-
-    /// Reads a delimiter. Refuses a byte that cannot be a delimiter.
-    pub(super) fn delimiter(&mut self) -> Result<u8, StateError> {
-        self.byte().and_then(|byte| if is_delimiter(byte) { Ok(byte) } else { Err(StateError::Damaged) })
+    pub(super) fn encoding(&mut self) -> Result<FileEncoding, StateError> {
+        encoding_for_label(self.text()?).ok_or(StateError::Damaged)
     }
 
     pub(super) fn malformed(&mut self) -> Result<MalformedCsv, StateError> {
@@ -320,6 +315,7 @@ impl<'a> StateReader<'a> {
             2 => Defect::Ragged { expected: first, found: second },
             3 => Defect::StrayQuote,
             4 => Defect::UnclosedQuote,
+            5 => Defect::NeedsQuotes,
             _ => return Err(StateError::Damaged),
         };
         Ok(MalformedCsv { record, line, byte, reason })
@@ -365,7 +361,7 @@ mod tests {
         writer.float(-0.1);
         writer.option(Some("text"), StateWriter::text);
         writer.option(None::<&str>, StateWriter::text);
-        writer.encoding(encoding_rs::UTF_16LE);
+        writer.encoding(encoding_rs::UTF_16LE.into());
         writer.malformed(&malformed);
         let bytes = writer.sealed();
         let mut reader = SEAL.open(&bytes).unwrap();
@@ -373,7 +369,7 @@ mod tests {
         assert_eq!(reader.float(), Ok(-0.1));
         assert_eq!(reader.option(StateReader::text), Ok(Some("text")));
         assert_eq!(reader.option(StateReader::text), Ok(None));
-        assert_eq!(reader.encoding(), Ok(encoding_rs::UTF_16LE));
+        assert_eq!(reader.encoding(), Ok(encoding_rs::UTF_16LE.into()));
         assert_eq!(reader.malformed(), Ok(malformed));
         assert_eq!(reader.end(), Ok(()));
     }

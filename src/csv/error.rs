@@ -8,11 +8,6 @@ pub enum CsvError {
     /// A record of the file cannot be read, or strict mode refuses it.
     #[error(transparent)]
     Malformed(#[from] MalformedCsv),
-    /// The requested delimiter is not an ASCII byte, or is NUL, a quote or a line break.
-    #[error(
-        "byte 0x{0:02X} cannot be a delimiter; use an ASCII character other than a quote, a line break or NUL"
-    )]
-    BadDelimiter(u8),
     /// The requested encoding cannot be decoded.
     #[error("files in the encoding {0} cannot be read; use another encoding")]
     BadEncoding(&'static str),
@@ -45,7 +40,7 @@ impl MalformedCsv {
         match self.reason {
             Defect::TooLong { limit_bytes } => limit_bytes == max_record_bytes,
             Defect::TooManyFields { .. } => true,
-            Defect::Ragged { .. } | Defect::StrayQuote | Defect::UnclosedQuote => false,
+            Defect::Ragged { .. } | Defect::StrayQuote | Defect::UnclosedQuote | Defect::NeedsQuotes => false,
         }
     }
 }
@@ -79,4 +74,7 @@ pub enum Defect {
     /// Strict mode: the file ends inside quotes.
     #[error("the file ends inside a quoted field")]
     UnclosedQuote,
+    /// A cell needs quotes, but the request wants an output without quotes.
+    #[error("has a cell that needs quotes, but outQuote is none")]
+    NeedsQuotes,
 }

@@ -42,9 +42,12 @@ mod write;
 // Shared by several of these modules.
 mod cell;
 mod checkpoint;
+mod convert;
+pub mod dialect;
 mod error;
 mod excerpt;
 mod limits;
+mod rewrite;
 mod short_cell;
 mod swar_digits;
 
@@ -53,19 +56,20 @@ pub use checkpoint::StateError;
 pub use cut::pager::{PageRequest, RowPage, RowPager};
 pub use cut::plan::CutPlan;
 pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};
+pub use dialect::Dialect;
 pub use encoding::{
-    EncodingSource, MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace, encoding_for_label,
+    EncodingSource, FileEncoding, MAX_UNDECODABLE_PLACES, Undecodable, UndecodablePlace, encoding_for_label,
     utf16_without_mark,
 };
 pub use error::{CsvError, Defect, MalformedCsv};
 pub use excerpt::shortened;
-pub use limits::{MAX_FIELDS, is_delimiter};
+pub use limits::MAX_FIELDS;
 pub use open::header::{Header, UnknownColumn};
 pub use open::options::InputOptions;
 pub use open::{CsvOpener, OpenedCsv, OpeningStatus, SAMPLE_BYTES};
 pub use scanner::use_vectors_up_to;
 pub use short_cell::ShortCell;
-pub use write::options::{Newline, OutputFormat, OutputOptions, ValueKind};
+pub use write::options::{Newline, OutQuote, OutputFormat, OutputOptions, ValueKind};
 
 #[cfg(test)]
 mod csv_crate;

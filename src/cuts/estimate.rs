@@ -66,7 +66,8 @@ impl CutService {
         let planned = self.usable_profile(file, request, profile.as_deref())?;
         if planned.is_none() {
             let (file, digests) = (Arc::new(file.clone()), digests_in(profile.as_deref()));
-            let OpenFile { opened, mut scan, .. } = self.open(file, request.input, digests, None).await?;
+            let OpenFile { opened, mut scan, .. } =
+                self.open(file, request.input.clone(), digests, None).await?;
             scan.cancel().await;
             request.plan(&opened.header).map_err(request_problem)?;
         }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use encoding_rs::Encoding;
 use serde_json::{Value, json};
 
 use super::memory::LONG_RECORD_BYTES;
@@ -15,7 +14,8 @@ use crate::csv::filter::Filter;
 use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
 use crate::csv::{
-    CsvOpener, CutPlan, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor, Undecodable, ValueKind,
+    CsvOpener, CutPlan, FileEncoding, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor,
+    Undecodable, ValueKind,
 };
 use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
 use crate::error::{Code, Problem, Result};
@@ -27,7 +27,7 @@ use crate::storage::profiling::FileProfile;
 /// The version of the engine, stored in recipes. It changes whenever the engine reads a file, compares values or writes a
 /// result in another way. The same version makes the same bytes from a recipe, with one exception: a result with
 /// `typed=true` also depends on whether the file has a profile (`typedBy` in the receipt).
-pub const ENGINE_VERSION: &str = "cutty-csv/2";
+pub const ENGINE_VERSION: &str = "cutty-csv/3";
 
 /// Returns the digests in a profile, or `None` if there is no profile or the profile has no digests.
 pub(super) fn digests_in(profile: Option<&Profile>) -> Option<Arc<BlockDigests>> {
@@ -119,7 +119,7 @@ impl CutService {
         loop {
             let digests = kept.digests.clone();
             let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, None).await?;
-            match self.read_opening(&mut scan, file.input(asked), &kept, &mut lease).await? {
+            match self.read_opening(&mut scan, file.input(&asked), &kept, &mut lease).await? {
                 Opening::Ready(opened) => return Ok(OpenFile { opened: *opened, scan, lease }),
                 Opening::NeedsMemory(bytes) => {
                     scan.cancel().await;
@@ -152,7 +152,7 @@ impl CutService {
     ) -> Result<(OpenFile, Option<Vec<ValueKind>>)> {
         let profile = self.storage.profile(&file).await?;
         self.check_operands(&file, request, profile.as_deref())?;
-        let is_typed = request.output.typed && file.is_read_as_profiled(request.input);
+        let is_typed = request.output.typed && file.is_read_as_profiled(&request.input);
         let value_kinds = profile.as_deref().filter(|_| is_typed).map(Profile::value_kinds);
         let file = Arc::new(file);
         let digests = digests_in(profile.as_deref());
@@ -166,7 +166,7 @@ impl CutService {
         let mut lease = lease.flatten();
         if let (Some(plan), Some(profile)) = (plan, profile) {
             let mut scan = FileScan::open(self.storage.clone(), file.clone(), digests, Some(plan)).await?;
-            let opening = self.read_opening(&mut scan, request.input, &kept, &mut lease).await?;
+            let opening = self.read_opening(&mut scan, request.input.clone(), &kept, &mut lease).await?;
             match opening {
                 Opening::Ready(mut opened) if profile.suits(&opened) => {
                     if let Some((_, undecodable)) = undecodable {
@@ -177,9 +177,9 @@ impl CutService {
                 _ => scan.cancel().await,
             }
         }
-        let mut file = self.open_whole(file, request.input, kept, lease).await?;
+        let mut file = self.open_whole(file, request.input.clone(), kept, lease).await?;
         if let Some((encoding, undecodable)) = undecodable
-            && encoding == file.opened.encoding
+            && encoding == file.opened.dialect.encoding
         {
             file.opened.set_known_undecodable(undecodable);
         }
@@ -197,7 +197,7 @@ impl CutService {
         request: &CutRequest,
         profile: Option<&Profile>,
     ) -> Result<()> {
-        let profile = profile.filter(|_| file.is_read_as_profiled(request.input));
+        let profile = profile.filter(|_| file.is_read_as_profiled(&request.input));
         let limit_bytes = self.storage.app.config.max_record_size_bytes;
         let failure = profile.and_then(|profile| profile.failure);
         let Some(failure) = failure.filter(|failure| failure.is_independent_of_mode(limit_bytes)) else {
@@ -266,7 +266,7 @@ impl CutService {
     ) -> Result<PreparedCut> {
         let mut lease = self.storage.app.lease_memory(memory).await?;
         // The recipe must say in which encoding the file was read.
-        request.input = file.input(request.input);
+        request.input = file.input(&request.input);
         let recipe = recipe_of(&file, &request)?;
         let (OpenFile { opened, mut scan, lease: wide }, value_kinds) =
             self.open_planned(file, &request, recipe.text().len()).await?;
@@ -280,9 +280,10 @@ impl CutService {
             }
         };
         let mut details = json!({
-            "encoding": opened.encoding.name(),
-            "encodingSource": format!("{:?}", opened.encoding_source).to_lowercase(),
-            "delimiter": char::from(opened.delimiter).to_string(),
+            "encoding": opened.dialect.encoding.name(),
+            "encodingSource": opened.dialect.encoding_source.name().to_lowercase(),
+            "delimiter": opened.dialect.table.delimiter,
+            "dialect": opened.dialect,
             "columns": opened.header.len(),
         });
         if request.output.typed {
@@ -302,9 +303,9 @@ fn known_undecodable(
     file: &FileRow,
     request: &CutRequest,
     profile: Option<&Profile>,
-) -> Option<(&'static Encoding, Undecodable)> {
-    let profile = profile.filter(|_| file.is_read_as_profiled(request.input))?;
-    Some((profile.dialect?.encoding, profile.undecodable()?))
+) -> Option<(FileEncoding, Undecodable)> {
+    let profile = profile.filter(|_| file.is_read_as_profiled(&request.input))?;
+    Some((profile.dialect.as_ref()?.encoding, profile.undecodable()?))
 }
 
 /// Makes the recipe of a cut.

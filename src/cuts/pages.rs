@@ -129,7 +129,7 @@ impl CutService {
     /// # Errors
     /// The errors of [`Self::open`].
     pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<KnownColumns> {
-        let is_profiled = file.is_read_as_profiled(options);
+        let is_profiled = file.is_read_as_profiled(&options);
         let stored = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok());
         if let Some(stored) = stored.filter(|_| is_profiled) {
             return Ok(KnownColumns::Stored(stored));
@@ -159,15 +159,17 @@ impl CutService {
         let digests = digests_in(profile.as_deref());
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
         let mut failure = None;
-        if let Some(profile) = profile.filter(|_| file.is_read_as_profiled(request.input)) {
-            if let Some(page) = self.rows_by_index(&file, &profile, request, limit).await? {
+        if let Some(profile) = profile.filter(|_| file.is_read_as_profiled(&request.input)) {
+            if profile.refuses_no_row()
+                && let Some(page) = self.rows_by_index(&file, &profile, request, limit).await?
+            {
                 return Ok(page.holding(lease.flatten()));
             }
             let limit_bytes = self.storage.app.config.max_record_size_bytes;
             failure = profile.failure.filter(|failure| failure.is_independent_of_mode(limit_bytes));
         }
         let OpenFile { opened, scan, lease } =
-            self.open(file, request.input, digests, lease.flatten()).await?;
+            self.open(file, request.input.clone(), digests, lease.flatten()).await?;
         let page = rows_by_reading(&self.storage.app, opened, scan, request, limit, failure).await?;
         Ok(page.holding(lease))
     }

@@ -18,6 +18,7 @@ pub fn request_problem(error: RequestError) -> Problem {
             Problem::new(Code::UnknownOption, detail).with("option", name).with("known", known)
         }
         RequestError::BadOption { .. }
+        | RequestError::NoEffect { .. }
         | RequestError::RepeatedOption { .. }
         | RequestError::NotAnObject { .. } => Problem::new(Code::BadRequest, detail),
     }
@@ -42,8 +43,6 @@ pub fn csv_problem(error: CsvError) -> Problem {
         .with("record", fault.record)
         .with("line", fault.line)
         .with("byte", fault.byte),
-        CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => {
-            Problem::new(Code::BadRequest, sentence(&error))
-        }
+        CsvError::BadEncoding(_) => Problem::new(Code::BadRequest, sentence(&error)),
     }
 }

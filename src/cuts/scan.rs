@@ -159,7 +159,7 @@ impl CutService {
         request: &CutRequest,
         profile: Option<&Profile>,
     ) -> Result<()> {
-        match profile.filter(|_| file.is_read_as_profiled(request.input)) {
+        match profile.filter(|_| file.is_read_as_profiled(&request.input)) {
             Some(profile) => request.check_operands(profile).map_err(request_problem),
             None => Ok(()),
         }
@@ -192,7 +192,7 @@ impl CutService {
         request: &CutRequest,
         profile: Option<&'a Profile>,
     ) -> Result<Option<(&'a Profile, Option<ScanPlan>)>> {
-        if !file.is_read_as_profiled(request.input) {
+        if !file.is_read_as_profiled(&request.input) {
             return Ok(None);
         }
         let limit = self.storage.app.config.max_record_size_bytes as u64;

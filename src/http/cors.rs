@@ -58,7 +58,7 @@ pub const ALLOWED_HEADERS: [&str; 36] = [
 ];
 
 /// Response headers that a page may read.
-pub const EXPOSED_HEADERS: [&str; 34] = [
+pub const EXPOSED_HEADERS: [&str; 35] = [
     "ETag",
     "X-Upload-ID",
     "Link",
@@ -76,6 +76,7 @@ pub const EXPOSED_HEADERS: [&str; 34] = [
     "X-Cache",
     "X-Cut-Id",
     "X-Bytes-Scanned",
+    "X-Cutty-Notice",
     "X-Bytes-Skipped",
     "Idempotency-Replayed",
     "Repr-Digest",

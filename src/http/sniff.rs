@@ -5,7 +5,7 @@
 //! and many control characters are refused. UTF-16 may have NUL bytes, also without a byte order mark. Text in any
 //! legacy character set is accepted, because no such character set uses control characters for text.
 //!
-//! A declared `charset` must be a label of the WHATWG Encoding Standard, because Cutty reads the file in this encoding
+//! A declared `charset` must be the label of an encoding that Cutty knows, because Cutty reads the file in this encoding
 //! later. No file is stored with the type `text/plain`: some servers compress responses of this type, and the
 //! compression breaks ranges and lengths.
 
@@ -14,7 +14,7 @@ use memchr::memmem;
 
 use super::filename::Filename;
 use super::media_type::MediaType;
-use crate::csv::{encoding_for_label, shortened, utf16_without_mark};
+use crate::csv::{FileEncoding, encoding_for_label, shortened, utf16_without_mark};
 
 /// Number of bytes that are examined, from the start of an upload.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
@@ -77,7 +77,9 @@ pub enum SniffVerdict {
         /// [`TEXT_CSV`] or [`TEXT_TSV`].
         content_type: &'static str,
         /// Encoding that the `charset` parameter declares, if any.
-        encoding: Option<&'static Encoding>,
+        encoding: Option<FileEncoding>,
+        /// Whether the file has a header, if the parameter `header` says so (RFC 4180 §3).
+        header: Option<bool>,
     },
     /// The upload is refused.
     Refuse(Refusal),
@@ -91,6 +93,14 @@ pub enum Refusal {
     MalformedType {
         /// Declared type as sent.
         declared: String,
+    },
+    /// The parameter `header` of the declared type is neither `present` nor `absent`.
+    #[error(
+        "header={value} in the Content-Type is not known: send header=present or header=absent, or leave it out"
+    )]
+    UnknownHeaderValue {
+        /// Value as sent.
+        value: String,
     },
     /// The declared type is not an accepted type.
     #[error("files of type {declared} are not accepted: send CSV or TSV as text/csv")]
@@ -171,30 +181,40 @@ pub fn check_declared(declared_type: Option<&str>, allowed_types: &[String]) -> 
 /// Decides whether an upload is accepted. If it is accepted, also decides the type with which the file is stored.
 pub fn check(upload: &SniffedUpload<'_>) -> SniffVerdict {
     match examine(upload) {
-        Ok((content_type, encoding)) => SniffVerdict::Accept { content_type, encoding },
+        Ok(verdict) => verdict,
         Err(refusal) => SniffVerdict::Refuse(refusal),
     }
 }
 
-fn examine(upload: &SniffedUpload<'_>) -> Result<(&'static str, Option<&'static Encoding>), Refusal> {
+fn examine(upload: &SniffedUpload<'_>) -> Result<SniffVerdict, Refusal> {
     let declared = parse_declared(upload.declared_type, upload.allowed_types)?;
     let extension = upload.extension.map(str::to_ascii_lowercase);
     let sample = &upload.sample[..upload.sample.len().min(SAMPLE_BYTES)];
     let encoding = declared_encoding(declared.as_ref(), sample)?;
-    let is_utf16 = encoding.map_or_else(|| utf16_without_mark(sample).is_some(), is_utf16);
+    let is_utf16 = encoding.map_or_else(|| utf16_without_mark(sample).is_some(), FileEncoding::is_utf16);
     check_content(sample, is_utf16)?;
     if declared.as_ref().is_some_and(|declared| declared.is(JSON)) && is_json(sample) {
         return Err(Refusal::ForeignContent { format: "JSON", advice: CONVERT });
     }
-    Ok((stored_type(declared.as_ref(), extension.as_deref()), encoding))
+    let content_type = stored_type(declared.as_ref(), extension.as_deref());
+    Ok(SniffVerdict::Accept { content_type, encoding, header: declared_header(declared.as_ref())? })
+}
+
+/// Returns whether the declared type says that the file has a header.
+fn declared_header(declared: Option<&MediaType>) -> Result<Option<bool>, Refusal> {
+    match declared.and_then(|declared| declared.parameter("header")) {
+        None => Ok(None),
+        Some(value) if value.eq_ignore_ascii_case("present") => Ok(Some(true)),
+        Some(value) if value.eq_ignore_ascii_case("absent") => Ok(Some(false)),
+        Some(value) => {
+            Err(Refusal::UnknownHeaderValue { value: value.chars().take(SHOWN_CHARACTERS).collect() })
+        }
+    }
 }
 
 /// Returns the encoding that the declared `charset` names. If `charset` names UTF-16 without a byte order,
 /// `utf16_by_content` chooses the byte order.
-fn declared_encoding(
-    declared: Option<&MediaType>,
-    sample: &[u8],
-) -> Result<Option<&'static Encoding>, Refusal> {
+fn declared_encoding(declared: Option<&MediaType>, sample: &[u8]) -> Result<Option<FileEncoding>, Refusal> {
     // A program that sends a generic type does not know the file, so the charset that it sends is ignored.
     let meant = declared.filter(|declared| !is_generic(declared));
     let charset = meant.and_then(MediaType::charset).map(str::trim).unwrap_or_default();
@@ -206,11 +226,7 @@ fn declared_encoding(
     })?;
     let names_order = charset.to_ascii_lowercase().ends_with("le");
     let is_open = encoding == UTF_16LE && !names_order;
-    Ok(Some(if is_open { utf16_by_content(sample) } else { encoding }))
-}
-
-fn is_utf16(encoding: &'static Encoding) -> bool {
-    encoding == UTF_16LE || encoding == UTF_16BE
+    Ok(Some(if is_open { utf16_by_content(sample).into() } else { encoding }))
 }
 
 /// Counts the line breaks, delimiters and quotes in the sample, once as big-endian and once as little-endian. Returns

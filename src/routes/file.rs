@@ -24,6 +24,8 @@ use super::responses::{FileResponse, RecipeResponse};
 use super::responses::{file_with_metadata_tag, permanently_deleted};
 use crate::app::{App, SharedApp};
 use crate::body::outgoing::ResponseBody;
+use crate::csv::InputOptions;
+use crate::cuts::request_problem;
 use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::sentence;
@@ -234,6 +236,12 @@ struct PatchBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Option<String>>,
+    /// How the file is read: an object with the options `delimiter`, `encoding`, `quote`, `escape`, `inputHeader`,
+    /// `skipRows`, `skipFooter`, `comment`, `trim`, `nullValues`, `ragged` and `repeatedHeaders` of a cut. The object
+    /// replaces all stored options. An option that it does not have is detected; null detects all. Cutty then computes the profile again.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Object>)]
+    dialect: Option<Option<Value>>,
     /// Whether the file is archived; not null. Archived files are not in the default list.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool)]
@@ -303,13 +311,22 @@ fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
             Some(Some(Timestamp::new(expiry)))
         }
     };
+    let dialect_options = body.dialect.map(stored_dialect).transpose()?;
     Ok(Change {
+        dialect_options,
         filename: filename.map(|name| name.as_str().to_owned()),
         tags: tags.map(Tags::into_vec),
         metadata: metadata.map(|metadata| metadata.as_object().clone()),
         expires_at,
         archived,
     })
+}
+
+/// Returns the JSON to store for the member `dialect`; `None` if every rule is detected.
+fn stored_dialect(dialect: Option<Value>) -> Result<Option<String>> {
+    let Some(dialect) = dialect else { return Ok(None) };
+    let options = InputOptions::from_json(&dialect).map_err(request_problem)?;
+    Ok((!options.to_json().as_object().is_none_or(Map::is_empty)).then(|| options.to_json().to_string()))
 }
 
 /// Query of a deletion.

@@ -108,6 +108,7 @@ async fn store_raw(
         filename: filename.as_str().to_owned(),
         content_type: detected.content_type,
         encoding: detected.encoding,
+        dialect: detected.dialect(),
         description,
         expected_sha256,
         origin: Origin::Upload,

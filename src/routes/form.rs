@@ -330,6 +330,7 @@ impl FormUpload<'_> {
         let new = NewFile {
             content_type: detected.content_type,
             encoding: detected.encoding,
+            dialect: detected.dialect(),
             filename: filename.as_str().to_owned(),
             description: Description::default(),
             expected_sha256: self.expected_sha256,

@@ -14,7 +14,7 @@ macro_rules! file_columns {
     () => {
         "id, user_id, filename, r2_key, mime_type, file_size, checksum, created_at, updated_at, storage_class,
         lifecycle_status, revision, expires_at, last_accessed, access_count, metadata, etag, attempt, source,
-        row_count, column_count, profile_bytes, encoding, damaged_at,
+        row_count, column_count, profile_bytes, encoding, dialect_options, damaged_at,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'system') AS system_tags,
         (SELECT json_group_array(tag) FROM file_tags WHERE file_id = files.id AND kind = 'user') AS user_tags"
     };
@@ -28,6 +28,14 @@ macro_rules! listed {
         AND (expires_at IS NULL OR expires_at > :now OR lifecycle_status = 'deleted')
         AND (:tag IS NULL OR EXISTS (SELECT 1 FROM file_tags WHERE file_id = files.id AND tag = :tag))
         AND (:name_part IS NULL OR instr(lower(filename), lower(:name_part)) > 0)"
+    };
+}
+
+/// Sets columns that describe the profile of a file to NULL if the dialect of the file changes.
+macro_rules! unlearned_if_dialect_changes {
+    ($($column:literal),*) => {
+        concat!($($column, " = CASE WHEN :sets_dialect AND dialect_options IS NOT :dialect_options THEN NULL ELSE ",
+            $column, " END, "),*)
     };
 }
 
@@ -135,10 +143,12 @@ statements! {
         dialect: Option<&'a str>,
         profile_bytes: Option<u64>,
         encoding: Option<&'a str>,
+        dialect_options: Option<&'a str>,
     } = "UPDATE files SET lifecycle_status = 'active', file_size = :size_bytes, checksum = :checksum, etag = :etag,
             updated_at = :now, expires_at = :expires_at, metadata = :metadata, mime_type = :content_type,
             row_count = :row_count, column_count = :column_count, columns = :columns,
-            dialect = :dialect, profile_bytes = :profile_bytes, encoding = :encoding
+            dialect = :dialect, profile_bytes = :profile_bytes, encoding = :encoding,
+            dialect_options = :dialect_options
         WHERE attempt = :attempt AND lifecycle_status = 'pending'";
     /// Selects the status of an attempt's file.
     StatusOfAttempt { attempt: AttemptId } = "SELECT id, lifecycle_status FROM files WHERE attempt = :attempt";
@@ -158,7 +168,7 @@ statements! {
         "UPDATE files SET lifecycle_status = 'purged' WHERE attempt = :attempt AND lifecycle_status = 'dead'";
 
     /// Selects a kept file of `:user`.
-    Get<'a> { file: FileId, user: &'a UserId } = concat!("SELECT ", file_columns!(), ", columns FROM files
+    Get<'a> { file: FileId, user: &'a UserId } = concat!("SELECT ", file_columns!(), ", columns, dialect FROM files
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')");
     /// Counts the files of a list.
     Count<'a> {
@@ -180,16 +190,21 @@ statements! {
         sets_expiry: bool,
         expires_at: Option<Timestamp>,
         status: Option<&'a str>,
+        sets_dialect: bool,
+        dialect_options: Option<&'a str>,
         now: Timestamp,
-    } = "UPDATE files SET
+    } = concat!("UPDATE files SET
             filename = coalesce(:filename, filename),
             metadata = coalesce(:metadata, metadata),
             expires_at = CASE WHEN :sets_expiry THEN :expires_at ELSE expires_at END,
             lifecycle_status = coalesce(:status, lifecycle_status),
+            ", unlearned_if_dialect_changes!("row_count", "column_count", "columns", "dialect", "profile_bytes"), "
+            learn_tries = CASE WHEN :sets_dialect THEN 0 ELSE learn_tries END,
+            dialect_options = CASE WHEN :sets_dialect THEN :dialect_options ELSE dialect_options END,
             revision = revision + 1, updated_at = :now
         WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived')
             AND revision = coalesce(:revision, revision)
-        RETURNING revision";
+        RETURNING revision");
     /// Updates the row of a file in the trash without changing any value. The database counts the row as changed, so
     /// that the effect is recorded.
     StayInTrash<'a> { file: FileId, user: &'a UserId, revision: Option<u64> } =

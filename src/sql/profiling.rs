@@ -16,7 +16,7 @@ macro_rules! may_be_tried_at {
 statements! {
     /// Selects the file of an attempt if the file is kept.
     GetFile { attempt: AttemptId } =
-        "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding FROM files
+        "SELECT id, user_id, r2_key, file_size, etag, checksum, profile_bytes, encoding, dialect_options, mime_type FROM files
         WHERE attempt = :attempt AND lifecycle_status IN ('active', 'archived', 'deleted')";
     /// Counts a try when a step begins. Returns no row if the file has no tries left.
     CountTry { attempt: AttemptId, now: Timestamp, max_tries: u64 } =
@@ -34,7 +34,8 @@ statements! {
         ON CONFLICT (id) DO UPDATE SET payload = :progress, updated_at = :now";
     /// Deletes the progress of a finished pass.
     DropProgress { attempt: AttemptId } = "DELETE FROM jobs WHERE id = :attempt";
-    /// Saves the results of a pass if the file is still kept. A checksum that is already stored is not changed.
+    /// Saves the results of a pass if the file is still kept, and if the owner has not changed its dialect since the
+    /// pass began. A checksum that is already stored is not changed.
     SaveLearned<'a> {
         attempt: AttemptId,
         checksum: &'a str,
@@ -43,10 +44,11 @@ statements! {
         columns: Option<&'a str>,
         dialect: Option<&'a str>,
         profile_bytes: Option<u64>,
+        dialect_options: Option<&'a str>,
     } = "UPDATE files SET checksum = coalesce(checksum, :checksum), row_count = :row_count,
             column_count = :column_count, columns = :columns, dialect = :dialect, profile_bytes = :profile_bytes
         WHERE attempt = :attempt AND (profile_bytes IS NULL OR checksum IS NULL)
-            AND lifecycle_status IN ('active', 'archived', 'deleted')";
+            AND dialect_options IS :dialect_options AND lifecycle_status IN ('active', 'archived', 'deleted')";
     /// Deletes the progress of at most `:limit` passes that have saved no progress after `:cutoff`. Returns the ids of
     /// the attempts.
     ForgetProgress { cutoff: Timestamp, limit: u64 } = "DELETE FROM jobs WHERE id IN

@@ -56,7 +56,7 @@ statements! {
     /// last scrub and by id. The page begins after the file whose last scrub was at `:after_time` and whose id is
     /// `:after_id`. If a file was never scrubbed, the time of its creation counts as the time of its last scrub.
     ToScrub<'a> { cutoff: Timestamp, after_time: &'a str, after_id: &'a str, limit: u64 } =
-        "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at, profile_bytes,
+        "SELECT id, user_id, r2_key, file_size, checksum, etag, attempt, damaged_at, profile_bytes, dialect_options,
             coalesce(scrubbed_at, created_at) AS last_look
         FROM files
         WHERE lifecycle_status IN ('active', 'archived', 'deleted')

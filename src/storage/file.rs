@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::body::stream::NativeBody;
-use crate::csv::{InputOptions, encoding_for_label};
+
+use crate::csv::dialect::Delimiter;
+use crate::csv::{FileEncoding, InputOptions, encoding_for_label};
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
@@ -69,13 +71,22 @@ pub struct FileRow {
     pub profile_bytes: Option<u64>,
     /// Name, in the Encoding Standard, of the encoding that the upload declared.
     pub encoding: Option<String>,
+    /// JSON of the options with which the owner wants the file to be read.
+    pub dialect_options: Option<String>,
     /// A JSON array of `{name, type}`. Queries for lists do not select this column.
     #[serde(default)]
     pub columns: Option<String>,
+    /// A JSON object with the dialect of the profile and the counts of its defects. Queries for lists do not select this
+    /// column.
+    #[serde(default)]
+    pub dialect: Option<String>,
     pub damaged_at: Option<Timestamp>,
     pub system_tags: String,
     pub user_tags: String,
 }
+
+/// A dialect whose confidence is lower is not certain.
+const CERTAIN: f64 = 0.8;
 
 impl FileRow {
     /// Reads a row.
@@ -115,18 +126,42 @@ impl FileRow {
         self.lifecycle_status != LifecycleStatus::Deleted && !expired
     }
 
-    /// Returns the options for reading this file. `asked` are the options in the request. If the request names no
-    /// encoding, the returned options have the encoding that the upload declared. Otherwise the returned options are
-    /// equal to `asked`.
-    pub fn input(&self, asked: InputOptions) -> InputOptions {
-        let declared = || self.encoding.as_deref().and_then(encoding_for_label);
-        InputOptions { encoding: asked.encoding.or_else(declared), ..asked }
+    /// Returns the options for reading this file: the options that the request has, then those that the owner has
+    /// stored with the file, then those that the upload declared.
+    pub fn input(&self, asked: &InputOptions) -> InputOptions {
+        asked.or(&stored_options(self.dialect_options.as_deref(), self.encoding.as_deref(), &self.mime_type))
     }
 
     /// Whether a reader with the options `asked` uses the dialect with which the profile was computed. Otherwise the
     /// profile does not describe the rows that the reader gets.
-    pub fn is_read_as_profiled(&self, asked: InputOptions) -> bool {
-        self.input(asked) == self.input(InputOptions::default())
+    pub fn is_read_as_profiled(&self, asked: &InputOptions) -> bool {
+        self.input(asked) == self.input(&InputOptions::DETECT)
+    }
+
+    /// Returns the value of the header `X-Cutty-Notice`: what a reader of the rows should know about the file, such as
+    /// `rows-long=12; undecodable=3`. `None` if there is nothing to say, or if the profile does not describe the rows
+    /// that a reader with the options `asked` gets.
+    pub fn notice(&self, asked: &InputOptions) -> Option<String> {
+        let found = stored_json(self.dialect.as_deref()).filter(|_| self.is_read_as_profiled(asked))?;
+        let counts = [
+            ("rows-long", "rowsLong"),
+            ("rows-short", "rowsShort"),
+            ("rows-malformed", "rowsMalformed"),
+            ("undecodable", "undecodable"),
+        ];
+        let counts = counts.into_iter().filter_map(|(notice, member)| {
+            let count = found.get(member)?.as_u64().filter(|&count| count > 0)?;
+            Some(format!("{notice}={count}"))
+        });
+        let confidence = found.get("dialect").and_then(|dialect| dialect.get("confidence")?.as_f64());
+        let uncertain =
+            confidence.filter(|&confidence| confidence < CERTAIN).map(|_| "dialect=uncertain".to_owned());
+        let text = |member: &str| found.get("dialect")?.get(member)?.as_str();
+        let is_guess = text("encodingSource") == Some("detected")
+            && text("encoding").is_some_and(|encoding| !encoding.starts_with("UTF-"));
+        let guessed = is_guess.then(|| "encoding=guessed".to_owned());
+        let notices: Vec<String> = counts.chain(guessed).chain(uncertain).collect();
+        (!notices.is_empty()).then(|| notices.join("; "))
     }
 
     /// Checks that the file is not marked as damaged.
@@ -148,6 +183,23 @@ impl FileRow {
         self.check_undamaged()?;
         self.etag.as_deref().ok_or_else(|| integrity_error(&self.r2_key, "the row has no etag"))
     }
+}
+
+/// Returns the options with which a file is read if a request has none. `options` is the JSON that the owner has
+/// stored. `encoding` and `media_type` were declared by the upload.
+pub fn stored_options(options: Option<&str>, encoding: Option<&str>, media_type: &str) -> InputOptions {
+    let stored = options.and_then(|text| serde_json::from_str(text).ok());
+    let stored = stored.and_then(|json| InputOptions::from_json(&json).ok()).unwrap_or_default();
+    stored.or(&declared_options(encoding.and_then(encoding_for_label), media_type))
+}
+
+/// Returns the options that the declarations of an upload imply.
+pub fn declared_options(encoding: Option<FileEncoding>, media_type: &str) -> InputOptions {
+    let declared_delimiter = match media_type {
+        "text/tab-separated-values" => Some(Delimiter::of(b'\t')),
+        _ => None,
+    };
+    InputOptions { encoding, declared_delimiter, ..InputOptions::DETECT }
 }
 
 /// Returns the problem for stored bytes that do not agree with their row. `what` says what is wrong, for the log.
@@ -221,6 +273,15 @@ pub struct FileView {
     pub row_count: Option<u64>,
     /// Number of columns; null until known.
     pub column_count: Option<u64>,
+    /// How the file is read: encoding, delimiter, quote, header and so on, as in the profile. Absent in lists, and until
+    /// the profile of the file is computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub dialect: Option<Value>,
+    /// The options that the owner has set for reading the file; absent if every rule is detected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub dialect_options: Option<Value>,
     /// Number that grows with each change of the file. The ETag of the metadata is made from this number.
     pub revision: u64,
 }
@@ -249,8 +310,16 @@ impl From<FileRow> for FileView {
             row_count: row.row_count,
             column_count: row.column_count,
             revision: row.revision,
+            dialect: stored_json(row.dialect.as_deref())
+                .and_then(|mut found| Some(found.get_mut("dialect")?.take())),
+            dialect_options: stored_json(row.dialect_options.as_deref()),
         }
     }
+}
+
+/// Parses JSON that this service wrote. Returns `None` for damaged JSON, so that the file can still be shown.
+fn stored_json(text: Option<&str>) -> Option<Value> {
+    serde_json::from_str(text?).ok()
 }
 
 /// Parses JSON that this service wrote. Returns the default value for damaged JSON, so that the file can still be

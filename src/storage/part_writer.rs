@@ -96,7 +96,7 @@ impl PartWriter {
         let object = attempt.object();
         let hash = app.hashing.sha256();
         let part = app.objects.part_buffer(part_bytes);
-        let profiling = ProfilingObserver::new(&app, attempt.encoding());
+        let profiling = ProfilingObserver::new(&app, attempt.input());
         Self {
             app,
             attempt,

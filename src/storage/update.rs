@@ -26,12 +26,15 @@ pub struct Change {
     pub metadata: Option<Map<String, Value>>,
     /// The new expiry; `Some(None)` removes the expiry.
     pub expires_at: Option<Option<Timestamp>>,
+    /// The new JSON of the options with which the file is read; `Some(None)` means that every rule is detected.
+    pub dialect_options: Option<Option<String>>,
     /// The new status: `true` for archived, `false` for active.
     pub archived: Option<bool>,
 }
 
 impl R2StorageService {
     /// Changes a file. If `revision` is given, the file must still be at this revision. An empty change does nothing.
+    /// If the dialect changes, the profile is no longer valid, and the background pass computes it again.
     ///
     /// # Errors
     /// - `not_found`: the file does not exist, belongs to another owner, or is in the trash.
@@ -61,6 +64,8 @@ impl R2StorageService {
             sets_expiry: change.expires_at.is_some(),
             expires_at: change.expires_at.flatten(),
             status,
+            sets_dialect: change.dialect_options.is_some(),
+            dialect_options: change.dialect_options.as_ref().and_then(Option::as_deref),
             now: self.app.now(),
         };
         let mut statements = Vec::new();
@@ -70,7 +75,11 @@ impl R2StorageService {
             statements.push(sql::files::InsertUserTags { file: id, user, revision, tags: &tags }.statement());
         }
         statements.push(guarded.statement());
-        self.run_guarded(user, id, Action::Update, revision, statements).await
+        let file = self.run_guarded(user, id, Action::Update, revision, statements).await?;
+        if change.dialect_options.is_some() && file.profile_bytes.is_none() {
+            self.app.request_profile(&file).await;
+        }
+        Ok(file)
     }
 
     /// Moves a file to the trash. The file can be restored, and counts against the quota until its permanent deletion.

@@ -35,7 +35,7 @@ impl R2StorageService {
     ) -> Result<FileRow> {
         let lease = self.app.lease_memory(UPLOAD).await?;
         let mut attempt = Attempt::begin(self, new, length_bytes).await?;
-        let mut profiling = ProfilingObserver::new(&self.app, attempt.encoding());
+        let mut profiling = ProfilingObserver::new(&self.app, attempt.input());
         let mut observer = LeasedObserver::new(&mut profiling, lease, self.app.clock.clone());
         match self.app.objects.put_stream(attempt.object(), body, length_bytes, &mut observer).await {
             Ok(stored) => {
@@ -82,7 +82,9 @@ pub fn check_content(
         sample,
     };
     match sniff::check(&upload) {
-        SniffVerdict::Accept { content_type, encoding } => Ok(DetectedContent { content_type, encoding }),
+        SniffVerdict::Accept { content_type, encoding, header } => {
+            Ok(DetectedContent { content_type, encoding, header })
+        }
         SniffVerdict::Refuse(refusal) => Err(Problem::new(Code::UnsupportedType, sentence(&refusal))),
     }
 }

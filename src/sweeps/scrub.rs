@@ -55,6 +55,7 @@ struct Candidate {
     attempt: AttemptId,
     damaged_at: Option<Timestamp>,
     profile_bytes: Option<u64>,
+    dialect_options: Option<String>,
     last_look: String,
 }
 
@@ -234,11 +235,16 @@ impl Candidate {
             return Ok(SidecarChange::None);
         };
         let facts = ObjectFacts { size: self.file_size, etag: etag.clone() };
-        let target =
-            ProfileTarget { user: &self.user_id, file: self.id, attempt: self.attempt, facts: &facts };
+        let target = ProfileTarget {
+            user: &self.user_id,
+            file: self.id,
+            attempt: self.attempt,
+            facts: &facts,
+            dialect_options: self.dialect_options.as_deref(),
+        };
         let (profile, bytes) = match app.read_sidecar(&target).await? {
             StoredSidecar::Profile(profile, bytes) => (profile, bytes),
-            StoredSidecar::OtherVersion => return Ok(SidecarChange::None),
+            StoredSidecar::OtherVersion => return Ok(SidecarChange::MakeAgain),
             StoredSidecar::Unusable(what) => {
                 let line = LogLine::warn("a sidecar must be made again").with("file", self.id);
                 app.write_log(line.with_text("key", &self.r2_key).caused_by(what));

@@ -64,10 +64,11 @@ async fn an_upload_returns_the_metadata_and_a_download_returns_the_same_bytes() 
     assert_eq!(created["success"], true);
     assert_eq!(response.header("location"), format!("/api/files/{id}"));
     assert_eq!(response.header("etag"), format!("\"{}\"", file["etag"].as_str().unwrap()));
+    assert_eq!((&file["dialect"]["delimiter"], &file["dialect"]["confidence"]), (&json!(","), &json!(1.0)));
     assert_eq!(
         *file,
         json!({
-            "id": id, "filename": "flüge 2024.csv", "size": CSV.len(), "contentType": "text/csv",
+            "dialect": file["dialect"], "id": id, "filename": "flüge 2024.csv", "size": CSV.len(), "contentType": "text/csv",
             "checksum": sha256_hex(CSV), "verified": true, "etag": file["etag"], "createdAt": "2026-01-02T03:04:05.678Z",
             "updatedAt": "2026-01-02T03:04:05.678Z", "lastAccessed": null, "accessCount": 0,
             "systemTags": ["uploaded"], "userTags": ["a, b", "north"],

@@ -62,7 +62,7 @@ async fn a_receipt_has_the_status_running_until_the_last_byte_is_ready() {
 
 #[tokio::test]
 async fn a_complete_cut_counts_as_a_read_of_its_file() {
-    let cutter = Cutter::new("a\n1\nx,y\n").await;
+    let cutter = Cutter::new("a,b\n1,2\nx,y,z\n").await;
     cutter.query("").await.expect(200);
     cutter.query("strict=true").await.expect_problem(422, "malformed_csv");
     let file =

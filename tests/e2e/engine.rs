@@ -45,7 +45,7 @@ fn random_file(seed: u64) -> Vec<u8> {
 
 fn native_cut(file: &[u8], request: &Value) -> Vec<u8> {
     let request = CutRequest::from_json(request).unwrap();
-    let mut opening = CsvOpener::new(request.input, 4 << 20).unwrap();
+    let mut opening = CsvOpener::new(request.input.clone(), 4 << 20).unwrap();
     let opened = match opening.push(file).unwrap() {
         OpeningStatus::Ready(opened) => *opened,
         OpeningStatus::NeedMore => opening.finish().unwrap(),

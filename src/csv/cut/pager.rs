@@ -3,8 +3,9 @@
 //! The pager only counts the rows before the page and the rows after the page.
 
 use crate::csv::cell::Cells;
+use crate::csv::dialect::Ragged;
 use crate::csv::encoding::Undecodable;
-use crate::csv::error::CsvError;
+use crate::csv::error::{CsvError, Defect};
 use crate::csv::open::OpenedCsv;
 use crate::csv::profile::{Profile, RowStart};
 use crate::csv::record::Record;
@@ -54,34 +55,37 @@ impl RowPager {
         stream.set_known_undecodable(Undecodable::default());
         stream.locate(Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns)));
         let room_bytes = request.max_bytes;
-        Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes } }
+        let expected = (opened.dialect.table.ragged == Ragged::Refuse).then_some(columns);
+        Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes, expected } }
     }
 
     /// Creates a pager that starts in the middle of a profiled file. `start` must be at or before the first row of the
     /// page. [`Profile::locate_row`] returns this `start`. The first piece must begin at the byte of `start`. If the
     /// caller calls [`RowPager::into_page`] before the end of the file, [`RowPage::total`] is too small. Then the
     /// caller must take the number of rows from the profile. Returns `None` for a file without a row index. A file that
-    /// is not UTF-8 has no row index, because positions in the decoded text are not positions in the file.
+    /// is not UTF-8 has no row index, because positions in the decoded text are not positions in the file. Rows with
+    /// more or fewer fields than the header are never refused.
     pub fn at(
         profile: &Profile,
         start: RowStart,
         request: PageRequest,
         max_record_bytes: usize,
     ) -> Option<Self> {
-        let dialect = profile.dialect.filter(|_| profile.index.is_some())?;
+        let dialect = profile.dialect.as_ref().filter(|_| profile.index.is_some())?;
         let columns = profile.columns.len();
         let wanted = Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns));
         let reader = RecordReader::at(
-            dialect.delimiter,
+            dialect.table.scanned_delimiter(),
             wanted,
             max_record_bytes,
             start.row + 1,
             (start.byte, start.line),
         );
-        let stream = RecordStream::new(None, reader, Vec::new(), 0);
+        let mut stream = RecordStream::new(None, reader, Vec::new(), 0);
+        stream.expect_columns(columns);
         let room_bytes = request.max_bytes;
         let page = RowPage { total: start.row, ..RowPage::default() };
-        Some(Self { stream, collector: Collector { request, page, room_bytes } })
+        Some(Self { stream, collector: Collector { request, page, room_bytes, expected: None } })
     }
 
     /// Returns the memory of the page and of the unfinished record, in bytes.
@@ -93,7 +97,8 @@ impl RowPager {
     /// rows may then call [`RowPager::into_page`].
     ///
     /// # Errors
-    /// [`CsvError::Malformed`] for a record that is too long or has too many fields.
+    /// [`CsvError::Malformed`] for a record that is too long or has too many fields, and for a ragged record if the
+    /// dialect refuses these.
     pub fn push(&mut self, piece: &[u8]) -> Result<bool, CsvError> {
         // The collector never pauses, so the stream always reads the whole piece.
         self.stream.push(piece, &mut self.collector)?;
@@ -128,6 +133,8 @@ struct Collector {
     request: PageRequest,
     page: RowPage,
     room_bytes: usize,
+    /// Number of fields that each record must have; `None` for any number.
+    expected: Option<usize>,
 }
 
 impl Collector {
@@ -138,7 +145,10 @@ impl Collector {
 
 impl RecordSink for Collector {
     #[inline]
-    fn record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+        if let Some(expected) = self.expected.filter(|&expected| expected != record.fields) {
+            return Err(place.error(Defect::Ragged { expected, found: record.fields }));
+        }
         self.page.total += 1;
         if self.page.total <= self.request.offset || self.is_full() {
             return Ok(Flow::Continue);
@@ -180,7 +190,7 @@ mod tests {
     fn page(request: PageRequest, piece_bytes: usize) -> RowPage {
         let mut pieces = FILE.chunks(piece_bytes);
         let mut opening = CsvOpener::new(
-            InputOptions { encoding: Some(encoding_rs::UTF_8), ..Default::default() },
+            InputOptions { encoding: Some(encoding_rs::UTF_8.into()), ..Default::default() },
             1 << 20,
         )
         .unwrap();

@@ -8,8 +8,9 @@
 //! may be split at any byte. After each call, the caller takes the output away.
 
 use super::plan::CutPlan;
+use crate::csv::dialect::Ragged;
 use crate::csv::encoding::UndecodablePlace;
-use crate::csv::error::{CsvError, MalformedCsv};
+use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::filter::Predicate;
 use crate::csv::open::OpenedCsv;
 use crate::csv::record::reader::{RecordPosition, RecordSink};
@@ -115,6 +116,8 @@ impl StreamingCsvProcessor {
             offset_left: plan.offset,
             limit_left: plan.limit.unwrap_or(u64::MAX),
             strict: plan.strict,
+            refuses_ragged: opened.dialect.table.ragged == Ragged::Refuse,
+            has_refused_row: false,
             long_row: None,
             long_record_bytes: LONG_RECORD_BYTES,
             output_target_bytes: OUTPUT_TARGET_BYTES,
@@ -254,6 +257,10 @@ struct CutState {
     /// Rows that may still be written.
     limit_left: u64,
     strict: bool,
+    /// Whether a ragged record is an error.
+    refuses_ragged: bool,
+    /// Whether the output has no quotes and a row needs them.
+    has_refused_row: bool,
     /// The row that is being written in parts, and how much of this row has been written.
     long_row: Option<(OwnedRecord, RowProgress)>,
     long_record_bytes: usize,
@@ -289,6 +296,7 @@ impl CutState {
         let form = RecordForm::new(fields, marks, self.columns);
         match form.defect() {
             Some(reason) if self.strict => return Err(place.error(reason)),
+            Some(reason @ Defect::Ragged { .. }) if self.refuses_ragged => return Err(place.error(reason)),
             _ => {}
         }
         self.tally.rows_malformed += u64::from(form.quotes.is_some());
@@ -318,7 +326,9 @@ impl RecordSink for CutSink<'_> {
         }
         // The record is passed by value. If a reference to the record were passed, the compiler would have to write
         // every record to memory.
-        Ok(self.write_row(*record))
+        let flow = self.write_row(*record);
+        self.check_written(place)?;
+        Ok(flow)
     }
 
     #[inline(always)]
@@ -333,13 +343,21 @@ impl RecordSink for CutSink<'_> {
     }
 
     #[inline(always)]
-    fn kept_record(&mut self, record: &Record<'_>, _place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+    fn kept_record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.cut.tally.rows_in += 1;
-        Ok(self.write_row(*record))
+        let flow = self.write_row(*record);
+        self.check_written(place)?;
+        Ok(flow)
     }
 }
 
 impl CutSink<'_> {
+    /// Checks that the last row was written.
+    #[inline(always)]
+    fn check_written(&self, place: RecordPosition<'_>) -> Result<(), CsvError> {
+        if self.cut.has_refused_row { Err(place.error(Defect::NeedsQuotes)) } else { Ok(()) }
+    }
+
     /// Writes a matching row. If the offset is not reached yet, skips the row instead.
     #[inline(never)]
     fn write_row(&mut self, record: Record<'_>) -> Flow {
@@ -347,6 +365,10 @@ impl CutSink<'_> {
         if cut.offset_left > 0 {
             cut.offset_left -= 1;
             return Flow::Continue;
+        }
+        if cut.writer.refuses(&record) {
+            cut.has_refused_row = true;
+            return Flow::Pause;
         }
         cut.tally.rows_out += 1;
         cut.limit_left -= 1;

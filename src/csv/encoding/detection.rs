@@ -1,5 +1,6 @@
 //! Detects the encoding of a file from its first bytes.
 
+use super::file_encoding::FileEncoding;
 use super::guess::guess;
 use super::source::EncodingSource;
 use super::utf8::is_utf8;
@@ -10,7 +11,7 @@ use memchr::memmem;
 /// The encoding of a file, and how it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) struct Detected {
-    pub(in crate::csv) encoding: &'static Encoding,
+    pub(in crate::csv) encoding: FileEncoding,
     pub(in crate::csv) source: EncodingSource,
     /// Length of the byte order marks in bytes; 0 if the file has none.
     pub(in crate::csv) bom_bytes: usize,
@@ -21,22 +22,25 @@ pub(in crate::csv) struct Detected {
 /// A byte order mark decides. If the file has none, the declared encoding is used. Without a declared encoding,
 /// `detect` tries in this order: UTF-16 without a mark, ISO-2022-JP, UTF-8 (some damaged characters are allowed), and a
 /// guess ([`super::guess`]).
-pub(in crate::csv) fn detect(sample: &[u8], whole: bool, declared: Option<&'static Encoding>) -> Detected {
+pub(in crate::csv) fn detect(sample: &[u8], whole: bool, declared: Option<FileEncoding>) -> Detected {
     if let Some((encoding, mark_bytes)) = Encoding::for_bom(sample) {
         let (mark, _) = sample.split_at(mark_bytes);
         // Some programs add a mark to a text that already has one, so a file may start with several marks.
         let marks = sample.chunks(mark_bytes).take_while(|bytes| *bytes == mark).count();
+        let encoding = encoding.into();
         return Detected { encoding, source: EncodingSource::ByteOrderMark, bom_bytes: marks * mark_bytes };
     }
-    let (encoding, source) = match declared.or_else(|| utf16_without_mark(sample)) {
-        Some(encoding) if declared.is_some() => (encoding, EncodingSource::Declared),
+    if let Some(encoding) = declared {
+        return Detected { encoding, source: EncodingSource::Declared, bom_bytes: 0 };
+    }
+    let (encoding, source) = match utf16_without_mark(sample) {
         Some(encoding) => (encoding, EncodingSource::Detected),
         None if is_iso_2022_jp(sample) => (ISO_2022_JP, EncodingSource::Detected),
         None if sample.is_ascii() => (UTF_8, EncodingSource::Assumed),
         None if is_utf8(sample, whole) => (UTF_8, EncodingSource::Detected),
         None => (guess(sample, whole), EncodingSource::Detected),
     };
-    Detected { encoding, source, bom_bytes: 0 }
+    Detected { encoding: encoding.into(), source, bom_bytes: 0 }
 }
 
 /// Whether the sample is ASCII with the escape sequences of ISO-2022-JP.
@@ -51,13 +55,16 @@ mod tests {
     use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1252};
 
     fn detected(sample: &[u8]) -> &'static Encoding {
-        detect(sample, true, None).encoding
+        match detect(sample, true, None).encoding {
+            FileEncoding::Standard(encoding) => encoding,
+            FileEncoding::CodePage(page) => unreachable!("{page:?} is never detected"),
+        }
     }
 
     #[test]
     fn a_byte_order_mark_has_precedence_over_the_declared_encoding() {
-        let detected = detect(b"\xFE\xFF\0a", true, Some(WINDOWS_1252));
-        assert_eq!((detected.encoding, detected.bom_bytes), (UTF_16BE, 2));
+        let detected = detect(b"\xFE\xFF\0a", true, Some(WINDOWS_1252.into()));
+        assert_eq!((detected.encoding, detected.bom_bytes), (UTF_16BE.into(), 2));
         assert_eq!(detected.source, EncodingSource::ByteOrderMark);
     }
 
@@ -70,14 +77,14 @@ mod tests {
             (b"\xFF\xFE\xFF\xFEi\0", UTF_16LE, 4),
         ] {
             let detected = detect(sample, true, None);
-            assert_eq!((detected.encoding, detected.bom_bytes), (encoding, bom_bytes), "{sample:?}");
+            assert_eq!((detected.encoding, detected.bom_bytes), (encoding.into(), bom_bytes), "{sample:?}");
         }
     }
 
     #[test]
     fn a_declared_encoding_is_not_detected() {
         let utf16: Vec<u8> = "a,b\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(detect(&utf16, true, Some(WINDOWS_1250)).source, EncodingSource::Declared);
+        assert_eq!(detect(&utf16, true, Some(WINDOWS_1250.into())).source, EncodingSource::Declared);
         assert_eq!(
             (detected(&utf16), detect(&utf16, true, None).source),
             (UTF_16LE, EncodingSource::Detected)

@@ -1,17 +1,22 @@
 //! The names of encodings.
 
+use super::file_encoding::{CodePage, FileEncoding};
 use encoding_rs::Encoding;
 
 /// Returns the encoding that `label` names. Accepts the labels of the Encoding Standard, and other names that programs
-/// and people use, such as `cp932`, `ansi` or `macroman`. Ignores case, and reads `_` and blanks as `-`. Returns `None`
-/// for an unknown label, and for encodings that the standard refuses to decode.
-pub fn encoding_for_label(label: &str) -> Option<&'static Encoding> {
-    let label = label.trim();
+/// and people use, such as `cp932`, `ansi`, `macroman` or `cp850`. Ignores case, and reads `_` and blanks as `-`. Returns
+/// `None` for an unknown label, and for encodings that the standard refuses to decode.
+pub fn encoding_for_label(label: &str) -> Option<FileEncoding> {
+    let known_as = label.trim().to_ascii_lowercase().replace([' ', '_'], "-");
+    let standard = standard_encoding(label.trim(), &known_as).map(FileEncoding::Standard);
+    standard.or_else(|| CodePage::for_label(&known_as).map(FileEncoding::CodePage))
+}
+
+fn standard_encoding(label: &str, known_as: &str) -> Option<&'static Encoding> {
     if let Some(encoding) = Encoding::for_label_no_replacement(label.as_bytes()) {
         return Some(encoding);
     }
-    let known_as = label.to_ascii_lowercase().replace([' ', '_'], "-");
-    let standard = match known_as.as_str() {
+    let standard = match known_as {
         "mac-roman" | "macroman" | "x-mac-roman" | "cp10000" => "macintosh",
         "mac-cyrillic" | "maccyrillic" | "cp10007" => "x-mac-cyrillic",
         "utf-8-sig" | "utf-8-bom" | "utf8-bom" | "utf8mb4" | "cp65001" | "65001" => "utf-8",
@@ -86,7 +91,17 @@ mod tests {
             ("utf-16be", UTF_16BE),
             ("utf_16_be", UTF_16BE),
         ] {
-            assert_eq!(encoding_for_label(label), Some(encoding), "{label}");
+            assert_eq!(encoding_for_label(label), Some(encoding.into()), "{label}");
+        }
+        for (label, name) in [
+            ("cp850", "IBM850"),
+            ("CP437", "IBM437"),
+            ("IBM-850", "IBM850"),
+            ("ibm00858", "IBM00858"),
+            ("dos_852", "IBM852"),
+            ("cp866", "IBM866"),
+        ] {
+            assert_eq!(encoding_for_label(label).map(FileEncoding::name), Some(name), "{label}");
         }
         for label in ["klingon", "windows", "win-", "cp0", ""] {
             assert_eq!(encoding_for_label(label), None, "{label}");

@@ -16,6 +16,16 @@ pub enum EncodingSource {
 }
 
 impl EncodingSource {
+    /// Returns the name in responses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ByteOrderMark => "byteOrderMark",
+            Self::Declared => "declared",
+            Self::Detected => "detected",
+            Self::Assumed => "assumed",
+        }
+    }
+
     pub(in crate::csv) fn save(self, state: &mut StateWriter) {
         state.byte(match self {
             Self::ByteOrderMark => 0,

@@ -42,7 +42,11 @@ struct Units {
 
 impl Units {
     fn count(sample: &[u8], decode: fn([u8; 2]) -> u16) -> Self {
+        /// The byte that ends a text file in DOS. It is no fault at the end of the sample.
+        const END_MARK: u16 = 0x1A;
         let (pairs, _) = sample.as_chunks::<2>();
+        let pairs = pairs.strip_suffix(&[END_MARK.to_le_bytes()]).unwrap_or(pairs);
+        let pairs = pairs.strip_suffix(&[END_MARK.to_be_bytes()]).unwrap_or(pairs);
         let mut units = Self { all: pairs.len(), ..Self::default() };
         for unit in char::decode_utf16(pairs.iter().map(|pair| decode(*pair))) {
             match unit.map(u32::from).unwrap_or(0) {

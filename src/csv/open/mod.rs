@@ -1,28 +1,29 @@
-//! Reads the start of a file to find the file's encoding, delimiter and header.
+//! Reads the start of a file to find the file's dialect and header.
 //!
 //! A request can be checked only after the columns are known. Errors in the request must be reported before the first
 //! byte of output. So the opener collects the start of a file first: 256 KiB to detect encoding and delimiter, and more
 //! if the first record is longer. The result depends only on the file, not on the split into pieces.
 
-pub(in crate::csv) mod dialect;
 pub mod header;
 pub mod options;
+pub(in crate::csv) mod sniff;
 
 use super::cell::Cells;
 use super::checkpoint::{StateError, StateReader, StateWriter};
-use super::encoding::{Detected, EncodingSource, Transcoder, Undecodable, detect};
+use super::convert::Converter;
+use super::dialect::{Dialect, Ragged, Trim};
+use super::encoding::{Transcoder, Undecodable, detect};
 use super::error::{CsvError, MalformedCsv};
-use super::limits::is_delimiter;
 use super::record::reader::{RecordPosition, RecordReader, RecordSink};
-use super::record::stream::RecordStream;
+use super::record::stream::{END_MARK, RecordStream};
 use super::record::validity::RecordForm;
 use super::record::{OwnedRecord, Record};
 use super::scanner::Flow;
 use super::scanner::walk::Wanted;
-use dialect::detect_delimiter;
-use encoding_rs::{Encoding, REPLACEMENT, UTF_8};
+use encoding_rs::REPLACEMENT;
 use header::Header;
 use options::InputOptions;
+use sniff::sniff;
 
 /// Bytes at the start of a file from which its encoding and delimiter are detected.
 pub const SAMPLE_BYTES: usize = 256 * 1024;
@@ -46,12 +47,8 @@ pub enum OpeningStatus {
 
 /// A file whose encoding, delimiter and header are known, ready to be read.
 pub struct OpenedCsv {
-    /// The encoding of the file.
-    pub encoding: &'static Encoding,
-    /// How the encoding was found.
-    pub encoding_source: EncodingSource,
-    /// The delimiter.
-    pub delimiter: u8,
+    /// The rules by which the bytes become a table.
+    pub dialect: Dialect,
     /// The columns.
     pub header: Header,
     /// A stray or an unclosed quote in the header; `None` if the header has neither, or if the file has no header.
@@ -77,7 +74,9 @@ impl CsvOpener {
     pub fn held_bytes(&self) -> usize {
         match &self.stage {
             OpeningStage::Sampling(sample) => sample.capacity(),
-            OpeningStage::Reading(first) => first.text.capacity() + first.reader.carried_bytes(),
+            OpeningStage::Reading(first) => {
+                first.text.capacity() + first.converter.held_bytes() + first.reader.carried_bytes()
+            }
             OpeningStage::Done => 0,
         }
     }
@@ -85,11 +84,8 @@ impl CsvOpener {
     /// Creates an opener for a file whose records may have at most `max_record_bytes` bytes.
     ///
     /// # Errors
-    /// [`CsvError::BadDelimiter`] and [`CsvError::BadEncoding`] for options that are invalid for every file.
+    /// [`CsvError::BadEncoding`] for an encoding that cannot be decoded.
     pub fn new(options: InputOptions, max_record_bytes: usize) -> Result<Self, CsvError> {
-        if let Some(delimiter) = options.delimiter.filter(|&byte| !is_delimiter(byte)) {
-            return Err(CsvError::BadDelimiter(delimiter));
-        }
         if let Some(encoding) = options.encoding.filter(|&encoding| encoding == REPLACEMENT) {
             return Err(CsvError::BadEncoding(encoding.name()));
         }
@@ -135,16 +131,17 @@ impl CsvOpener {
             OpeningStage::Reading(first) => *first,
             OpeningStage::Done => self.detect_dialect(Vec::new(), true),
         };
+        first.drop_end_mark();
         if !first.read()? {
             first.read_last()?;
         }
         Ok(self.opened(first))
     }
 
-    /// Sets the declared encoding of the file. Has no effect after the first [`SAMPLE_BYTES`] have been pushed.
-    pub(super) fn declare(&mut self, encoding: Option<&'static Encoding>) {
+    /// Sets the options with which the file is read. Has no effect after the first [`SAMPLE_BYTES`] have been pushed.
+    pub(super) fn declare(&mut self, options: InputOptions) {
         if matches!(self.stage, OpeningStage::Sampling(_)) {
-            self.options.encoding = encoding;
+            self.options = options;
         }
     }
 
@@ -159,15 +156,10 @@ impl CsvOpener {
         }
     }
 
-    /// Saves the opener. Returns `false` if the opener has options other than an encoding, if the file is already
-    /// open, or if the state of the decoder cannot be saved.
+    /// Saves the opener. Returns `false` if the file is already open, or if the state of the decoder cannot be saved.
     #[must_use]
     pub(super) fn save(&self, state: &mut StateWriter) -> bool {
-        let encoding = self.options.encoding;
-        if self.options != (InputOptions { encoding, ..InputOptions::default() }) {
-            return false;
-        }
-        state.option(encoding, StateWriter::encoding);
+        self.options.save(state);
         state.number(self.bytes_in);
         match &self.stage {
             OpeningStage::Sampling(start) => {
@@ -185,20 +177,19 @@ impl CsvOpener {
 
     /// Restores an opener from [`CsvOpener::save`].
     pub(super) fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
-        let encoding = state.option(StateReader::encoding)?;
+        let options = InputOptions::restore(state)?;
         let bytes_in = state.total()?;
         let stage = match state.byte()? {
             0 => OpeningStage::Sampling(state.bytes()?.to_vec()),
             1 => OpeningStage::Reading(Box::new(FirstRecord::restore(state, max_record_bytes)?)),
             _ => return Err(StateError::Damaged),
         };
-        let options = InputOptions { encoding, ..InputOptions::default() };
         Ok(Self { options, bytes_in, max_record_bytes, stage, ..Self::over() })
     }
 
     fn detect_dialect(&self, start: Vec<u8>, whole: bool) -> FirstRecord {
         let sample_bytes = start.len().min(self.sample_bytes);
-        FirstRecord::detect(start, sample_bytes, whole, self.options, self.max_record_bytes)
+        FirstRecord::detect(start, sample_bytes, whole, &self.options, self.max_record_bytes)
     }
 
     fn read_on(&mut self, mut first: FirstRecord) -> Result<OpeningStatus, CsvError> {
@@ -210,58 +201,53 @@ impl CsvOpener {
     }
 
     fn opened(&self, first: FirstRecord) -> OpenedCsv {
-        let FirstRecord {
-            detected,
-            delimiter,
-            transcoder,
-            text,
-            text_byte,
-            text_line,
-            reader,
-            read_to,
-            capture,
-        } = first;
-        let header_defect = capture.defect.filter(|_| self.options.header);
+        let FirstRecord { dialect, columns, converter, text, text_byte, text_line, reader, read_to, capture } =
+            first;
+        let header_defect = capture.defect.filter(|_| dialect.table.header_row);
         let record = capture.record.unwrap_or_default();
         let fields = record.as_record().fields;
-        let (header, header_record, reader, read_to) = if self.options.header {
-            let names = (0..fields).map(|field| decode_name(record.as_record().cell(field))).collect();
+        let columns = if fields == 0 { 0 } else { columns.max(fields) };
+        let table = &dialect.table;
+        let delimiter = table.scanned_delimiter();
+        let (header, header_record, reader, read_to) = if table.header_row {
+            let mut names: Vec<String> = (0..fields)
+                .map(|field| header_name(record.as_record().cell(field), table.trim != Trim::None))
+                .collect();
+            let is_changed = table.trim == Trim::Header || columns > fields;
+            names.extend((fields..columns).map(|column| format!("column_{}", column + 1)));
+            let record = if is_changed { OwnedRecord::from_cells(&names, delimiter) } else { record };
             (Header::new(names), record, reader, read_to)
         } else {
-            let header = Header::numbered(fields);
-            let record = OwnedRecord::from_plain_fields(header.names(), delimiter);
+            let header = Header::numbered(columns);
+            let record = OwnedRecord::from_cells(header.names(), delimiter);
             // The first record is a row, so it is read again.
             let place = (text_byte, text_line);
             let again = RecordReader::at(delimiter, Wanted::first(0), self.max_record_bytes, 1, place);
             (header, record, again, 0)
         };
-        let mut stream = RecordStream::new(transcoder, reader, text, read_to);
+        let converter = (!converter.is_direct()).then_some(converter);
+        let mut stream = RecordStream::new(converter, reader, text, read_to);
+        stream.expect_columns(header.len());
         stream.count_undecodable(capture.line);
-        OpenedCsv {
-            encoding: detected.encoding,
-            encoding_source: detected.source,
-            delimiter,
-            header,
-            header_defect,
-            header_record,
-            stream,
-            bytes_in: self.bytes_in,
-        }
+        OpenedCsv { dialect, header, header_defect, header_record, stream, bytes_in: self.bytes_in }
     }
 }
 
-fn decode_name(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
+/// Decodes the name of a column.
+fn header_name(value: &[u8], trimmed: bool) -> String {
+    let name = String::from_utf8_lossy(value);
+    if trimmed { name.trim().to_owned() } else { name.into_owned() }
 }
 
-/// State of the opener while it reads the first record. Encoding and delimiter are already known.
+/// The first record of a file while it is read. The dialect is already known.
 struct FirstRecord {
-    detected: Detected,
-    delimiter: u8,
-    transcoder: Option<Transcoder>,
-    /// The text of the file, as UTF-8, from `text_byte` on.
+    dialect: Dialect,
+    /// Minimum number of columns of the table. Greater than 0 only if short records are padded.
+    columns: usize,
+    converter: Converter,
+    /// Text of the file so far, after its conversion.
     text: Vec<u8>,
-    /// Start of `text`, in bytes of the file's UTF-8 form.
+    /// Start of `text`, in bytes from the start of the file. If the file is converted: in bytes of decoded text.
     text_byte: u64,
     /// Line on which `text` starts.
     text_line: u64,
@@ -272,50 +258,59 @@ struct FirstRecord {
 
 impl FirstRecord {
     fn detect(
-        start: Vec<u8>,
+        mut start: Vec<u8>,
         sample_bytes: usize,
         whole: bool,
-        options: InputOptions,
+        options: &InputOptions,
         max_record_bytes: usize,
     ) -> Self {
         let detected = detect(&start[..sample_bytes], whole, options.encoding);
         let mut transcoder = Transcoder::from(detected.encoding);
-        let (text, text_byte, sample_text_bytes) = match &mut transcoder {
-            None => {
-                let mut text = start;
-                text.drain(..detected.bom_bytes);
-                (text, detected.bom_bytes as u64, sample_bytes - detected.bom_bytes)
-            }
+        let text_byte = if transcoder.is_none() { detected.bom_bytes as u64 } else { 0 };
+        let rest = start.split_off(sample_bytes);
+        start.drain(..detected.bom_bytes);
+        let sample = match &mut transcoder {
+            None => start,
             Some(transcoder) => {
                 let mut text = Vec::new();
-                decode_all(transcoder, &start[detected.bom_bytes..sample_bytes], &mut text);
-                let sample_text_bytes = text.len();
-                decode_all(transcoder, &start[sample_bytes..], &mut text);
-                (text, 0, sample_text_bytes)
+                decode_all(transcoder, &start, &mut text);
+                text
             }
         };
-        let delimiter =
-            options.delimiter.unwrap_or_else(|| detect_delimiter(&text[..sample_text_bytes], whole));
-        let record = u64::from(!options.header);
-        Self::new(detected, delimiter, transcoder, text, (text_byte, 1), record, max_record_bytes)
+        let sniffed = sniff(&sample, whole, options);
+        let columns = if sniffed.table.ragged == Ragged::Pad { sniffed.max_fields } else { 0 };
+        let dialect = Dialect {
+            encoding: detected.encoding,
+            encoding_source: detected.source,
+            table: sniffed.table,
+            newline: sniffed.newline,
+            confidence_percent: sniffed.confidence_percent,
+            alternatives: sniffed.alternatives,
+        };
+        let converter = Converter::with_transcoder(&dialect, transcoder);
+        let mut first = Self::new(dialect, columns, converter, text_byte, max_record_bytes);
+        first.accept(sample);
+        first.push(&rest);
+        first
     }
 
-    /// Creates the state before the reader has read any byte of `text`.
+    /// Creates a first record without text. The text starts at `text_byte`, before the lines to skip.
     fn new(
-        detected: Detected,
-        delimiter: u8,
-        transcoder: Option<Transcoder>,
-        text: Vec<u8>,
-        (text_byte, text_line): (u64, u64),
-        record: u64,
+        dialect: Dialect,
+        columns: usize,
+        converter: Converter,
+        text_byte: u64,
         max_record_bytes: usize,
     ) -> Self {
+        let delimiter = dialect.table.scanned_delimiter();
+        let record = u64::from(!dialect.table.header_row);
+        let text_line = u64::from(dialect.table.skip_rows) + 1;
         let place = (text_byte, text_line);
         Self {
-            detected,
-            delimiter,
-            transcoder,
-            text,
+            dialect,
+            columns,
+            converter,
+            text: Vec::new(),
             text_byte,
             text_line,
             reader: RecordReader::at(delimiter, Wanted::first(0), max_record_bytes, record, place),
@@ -324,42 +319,68 @@ impl FirstRecord {
         }
     }
 
-    /// Saves encoding, delimiter and text. The state of the reader is not saved: [`FirstRecord::read`] reads the text
-    /// again. Returns `false` if the state of the decoder cannot be saved.
+    /// Saves dialect and text. The state of the reader is not saved: [`FirstRecord::read`] reads the text again.
+    /// Returns `false` if the state of the decoder cannot be saved.
     #[must_use]
     fn save(&self, state: &mut StateWriter) -> bool {
-        state.encoding(self.detected.encoding);
-        self.detected.source.save(state);
-        state.byte(self.delimiter);
+        self.dialect.save(state);
+        state.count(self.columns);
         state.number(self.text_byte);
         state.number(self.text_line);
         state.bytes(&self.text);
-        self.transcoder.as_ref().is_none_or(|transcoder| transcoder.save(state))
+        self.converter.save(state)
     }
 
     fn restore(state: &mut StateReader<'_>, max_record_bytes: usize) -> Result<Self, StateError> {
-        let (encoding, source) = (state.encoding()?, EncodingSource::restore(state)?);
-        // The byte order mark is not part of the saved text.
-        let detected = Detected { encoding, source, bom_bytes: 0 };
-        let delimiter = state.delimiter()?;
-        let place = (state.total()?, state.total()?);
+        let dialect = Dialect::restore(state)?;
+        let columns = state.size()?;
+        let (text_byte, text_line) = (state.total()?, state.total()?);
         let text = state.bytes()?.to_vec();
-        let transcoder = match Transcoder::from(encoding) {
-            Some(transcoder) => Some(transcoder.restored(state)?),
-            None => None,
-        };
-        Ok(Self::new(detected, delimiter, transcoder, text, place, 0, max_record_bytes))
+        let converter = Converter::restore(state, &dialect)?;
+        let mut first = Self::new(dialect, columns, converter, text_byte, max_record_bytes);
+        first.text = text;
+        first.move_to(text_byte, text_line);
+        Ok(first)
     }
 
-    fn push(&mut self, piece: &[u8]) {
-        match &mut self.transcoder {
-            None => self.text.extend_from_slice(piece),
-            Some(transcoder) => decode_all(transcoder, piece, &mut self.text),
+    /// Adds a piece of the file.
+    fn push(&mut self, mut piece: &[u8]) {
+        while !piece.is_empty() {
+            let skipped_before = self.converter.skipped_bytes();
+            let read = self.converter.step(piece, &mut self.text);
+            self.note_skipped(skipped_before);
+            piece = &piece[read..];
         }
+    }
+
+    /// Adds decoded text.
+    fn accept(&mut self, decoded: Vec<u8>) {
+        if self.converter.is_direct() && self.dialect.table.skip_rows == 0 {
+            self.text = decoded;
+        } else {
+            let skipped_before = self.converter.skipped_bytes();
+            self.converter.convert(&decoded, &mut self.text);
+            self.note_skipped(skipped_before);
+        }
+    }
+
+    /// Moves the start of the text behind skipped lines. Lines are only skipped while there is no text.
+    fn note_skipped(&mut self, skipped_before: u64) {
+        let skipped = self.converter.skipped_bytes() - skipped_before;
+        if skipped > 0 {
+            self.move_to(self.text_byte + skipped, self.text_line);
+        }
+    }
+
+    /// Sets the place of the text's start. Must be called before a byte of the text is read.
+    fn move_to(&mut self, byte: u64, line: u64) {
+        (self.text_byte, self.text_line) = (byte, line);
+        self.reader.skip_to(0, byte, line);
     }
 
     /// Reads the rest of the text. Returns whether the first record is complete.
     fn read(&mut self) -> Result<bool, CsvError> {
+        self.reader.check_held(self.converter.held_bytes())?;
         let fed = self.reader.feed(&self.text[self.read_to..], &mut self.capture)?;
         self.read_to += fed.consumed;
         if !fed.paused && self.reader.is_between_records() {
@@ -369,8 +390,8 @@ impl FirstRecord {
     }
 
     /// Drops the text, except its last byte. Must be called only if the text has nothing but blank lines. Blank lines
-    /// must not be kept, because a file may have any number of blank lines before its first record. The last byte is
-    /// kept, because this byte may be the CR of a CRLF.
+    /// must not be kept, because a file may have any number of them before its first record. The last byte is kept,
+    /// because it may be the CR of a CRLF.
     fn drop_blank_lines(&mut self) {
         let Some(last) = self.text.len().checked_sub(1) else { return };
         self.text.drain(..last);
@@ -379,11 +400,17 @@ impl FirstRecord {
         self.read_to = self.text.len();
     }
 
+    /// Removes the byte that ends a text file in DOS. Must be called at the end of the file.
+    fn drop_end_mark(&mut self) {
+        if self.text.len() > self.read_to && self.text.last() == Some(&END_MARK) {
+            self.text.pop();
+        }
+    }
+
     /// Reads the rest of the first record at the end of the file. The first record may have no line break.
     fn read_last(&mut self) -> Result<(), CsvError> {
-        if let Some(transcoder) = &mut self.transcoder {
-            transcoder.finish(&mut self.text);
-        }
+        self.converter.finish(&mut self.text);
+        self.drop_end_mark();
         if !self.read()? {
             self.reader.finish(&mut self.capture)?;
         }
@@ -437,8 +464,9 @@ impl OpenedCsv {
         self.stream.set_known_undecodable(known);
     }
 
-    /// Whether the file is UTF-8. Such a file is not converted, so positions in its text are positions in the file.
-    pub fn is_utf8(&self) -> bool {
-        self.encoding == UTF_8
+    /// Whether the scanner reads the bytes of the file as they are. Positions in the text are then positions in the
+    /// file.
+    pub fn is_direct(&self) -> bool {
+        self.dialect.is_direct()
     }
 }

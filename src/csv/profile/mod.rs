@@ -43,6 +43,7 @@ mod pruning;
 mod record_profiler;
 mod sidecar;
 mod statistics;
+mod suggestions;
 mod zones;
 
 pub use digests::{BlockDigester, BlockDigests, DIGEST_BLOCK_BYTES};
@@ -52,14 +53,16 @@ pub use pruning::{ScanPlan, ScanRange};
 pub use record_profiler::AppendOnlyCounts;
 pub use sidecar::{ProfiledBytes, SidecarError};
 pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
+pub use suggestions::Suggestion;
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 
+use super::dialect::Ragged;
 use super::encoding::{Undecodable, UndecodablePlace};
 use super::error::MalformedCsv;
 use super::open::OpenedCsv;
 use super::write::options::ValueKind;
-use super::{EncodingSource, Header};
-use encoding_rs::{Encoding, UTF_8};
+use super::{Dialect, Header};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
@@ -74,8 +77,9 @@ pub const MAX_REJECTS: usize = 100;
 pub struct Profile {
     /// Size of the file in bytes.
     pub size_bytes: u64,
-    /// The dialect of the file; `None` if its first record could not be read.
-    #[serde(flatten)]
+    /// The dialect of the file; `None` if its first record could not be read. The JSON form also has the encoding and
+    /// the delimiter as members of the profile.
+    #[serde(flatten, serialize_with = "dialect_members")]
     pub dialect: Option<Dialect>,
     /// The columns, in order.
     pub columns: Vec<ColumnProfile>,
@@ -98,6 +102,8 @@ pub struct Profile {
     /// The places of the first 100 of these sequences. `None` if the profile was made by an older version of Cutty,
     /// which did not count these sequences in UTF-8 files.
     pub undecodable_places: Option<Vec<UndecodablePlace>>,
+    /// Options that the owner may want to set.
+    pub suggestions: Vec<Suggestion>,
     /// The row index; `None` if the file is not UTF-8, if profiling failed, or if the sidecar has no section for it
     /// that this version can read.
     #[serde(skip)]
@@ -111,21 +117,6 @@ pub struct Profile {
     pub digests: Option<Arc<BlockDigests>>,
 }
 
-/// Encoding and delimiter of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Dialect {
-    /// The encoding, by its name in the Encoding Standard.
-    #[serde(serialize_with = "encoding_name")]
-    pub encoding: &'static Encoding,
-    /// How the encoding was found.
-    #[serde(serialize_with = "source_name")]
-    pub encoding_source: EncodingSource,
-    /// The byte between fields.
-    #[serde(serialize_with = "delimiter_text")]
-    pub delimiter: u8,
-}
-
 impl Profile {
     /// Returns the header of the file.
     pub fn header(&self) -> Header {
@@ -135,12 +126,10 @@ impl Profile {
     /// Whether a cut that reads the file as `opened` finds the same records as the profiler. A [`ScanPlan`] is valid
     /// only for such cuts.
     pub fn suits(&self, opened: &OpenedCsv) -> bool {
-        let is_same = self.dialect.is_some_and(|dialect| {
-            dialect.encoding == opened.encoding
-                && dialect.delimiter == opened.delimiter
-                && opened.header.len() == self.columns.len()
+        let is_same = self.dialect.as_ref().is_some_and(|dialect| {
+            dialect.reads_like(&opened.dialect) && opened.header.len() == self.columns.len()
         });
-        is_same && opened.is_utf8() && self.longest_record_bytes <= opened.max_record_bytes() as u64
+        is_same && opened.is_direct() && self.longest_record_bytes <= opened.max_record_bytes() as u64
     }
 
     /// Returns the last entry of the row index at or before a row. Rows are counted from 0. `None` if the file does not
@@ -156,6 +145,12 @@ impl Profile {
     pub fn type_of(&self, column: &ColumnProfile) -> Option<ColumnType> {
         let known = column.statistics.as_ref().map(|statistics| statistics.column_type);
         known.filter(|&kind| kind != ColumnType::Empty || self.failure.is_none())
+    }
+
+    /// Whether the dialect allows every row of the file, so that a reader need not look at the number of their fields.
+    pub fn refuses_no_row(&self) -> bool {
+        let refuses = self.dialect.as_ref().is_some_and(|dialect| dialect.table.ragged == Ragged::Refuse);
+        !refuses || self.rows_short + self.rows_long == 0
     }
 
     /// Returns the undecodable sequences of the whole file; `None` if they are not known.
@@ -192,25 +187,20 @@ impl Profile {
     }
 
     fn is_indexable(&self) -> bool {
-        self.failure.is_none() && self.dialect.is_some_and(|dialect| dialect.encoding == UTF_8)
+        self.failure.is_none() && self.dialect.as_ref().is_some_and(Dialect::is_direct)
     }
 }
 
-fn encoding_name<S: Serializer>(encoding: &&'static Encoding, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(encoding.name())
-}
-
-fn source_name<S: Serializer>(source: &EncodingSource, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match source {
-        EncodingSource::ByteOrderMark => "byteOrderMark",
-        EncodingSource::Declared => "declared",
-        EncodingSource::Detected => "detected",
-        EncodingSource::Assumed => "assumed",
-    })
-}
-
-fn delimiter_text<S: Serializer>(delimiter: &u8, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_char(char::from(*delimiter))
+/// Writes the dialect as a member, and its encoding and delimiter as members of the profile.
+fn dialect_members<S: Serializer>(dialect: &Option<Dialect>, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    if let Some(dialect) = dialect {
+        map.serialize_entry("encoding", dialect.encoding.name())?;
+        map.serialize_entry("encodingSource", dialect.encoding_source.name())?;
+        map.serialize_entry("delimiter", &dialect.table.delimiter)?;
+        map.serialize_entry("dialect", dialect)?;
+    }
+    map.end()
 }
 
 #[cfg(test)]

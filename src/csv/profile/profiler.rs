@@ -1,16 +1,16 @@
 //! Profiles a file piece by piece.
 
+use super::Profile;
 use super::digests::BlockDigester;
 use super::record_profiler::{AppendOnlyCounts, RecordProfiler};
 use super::statistics::ALLOCATION_BYTES;
-use super::{Dialect, Profile};
 use crate::csv::checkpoint::{Seal, StateError, StateReader, StateWriter};
-use crate::csv::encoding::{EncodingSource, Undecodable};
+use crate::csv::dialect::Dialect;
+use crate::csv::encoding::Undecodable;
 use crate::csv::error::{CsvError, MalformedCsv};
 use crate::csv::open::options::InputOptions;
 use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
 use crate::csv::record::stream::RecordStream;
-use encoding_rs::Encoding;
 use std::sync::Arc;
 
 const WHOLE: Seal = Seal { magic: *b"CUTs", version: 4 };
@@ -81,11 +81,11 @@ impl Profiler {
         Self { max_record_bytes, size_bytes: 0, digester: BlockDigester::default(), stage }
     }
 
-    /// Sets the declared encoding of the file. The call has an effect only before the first
-    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed. A byte order mark overrides the declared encoding.
-    pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
+    /// Sets the options with which the file is read. The call has an effect only before the first
+    /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been pushed.
+    pub fn declare(&mut self, options: InputOptions) {
         if let ProfilerStage::CsvOpener(opening) = &mut self.stage {
-            opening.declare(encoding);
+            opening.declare(options);
         }
     }
 
@@ -288,7 +288,7 @@ impl Profiler {
 impl ProfilerStage {
     /// Creates the stage of an opened file. Immediately profiles the rows that were read together with the header.
     fn opened(opened: OpenedCsv) -> Self {
-        let records = RecordProfiler::new(opened.header.len());
+        let records = RecordProfiler::new(opened.header.names(), opened.dialect.table.scanned_delimiter());
         Self::from_opened(opened, records)
     }
 
@@ -298,11 +298,7 @@ impl ProfilerStage {
         }
         let mut stream = opened.stream;
         stream.locate(records.wanted_fields());
-        let dialect = Dialect {
-            encoding: opened.encoding,
-            encoding_source: opened.encoding_source,
-            delimiter: opened.delimiter,
-        };
+        let dialect = opened.dialect;
         let names_bytes = opened.header.memory_bytes();
         let names = opened.header.into_names();
         let mut profiling = RowProfiling { dialect, names, names_bytes, stream, records };
@@ -316,7 +312,7 @@ impl ProfilerStage {
         let failure = match error {
             CsvError::Malformed(malformed) => Some(*malformed),
             // Only options cause these errors, and a profiler sets none of these options.
-            CsvError::BadDelimiter(_) | CsvError::BadEncoding(_) => None,
+            CsvError::BadEncoding(_) => None,
         };
         Self::Failed(Box::new(Failed { failure, partial: profiling.map(RowProfiling::into_partial) }))
     }
@@ -351,10 +347,10 @@ impl RowProfiling {
     ) -> Result<Self, StateError> {
         let dialect = Dialect::restore(state)?;
         let names = state.list(|state| state.text().map(str::to_owned))?;
-        let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
-        let Dialect { encoding, delimiter, .. } = dialect;
+        let records =
+            RecordProfiler::restore(state, growth, &names, dialect.table.scanned_delimiter(), size_bytes)?;
         let stream =
-            RecordStream::restore(state, encoding, delimiter, records.wanted_fields(), max_record_bytes)?;
+            RecordStream::restore(state, &dialect, names.len(), records.wanted_fields(), max_record_bytes)?;
         let names_bytes = names_bytes(&names);
         Ok(Self { dialect, names, names_bytes, stream, records })
     }
@@ -381,26 +377,16 @@ impl Failed {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
             let undecodable = Undecodable::restore(state)?;
-            let records = RecordProfiler::restore(state, growth, names.len(), size_bytes)?;
+            let records = RecordProfiler::restore(
+                state,
+                growth,
+                &names,
+                dialect.table.scanned_delimiter(),
+                size_bytes,
+            )?;
             Ok(PartialProfile { dialect, names, undecodable, records })
         })?;
         Ok(Self { failure, partial })
-    }
-}
-
-impl Dialect {
-    pub(super) fn save(&self, state: &mut StateWriter) {
-        state.encoding(self.encoding);
-        self.encoding_source.save(state);
-        state.byte(self.delimiter);
-    }
-
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        Ok(Self {
-            encoding: state.encoding()?,
-            encoding_source: EncodingSource::restore(state)?,
-            delimiter: state.delimiter()?,
-        })
     }
 }
 
@@ -420,6 +406,7 @@ impl Profile {
             longest_record_bytes: 0,
             undecodable: 0,
             undecodable_places: Some(Vec::new()),
+            suggestions: Vec::new(),
             index: None,
             zones: None,
             digests: None,
@@ -442,7 +429,8 @@ impl Profiler {
             Ok(OpeningStatus::Ready(opened)) => *opened,
             _ => opening.finish().unwrap_or_else(|_| unreachable!()),
         };
-        let records = RecordProfiler::new(opened.header.len()).with_bounds(index, max_cells);
+        let records = RecordProfiler::new(opened.header.names(), opened.dialect.table.scanned_delimiter())
+            .with_bounds(index, max_cells);
         let stage = ProfilerStage::from_opened(opened, records);
         let mut digester = BlockDigester::default();
         digester.push(start);

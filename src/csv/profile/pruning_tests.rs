@@ -3,6 +3,7 @@
 
 use super::pruning::MAX_RANGES;
 use super::*;
+use crate::csv::dialect::Delimiter;
 use crate::csv::filter::tests::definitions::is_kept;
 use crate::csv::filter::tests::{any_condition, values_for};
 use crate::csv::filter::{
@@ -37,9 +38,10 @@ impl<'a> Cut<'a> {
 
     fn opened(&self, start: &[u8]) -> OpenedCsv {
         let options = InputOptions {
-            header: self.has_header,
-            delimiter: Some(b','),
-            encoding: Some(encoding_rs::UTF_8),
+            header: Some(self.has_header),
+            delimiter: Some(Delimiter::COMMA),
+            encoding: Some(encoding_rs::UTF_8.into()),
+            ..InputOptions::DETECT
         };
         let mut opening = CsvOpener::new(options, MAX_RECORD_BYTES).unwrap();
         match opening.push(start).unwrap() {
@@ -203,11 +205,16 @@ fn a_profile_does_not_suit_a_cut_with_another_delimiter_another_encoding_or_a_lo
         opening.finish().unwrap()
     };
     let options = InputOptions::default();
-    assert!(profile.suits(&opened(options, MAX_RECORD_BYTES)));
-    assert!(profile.suits(&opened(InputOptions { header: false, ..options }, MAX_RECORD_BYTES)));
-    assert!(!profile.suits(&opened(InputOptions { delimiter: Some(b';'), ..options }, MAX_RECORD_BYTES)));
-    assert!(!profile.suits(&opened(options, 20)));
-    let latin = InputOptions { encoding: Some(encoding_rs::WINDOWS_1252), ..options };
+    assert!(profile.suits(&opened(options.clone(), MAX_RECORD_BYTES)));
+    assert!(
+        !profile.suits(&opened(InputOptions { header: Some(false), ..options.clone() }, MAX_RECORD_BYTES))
+    );
+    assert!(!profile.suits(&opened(
+        InputOptions { delimiter: Some(Delimiter::of(b';')), ..options.clone() },
+        MAX_RECORD_BYTES
+    )));
+    assert!(!profile.suits(&opened(options.clone(), 20)));
+    let latin = InputOptions { encoding: Some(encoding_rs::WINDOWS_1252.into()), ..options };
     assert!(!profile.suits(&opened(latin, MAX_RECORD_BYTES)));
 }
 

@@ -4,6 +4,7 @@ use super::cells::{ColumnCells, MAX_CELLS};
 use super::column::{ColumnProfiler, HotColumn, ZoneColumn};
 use super::distinct::Distinct;
 use super::index::{RowIndex, RowStart};
+use super::suggestions::OddRecords;
 use super::zones::ZoneMaps;
 use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
@@ -28,6 +29,7 @@ pub(super) struct RecordProfiler {
     rows_malformed: u64,
     rejects: Vec<MalformedCsv>,
     longest_record_bytes: usize,
+    odd_records: OddRecords,
     /// The columns with statistics. The counts of the current zone are not yet added to them.
     profiled: Vec<ColumnProfiler>,
     /// State of each column in `profiled` within the current zone.
@@ -83,8 +85,9 @@ thread_local! {
 const MIN_GROUP_ROWS: usize = 4;
 
 impl RecordProfiler {
-    /// Creates a profiler for a file with this many columns.
-    pub(super) fn new(columns: usize) -> Self {
+    /// Creates a profiler for a file whose columns have these names, and whose text has this delimiter.
+    pub(super) fn new(names: &[String], delimiter: u8) -> Self {
+        let columns = names.len();
         let profiled = vec![ColumnProfiler::default(); columns.min(MAX_PROFILED_COLUMNS)];
         Self {
             columns,
@@ -94,6 +97,7 @@ impl RecordProfiler {
             rows_malformed: 0,
             rejects: Vec::new(),
             longest_record_bytes: 0,
+            odd_records: OddRecords::new(&names[..profiled.len()], delimiter),
             hot_columns: profiled
                 .iter()
                 .map(|column| HotColumn::new(column, ZoneColumn::default()))
@@ -171,6 +175,7 @@ impl RecordProfiler {
             if ends[self.columns - 1] != end
                 || piece_byte + start as u64 >= self.next_zone_byte
                 || record_end + WORD_BYTES > group.piece.len()
+                || self.odd_records.may_repeat_header(group.piece, start)
             {
                 break;
             }
@@ -207,6 +212,12 @@ impl RecordProfiler {
             statistics: statistics.next().map(Box::new),
         });
         profile.columns = columns.collect();
+        let has_header = profile.dialect.as_ref().is_some_and(|dialect| dialect.table.header_row);
+        let suggestions =
+            self.odd_records.suggestions(&profile.columns, has_header, self.rows, self.rows_short);
+        if profile.failure.is_none() {
+            profile.suggestions = suggestions;
+        }
         Profile {
             row_count: self.rows,
             rows_short: self.rows_short,
@@ -245,6 +256,7 @@ impl RecordProfiler {
         }
         state.list(&self.rejects, StateWriter::malformed);
         state.count(self.longest_record_bytes);
+        self.odd_records.save(state);
         let columns = self.profiled.iter().zip(&self.hot_columns);
         for ((column, hot), missing) in columns.zip(missing_cells(&self.short_rows)) {
             column.save(state);
@@ -259,7 +271,7 @@ impl RecordProfiler {
         self.zones.save_entries(self.zones.complete_entries()..self.zones.len(), state);
     }
 
-    /// Restores the profiler of a file with this many columns and bytes. [`RecordProfiler::save`] wrote `state`.
+    /// Restores the profiler of a file with these names, this delimiter and this many bytes. [`RecordProfiler::save`] wrote `state`.
     /// `growth` contains the outputs of [`RecordProfiler::save_growth`], from the oldest to the newest.
     ///
     /// # Errors
@@ -267,12 +279,14 @@ impl RecordProfiler {
     pub(super) fn restore(
         state: &mut StateReader<'_>,
         growth: Vec<StateReader<'_>>,
-        columns: usize,
+        names: &[String],
+        delimiter: u8,
         size_bytes: u64,
     ) -> Result<Self, StateError> {
-        if state.size()? != columns {
+        if state.size()? != names.len() {
             return Err(StateError::Damaged);
         }
+        let new = Self::new(names, delimiter);
         let mut records = Self {
             rows: state.total()?,
             rows_short: state.total()?,
@@ -280,7 +294,8 @@ impl RecordProfiler {
             rows_malformed: state.total()?,
             rejects: state.list(StateReader::malformed)?,
             longest_record_bytes: state.size()?,
-            ..Self::new(columns)
+            odd_records: new.odd_records.clone().restore(state)?,
+            ..new
         };
         for (column, hot) in records.profiled.iter_mut().zip(&mut records.hot_columns) {
             *column = ColumnProfiler::restore(state)?;
@@ -347,6 +362,7 @@ impl RecordSink for RecordProfiler {
         if !RecordForm::is_plain(record, self.columns) {
             self.record_defect(record, place);
         }
+        self.odd_records.see(record, self.columns, self.profiled.len());
         self.rows += 1;
         self.longest_record_bytes = self.longest_record_bytes.max(record.bytes().len());
         let mut values = record.values();
@@ -371,12 +387,13 @@ impl RecordSink for RecordProfiler {
             return Selection::default();
         }
         let longest_record_bytes = self.find_group_rows(group, piece_byte);
-        let Self { columns, hot_columns, profiled, group: buffer, .. } = self;
+        let Self { columns, hot_columns, profiled, odd_records, group: buffer, .. } = self;
         let GroupBuffer { row_starts, cells } = &mut **buffer;
         let records = row_starts.len();
         if records < MIN_GROUP_ROWS {
             return Selection::default();
         }
+        odd_records.see_rows(group.piece, row_starts);
         for (position, (hot, column)) in hot_columns.iter_mut().zip(profiled).enumerate() {
             cells.load(group, row_starts, *columns, position);
             hot.add_all(cells, group.piece, column);

@@ -7,21 +7,22 @@
 //! sidecar did not have this section. So a new feature can add a section. If the form of a section changes, the version
 //! of the section changes too. Only the statistics section is required.
 //!
-//! The oldest sidecars (magic `CUTp`) are one profile without sections. [`Profile::decode`] returns
-//! [`SidecarError::OtherVersion`] for them.
+//! The oldest sidecars (magic `CUTp`) are one profile without sections. For them, and for a sidecar whose statistics have
+//! another version, [`Profile::decode`] returns [`SidecarError::OtherVersion`].
 
 use super::{
-    BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, ZoneMaps,
+    BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, Suggestion,
+    ZoneMaps,
 };
 use crate::csv::checkpoint::{Seal, Section, StateError, StateReader, StateWriter};
 use crate::csv::encoding::Undecodable;
 use std::sync::Arc;
 
 pub(super) const CONTAINER: Seal = Seal { magic: *b"CUTc", version: 1 };
-/// The oldest form of a sidecar: a profile without sections.
-const UNSECTIONED: [u8; 4] = *b"CUTp";
+/// The start of the oldest form of a sidecar: a profile without sections.
+const UNSECTIONED_MAGIC: [u8; 4] = *b"CUTp";
 
-const STATISTICS: Section = Section { tag: 1, version: 2 };
+const STATISTICS: Section = Section { tag: 1, version: 3 };
 const ROW_INDEX: Section = Section { tag: 2, version: 1 };
 /// Version 2 counts more forms of ISO 8601 as dates.
 const ZONE_MAPS: Section = Section { tag: 3, version: 2 };
@@ -29,9 +30,11 @@ const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
 /// The number and the places of undecodable sequences. This number replaces the number in the statistics section. Older
 /// versions always wrote 0 there for UTF-8 files.
 const UNDECODABLE: Section = Section { tag: 5, version: 1 };
+const SUGGESTIONS: Section = Section { tag: 6, version: 1 };
 
 /// The sections, in the order in which they are written.
-pub(super) const SECTIONS: [Section; 5] = [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE];
+pub(super) const SECTIONS: [Section; 6] =
+    [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE, SUGGESTIONS];
 
 /// Identifies the bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +88,7 @@ impl Profile {
     /// # Errors
     /// [`SidecarError`] if the sidecar has another version, describes other bytes or is damaged.
     pub fn decode(bytes: &[u8], expected: &ProfiledBytes) -> Result<Self, SidecarError> {
-        if bytes.starts_with(&UNSECTIONED) {
+        if bytes.starts_with(&UNSECTIONED_MAGIC) {
             return Err(SidecarError::OtherVersion);
         }
         let mut state = CONTAINER.open(bytes)?;
@@ -120,14 +123,15 @@ impl Profile {
                 let places = self.undecodable_places.clone().unwrap_or_default();
                 Undecodable { count: self.undecodable, places }.save(state);
             }
+            SUGGESTIONS => state.list(&self.suggestions, |state, suggestion| suggestion.save(state)),
             _ => self.save_statistics(state),
         }
     }
 
     /// Reads all sections. Returns `None` if the statistics section is missing or has another version.
     fn restore_sections(state: &mut StateReader<'_>) -> Result<Option<Self>, StateError> {
-        let (mut profile, mut index, mut zones, mut digests, mut undecodable) =
-            (None, None, None, None, None);
+        let (mut profile, mut index, mut zones, mut digests, mut undecodable, mut suggestions) =
+            (None, None, None, None, None, Vec::new());
         while !state.is_empty() {
             let (section, mut content) = state.section()?;
             match section {
@@ -136,6 +140,7 @@ impl Profile {
                 ZONE_MAPS => zones = Some(ZoneMaps::restore(&mut content)?),
                 BLOCK_DIGESTS => digests = Some(Arc::new(BlockDigests::restore(&mut content)?)),
                 UNDECODABLE => undecodable = Some(Undecodable::restore(&mut content)?),
+                SUGGESTIONS => suggestions = content.list(Suggestion::restore)?,
                 _ => continue,
             }
             content.end()?;
@@ -146,12 +151,12 @@ impl Profile {
         if let Some(Undecodable { count, places }) = undecodable {
             (profile.undecodable, profile.undecodable_places) = (count, Some(places));
         }
-        Ok(Some(Self { index, zones, digests, ..profile }))
+        Ok(Some(Self { suggestions, index, zones, digests, ..profile }))
     }
 
     fn save_statistics(&self, state: &mut StateWriter) {
         state.number(self.size_bytes);
-        state.option(self.dialect, |state, dialect| dialect.save(state));
+        state.option(self.dialect.as_ref(), |state, dialect| dialect.save(state));
         state.list(&self.columns, |state, column| column.save(state));
         let counts = [self.row_count, self.rows_short, self.rows_long, self.rows_malformed];
         for count in counts.into_iter().chain([self.longest_record_bytes, self.undecodable]) {
@@ -183,6 +188,7 @@ impl Profile {
             longest_record_bytes,
             undecodable,
             undecodable_places: None,
+            suggestions: Vec::new(),
             index: None,
             zones: None,
             digests: None,

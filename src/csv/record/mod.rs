@@ -290,15 +290,28 @@ impl OwnedRecord {
         }
     }
 
-    /// Creates a record from fields that contain no quote, line break or `delimiter`.
-    pub(super) fn from_plain_fields(fields: &[String], delimiter: u8) -> Self {
+    /// Creates a record from its cells. A cell is in quotes if it needs them.
+    pub(super) fn from_cells(cells: &[String], delimiter: u8) -> Self {
         let mut record = Self::default();
-        for field in fields {
-            if !record.ends.is_empty() {
+        for (index, cell) in cells.iter().enumerate() {
+            if index > 0 {
                 record.bytes.push(delimiter);
             }
-            record.bytes.extend_from_slice(field.as_bytes());
+            let is_special = |byte: u8| byte == delimiter || matches!(byte, b'"' | b'\r' | b'\n');
+            if cell.bytes().any(is_special) {
+                record.bytes.push(b'"');
+                record.bytes.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
+                record.bytes.push(b'"');
+            } else {
+                record.bytes.extend_from_slice(cell.as_bytes());
+            }
             record.ends.push(record.bytes.len() as u32);
+        }
+        if cells.iter().any(|cell| cell.contains('"')) {
+            record.marks.set_if(true, Marks::ESCAPES);
+            let mut values = Values::default();
+            values.fill(&record.as_record(), &(0..cells.len()).collect::<Vec<_>>());
+            record.values = values;
         }
         record
     }

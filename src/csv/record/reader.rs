@@ -110,6 +110,8 @@ pub(in crate::csv) struct RecordReader {
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     max_record_bytes: usize,
+    /// Whether a record that is one field of blanks is skipped, like an empty line.
+    skips_blanks: bool,
 }
 
 impl RecordReader {
@@ -124,7 +126,10 @@ impl RecordReader {
         Self {
             scanner: Scanner::new(delimiter, wanted),
             // The ends of fields are stored in 32 bits.
-            bounds: Bounds { max_record_bytes: max_record_bytes.min(u32::MAX as usize - 1) },
+            bounds: Bounds {
+                max_record_bytes: max_record_bytes.min(u32::MAX as usize - 1),
+                skips_blanks: false,
+            },
             carry: Vec::new(),
             values: Values::default(),
             record,
@@ -143,6 +148,23 @@ impl RecordReader {
         let mut reader = Self::new(delimiter, wanted, max_record_bytes, record, byte);
         reader.scanner.start_on(line, false);
         reader
+    }
+
+    /// Sets whether a record that is one field of blanks is skipped, like an empty line.
+    pub(in crate::csv) fn skip_blank_records(&mut self, skips_blanks: bool) {
+        self.bounds.skips_blanks = skips_blanks;
+    }
+
+    /// Refuses the unfinished record if a converter already holds more text of it than a record may have.
+    ///
+    /// # Errors
+    /// [`CsvError::Malformed`] with the position of the record.
+    pub(in crate::csv) fn check_held(&self, held_bytes: usize) -> Result<(), CsvError> {
+        if held_bytes <= self.bounds.max_record_bytes {
+            return Ok(());
+        }
+        let (line, byte) = (self.scanner.line(), self.byte);
+        Err(MalformedCsv { record: self.record, line, byte, reason: self.bounds.too_long() }.into())
     }
 
     /// Returns how many bytes of the unfinished record the reader holds.
@@ -256,6 +278,9 @@ impl RecordReader {
     pub(in crate::csv) fn finish(&mut self, sink: &mut impl RecordSink) -> Result<(), CsvError> {
         let Self { scanner, bounds, carry, values, record, byte } = self;
         let last = scanner.finish(|found| {
+            if bounds.skips(found.fields, carry) {
+                return Ok(Flow::Continue);
+            }
             let place = RecordPosition::new(&found, *record, *byte);
             *record += 1;
             bounds.check_bytes(carry.len(), place)?;
@@ -305,6 +330,12 @@ fn clear_carry(carry: &mut Vec<u8>, values: &mut Values) {
     }
 }
 
+/// Whether the bytes are blanks, tabs and line breaks only.
+#[inline(never)]
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
 /// A sink for text in which no record should end. If a record ends, the sink pauses.
 struct NoRecord;
 
@@ -340,6 +371,9 @@ struct RecordReceiver<'a, S> {
 impl<S: RecordSink> Receiver<CsvError> for RecordReceiver<'_, S> {
     #[inline(always)]
     fn record(&mut self, found: FoundRecord<'_>) -> Result<Flow, CsvError> {
+        if found.fields == 1 && self.bounds.skips(1, &found.lines.piece()[found.from..found.end]) {
+            return Ok(Flow::Continue);
+        }
         let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         if found.end - found.from > self.bounds.max_record_bytes {
@@ -378,11 +412,16 @@ impl<S: RecordSink> Receiver<CsvError> for RecordReceiver<'_, S> {
         if found.carried == 0 {
             return self.record(found);
         }
+        let rest = &found.lines.piece()[..found.end];
+        if self.bounds.skips(found.fields, self.carry) && self.bounds.skips(found.fields, rest) {
+            clear_carry(self.carry, self.values);
+            return Ok(Flow::Continue);
+        }
         let place = RecordPosition::new(&found, *self.record, self.byte);
         *self.record += 1;
         self.bounds.check_bytes(found.carried + found.end, place)?;
         self.bounds.check_fields(found.fields, place)?;
-        append_to_carry(self.carry, &found.lines.piece()[..found.end]);
+        append_to_carry(self.carry, rest);
         let flow = self.sink.record(&Record::carried(self.carry, &found, self.values), place);
         clear_carry(self.carry, self.values);
         flow
@@ -390,6 +429,12 @@ impl<S: RecordSink> Receiver<CsvError> for RecordReceiver<'_, S> {
 }
 
 impl Bounds {
+    /// Whether a record with this number of fields and these bytes is skipped.
+    #[inline(always)]
+    fn skips(self, fields: usize, bytes: &[u8]) -> bool {
+        fields == 1 && self.skips_blanks && is_blank(bytes)
+    }
+
     #[inline(always)]
     fn check_bytes(self, bytes: usize, place: RecordPosition<'_>) -> Result<(), CsvError> {
         if bytes > self.max_record_bytes {

@@ -40,6 +40,14 @@ pub enum RequestError {
         /// The valid values.
         allowed: String,
     },
+    /// An option changes nothing in a result of the requested format.
+    #[error("{name} has no effect with format={format}. Leave it out, or choose another format.")]
+    NoEffect {
+        /// The name of the option.
+        name: &'static str,
+        /// The requested format.
+        format: &'static str,
+    },
     /// The request has an option twice, possibly under two names.
     #[error("{name} is given more than once. Give it once.")]
     RepeatedOption {
@@ -61,7 +69,10 @@ impl RequestError {
             Self::BadFilter(_) => FilterError::CODE,
             Self::UnknownColumn { .. } => "unknown_column",
             Self::UnknownOption { .. } => "unknown_option",
-            Self::BadOption { .. } | Self::RepeatedOption { .. } | Self::NotAnObject { .. } => "bad_request",
+            Self::BadOption { .. }
+            | Self::NoEffect { .. }
+            | Self::RepeatedOption { .. }
+            | Self::NotAnObject { .. } => "bad_request",
         }
     }
 }

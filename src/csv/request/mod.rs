@@ -6,6 +6,7 @@
 
 mod cut_request;
 mod error;
+pub mod input;
 mod operands;
 mod options;
 
@@ -91,7 +92,7 @@ impl CutRequest {
         if let Some(text) = options.search.take() {
             filters.any_contains("q", &text)?;
         }
-        let mut request = options.finish();
+        let mut request = options.finish()?;
         request.filter = filters.finish()?;
         Ok(request)
     }
@@ -125,7 +126,7 @@ impl CutRequest {
         if let Some(text) = options.search.take() {
             filters.any_contains("q", &text)?;
         }
-        let mut request = options.finish();
+        let mut request = options.finish()?;
         request.filter = filters.finish()?;
         Ok(request)
     }

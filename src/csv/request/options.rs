@@ -1,14 +1,14 @@
 //! The options of a cut: their names, and their values in a query string and in JSON.
 
-use encoding_rs::Encoding;
 use serde_json::{Map, Value, json};
 
 use super::cut_request::{Compress, CutRequest};
 use super::error::RequestError;
-use crate::csv::encoding::encoding_for_label;
+use super::input::{self, INPUT_OPTIONS, InputOption};
+use crate::csv::encoding::{FileEncoding, encoding_for_label};
 use crate::csv::filter::{OperandReading, parse_list, tree};
 use crate::csv::shortened;
-use crate::csv::write::options::{Newline, OutputFormat};
+use crate::csv::write::options::{Newline, OutQuote, OutputFormat};
 
 const FORMATS: [(&str, OutputFormat); 4] = [
     ("csv", OutputFormat::Csv),
@@ -18,17 +18,8 @@ const FORMATS: [(&str, OutputFormat); 4] = [
 ];
 const NEWLINES: [(&str, Newline); 2] = [("lf", Newline::Lf), ("crlf", Newline::Crlf)];
 const COMPRESSIONS: [(&str, Compress); 1] = [("gzip", Compress::Gzip)];
-/// The words come before the characters, because a recipe writes the first name that a delimiter has in this list.
-const DELIMITERS: [(&str, u8); 8] = [
-    ("comma", b','),
-    ("semicolon", b';'),
-    ("tab", b'\t'),
-    ("pipe", b'|'),
-    (",", b','),
-    (";", b';'),
-    ("\t", b'\t'),
-    ("|", b'|'),
-];
+const OUT_QUOTES: [(&str, OutQuote); 3] =
+    [("minimal", OutQuote::Minimal), ("all", OutQuote::All), ("none", OutQuote::None)];
 const READINGS: [(&str, OperandReading); 1] = [("text", OperandReading::Text)];
 const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
@@ -40,11 +31,10 @@ pub(super) enum CutOption {
     Limit,
     Offset,
     Header,
-    InputHeader,
-    Delimiter,
-    Encoding,
     Bom,
     Newline,
+    OutDelimiter,
+    OutQuote,
     Strict,
     SpreadsheetSafe,
     Typed,
@@ -52,19 +42,19 @@ pub(super) enum CutOption {
     Streaming,
     As,
     Search,
+    Input(InputOption),
 }
 
-const CUT_OPTIONS: [(CutOption, &str); 17] = [
+const CUT_OPTIONS: [(CutOption, &str); 16] = [
     (CutOption::Columns, "columns"),
     (CutOption::Format, "format"),
     (CutOption::Limit, "limit"),
     (CutOption::Offset, "offset"),
     (CutOption::Header, "header"),
-    (CutOption::InputHeader, "inputHeader"),
-    (CutOption::Delimiter, "delimiter"),
-    (CutOption::Encoding, "encoding"),
     (CutOption::Bom, "bom"),
     (CutOption::Newline, "newline"),
+    (CutOption::OutDelimiter, "outDelimiter"),
+    (CutOption::OutQuote, "outQuote"),
     (CutOption::Strict, "strict"),
     (CutOption::SpreadsheetSafe, "spreadsheetSafe"),
     (CutOption::Typed, "typed"),
@@ -76,11 +66,25 @@ const CUT_OPTIONS: [(CutOption, &str); 17] = [
 
 impl CutOption {
     pub(super) fn from_name(name: &str) -> Option<Self> {
-        CUT_OPTIONS.iter().find(|(_, known)| *known == name).map(|(option, _)| *option)
+        let own = CUT_OPTIONS.iter().find(|(_, known)| *known == name).map(|(option, _)| *option);
+        let input = || INPUT_OPTIONS.iter().find(|(_, known)| *known == name);
+        own.or_else(|| input().map(|(option, _)| Self::Input(*option)))
     }
 
     pub(super) fn names() -> Vec<&'static str> {
-        CUT_OPTIONS.iter().map(|(_, name)| *name).collect()
+        let input = INPUT_OPTIONS.iter().map(|(_, name)| *name);
+        CUT_OPTIONS.iter().map(|(_, name)| *name).chain(input).collect()
+    }
+
+    /// Whether the option changes something in a result of this format.
+    fn has_effect_in(self, format: OutputFormat) -> bool {
+        let is_json = matches!(format, OutputFormat::Json | OutputFormat::Ndjson);
+        match self {
+            Self::Header | Self::Bom | Self::Newline | Self::OutQuote | Self::SpreadsheetSafe => !is_json,
+            Self::OutDelimiter => format == OutputFormat::Csv,
+            Self::Typed => is_json,
+            _ => true,
+        }
     }
 }
 
@@ -116,9 +120,6 @@ impl CutOptions {
             CutOption::Limit => request.limit = Some(given.count(name)?),
             CutOption::Offset => request.offset = given.count(name)?,
             CutOption::Header => request.output.header = given.flag(name)?,
-            CutOption::InputHeader => request.input.header = given.flag(name)?,
-            CutOption::Delimiter => request.input.delimiter = Some(given.choice(name, &DELIMITERS)?),
-            CutOption::Encoding => request.input.encoding = Some(given.encoding(name)?),
             CutOption::Bom => request.output.bom = given.flag(name)?,
             CutOption::Newline => request.output.newline = given.choice(name, &NEWLINES)?,
             CutOption::Strict => request.strict = given.flag(name)?,
@@ -126,14 +127,28 @@ impl CutOptions {
             CutOption::Typed => request.output.typed = given.flag(name)?,
             CutOption::Compress => request.compress = Some(given.choice(name, &COMPRESSIONS)?),
             CutOption::Streaming => request.streaming = given.flag(name)?,
+            CutOption::OutDelimiter => request.output.delimiter = Some(out_delimiter(name, given)?),
+            CutOption::OutQuote => request.output.quote = given.choice(name, &OUT_QUOTES)?,
+            CutOption::Input(option) => option.set(name, given, &mut request.input)?,
             CutOption::As => request.operands = given.choice(name, &READINGS)?,
             CutOption::Search => self.search = Some(given.text(name)?.to_owned()),
         }
         Ok(())
     }
 
-    pub(super) fn finish(self) -> CutRequest {
-        self.request
+    /// Ends the options.
+    ///
+    /// # Errors
+    /// [`RequestError::NoEffect`] if an option changes nothing in a result of the requested format.
+    pub(super) fn finish(self) -> Result<CutRequest, RequestError> {
+        let format = self.request.output.format;
+        match self.seen.iter().find(|option| !option.has_effect_in(format)) {
+            Some(option) => Err(RequestError::NoEffect {
+                name: CUT_OPTIONS.iter().find(|(known, _)| known == option).map_or("", |(_, name)| *name),
+                format: FORMATS.iter().find(|(_, known)| *known == format).map_or("", |(name, _)| *name),
+            }),
+            None => Ok(self.request),
+        }
     }
 }
 
@@ -142,17 +157,16 @@ impl CutOptions {
 pub(super) fn render(request: &CutRequest) -> Map<String, Value> {
     let default = CutRequest::default();
     let flag = |now: bool, default: bool| (now != default).then(|| json!(now));
-    let (input, output) = (&request.input, &request.output);
+    let output = &request.output;
     let members = [
         ("format", (output.format != default.output.format).then(|| name_of(&FORMATS, output.format))),
         ("limit", request.limit.map(|limit| json!(limit))),
         ("offset", (request.offset != default.offset).then(|| json!(request.offset))),
         ("header", flag(output.header, default.output.header)),
-        ("inputHeader", flag(input.header, default.input.header)),
-        ("delimiter", input.delimiter.map(|delimiter| name_of(&DELIMITERS, delimiter))),
-        ("encoding", input.encoding.map(|encoding| json!(encoding.name()))),
         ("bom", flag(output.bom, default.output.bom)),
         ("newline", (output.newline != default.output.newline).then(|| name_of(&NEWLINES, output.newline))),
+        ("outDelimiter", output.delimiter.map(|byte| json!(char::from(byte)))),
+        ("outQuote", (output.quote != default.output.quote).then(|| name_of(&OUT_QUOTES, output.quote))),
         ("strict", flag(request.strict, default.strict)),
         ("spreadsheetSafe", flag(output.spreadsheet_safe, default.output.spreadsheet_safe)),
         ("typed", flag(output.typed, default.output.typed)),
@@ -160,11 +174,26 @@ pub(super) fn render(request: &CutRequest) -> Map<String, Value> {
         ("streaming", flag(request.streaming, default.streaming)),
         ("as", (request.operands != default.operands).then(|| name_of(&READINGS, request.operands))),
     ];
-    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    let own = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    own.chain(input::render(&request.input)).collect()
 }
 
 fn name_of<T: PartialEq>(choices: &[(&'static str, T)], value: T) -> Value {
     choices.iter().find(|(_, choice)| *choice == value).map_or(Value::Null, |(name, _)| json!(name))
+}
+
+/// Reads the delimiter of the output: a word, or one ASCII character.
+fn out_delimiter(name: &str, given: OptionValue<'_>) -> Result<u8, RequestError> {
+    const WORDS: [(&str, u8); 4] = [("comma", b','), ("semicolon", b';'), ("tab", b'\t'), ("pipe", b'|')];
+    let text = given.text(name)?;
+    match (WORDS.iter().find(|(word, _)| *word == text), text.as_bytes()) {
+        (Some((_, byte)), _) => Ok(*byte),
+        (None, &[byte]) if byte == b'\t' || (byte.is_ascii_punctuation() && byte != b'"') => Ok(byte),
+        _ => given.reject(
+            name,
+            "comma, semicolon, tab, pipe, or one ASCII punctuation character other than a quote",
+        ),
+    }
 }
 
 /// The value of an option, as the client gave it.
@@ -177,7 +206,7 @@ pub(super) enum OptionValue<'a> {
 }
 
 impl<'a> OptionValue<'a> {
-    fn reject<T>(self, name: &str, allowed: impl Into<String>) -> Result<T, RequestError> {
+    pub(super) fn reject<T>(self, name: &str, allowed: impl Into<String>) -> Result<T, RequestError> {
         let given = match self {
             Self::Text(text) => format!("{text:?}"),
             Self::Json(value) => value.to_string(),
@@ -195,7 +224,7 @@ impl<'a> OptionValue<'a> {
         }
     }
 
-    fn flag(self, name: &str) -> Result<bool, RequestError> {
+    pub(super) fn flag(self, name: &str) -> Result<bool, RequestError> {
         match self {
             Self::Text(_) => self.choice(name, &FLAGS),
             Self::Json(Value::Bool(flag)) => Ok(*flag),
@@ -203,7 +232,7 @@ impl<'a> OptionValue<'a> {
         }
     }
 
-    fn count(self, name: &str) -> Result<u64, RequestError> {
+    pub(super) fn count(self, name: &str) -> Result<u64, RequestError> {
         let count = match self {
             // Checks for digits, because `parse` also accepts a plus sign.
             Self::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
@@ -213,7 +242,7 @@ impl<'a> OptionValue<'a> {
         count.map_or_else(|| self.reject(name, "a whole number from 0"), Ok)
     }
 
-    fn choice<T: Copy>(self, name: &str, choices: &[(&str, T)]) -> Result<T, RequestError> {
+    pub(super) fn choice<T: Copy>(self, name: &str, choices: &[(&str, T)]) -> Result<T, RequestError> {
         let text = match self {
             Self::Text(text) => Some(text),
             Self::Json(value) => value.as_str(),
@@ -228,13 +257,13 @@ impl<'a> OptionValue<'a> {
         }
     }
 
-    fn encoding(self, name: &str) -> Result<&'static Encoding, RequestError> {
+    pub(super) fn encoding(self, name: &str) -> Result<FileEncoding, RequestError> {
         match encoding_for_label(self.text(name)?) {
             Some(encoding) => Ok(encoding),
             None => self.reject(
                 name,
                 "the label of an encoding from the WHATWG Encoding Standard, such as utf-8, utf-16le, windows-1252, \
-                 iso-8859-2, macintosh, shift_jis or gb18030",
+                 iso-8859-2, macintosh, shift_jis or gb18030, or a code page of DOS such as cp437 or cp850",
             ),
         }
     }

@@ -24,7 +24,7 @@ impl Marks {
 
     /// Sets `marks` if `condition` holds.
     #[inline(always)]
-    pub(super) fn set_if(&mut self, condition: bool, marks: Self) {
+    pub(in crate::csv) fn set_if(&mut self, condition: bool, marks: Self) {
         self.0 |= marks.0 * u8::from(condition);
     }
 }

@@ -137,11 +137,6 @@ impl Scanner {
         self.record.carried
     }
 
-    /// Returns how many fields of the unfinished record have ended.
-    pub(super) fn open_fields(&self) -> usize {
-        self.record.fields
-    }
-
     /// Reads a piece and calls `on_record` for each record that ends in it. The piece must be shorter than 4
     /// GiB.
     ///

@@ -104,9 +104,11 @@ impl Window {
             quotes |= block.quotes;
             line_bytes += u64::from(newlines.count_ones());
             adjacent |= newlines & after_breaks;
-            // An empty record is not reported, so the line break that ends it is no separator.
+            // An empty record is not reported, so the line break that ends it is no separator, even if the delimiter is
+            // a line break (in a table with one column).
             let ends = newlines & !after_breaks;
-            Block { quotes: 0, delimiters: block.delimiters | ends, newlines: ends }.write_to(place);
+            Block { quotes: 0, delimiters: block.delimiters & !newlines | ends, newlines: ends }
+                .write_to(place);
             last = block;
         };
         for (place, bytes) in self.blocks.iter_mut().zip(whole) {

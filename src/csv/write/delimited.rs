@@ -6,7 +6,7 @@
 //! line break. If the only field of a row is empty, the writer quotes this field, because the row would otherwise be a
 //! blank line.
 
-use super::options::{Newline, OutputOptions};
+use super::options::{Newline, OutQuote, OutputOptions};
 use super::row_progress::{RowProgress, bytes_that_fit};
 use crate::csv::record::Record;
 use crate::csv::scanner::Marks;
@@ -24,6 +24,8 @@ pub(in crate::csv) struct DelimitedWriter {
     /// The first and the last column of each range of consecutive columns.
     ranges: Vec<(usize, usize)>,
     is_single_column: bool,
+    /// Whether the raw bytes of a field may be copied. Otherwise each cell is looked at.
+    may_copy_fields: bool,
     /// Whether nothing has been written yet. If so, a reader could take the next bytes for a byte order mark.
     at_start: bool,
     options: OutputOptions,
@@ -42,6 +44,7 @@ impl DelimitedWriter {
             columns: columns.into(),
             ranges: consecutive_ranges(columns),
             is_single_column: columns.len() == 1,
+            may_copy_fields: !options.spreadsheet_safe && options.quote == OutQuote::Minimal,
             at_start: !options.bom,
             options,
         }
@@ -59,8 +62,7 @@ impl DelimitedWriter {
     #[inline]
     pub(in crate::csv) fn row(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
         let start = out.len();
-        let may_copy_ranges =
-            self.has_same_delimiter && !has_invalid_quotes(record) && !self.options.spreadsheet_safe;
+        let may_copy_ranges = self.may_copy_fields && self.has_same_delimiter && !has_invalid_quotes(record);
         if !(may_copy_ranges && self.append_ranges(record, out)) {
             self.fields_one_by_one(record, start, out);
         }
@@ -182,7 +184,7 @@ impl DelimitedWriter {
         let (raw, value) = (record.raw(column), record.value(column));
         if self.is_formula(value) {
             (b"'", value)
-        } else if has_invalid_quotes(record) {
+        } else if has_invalid_quotes(record) || self.options.quote != OutQuote::Minimal {
             (b"", value)
         } else {
             (b"", raw)
@@ -192,11 +194,31 @@ impl DelimitedWriter {
     /// Whether the caller must put quotes around the result of [`DelimitedWriter::prefix_and_text`].
     fn is_quoted(&self, record: &Record<'_>, column: usize) -> bool {
         let (raw, value) = (record.raw(column), record.value(column));
+        match self.options.quote {
+            OutQuote::All => return true,
+            OutQuote::None => return false,
+            OutQuote::Minimal => {}
+        }
         if self.is_formula(value) || has_invalid_quotes(record) {
             return needs_quotes(value, self.delimiter);
         }
         let means_the_same = self.has_same_delimiter || raw.first() == Some(&b'"');
         !means_the_same && memchr::memchr(self.delimiter, raw).is_some()
+    }
+
+    /// Whether the record has a cell that needs quotes, but the output has no quotes.
+    #[inline]
+    pub(in crate::csv) fn refuses(&self, record: &Record<'_>) -> bool {
+        self.options.quote == OutQuote::None && self.has_unquotable_cell(record)
+    }
+
+    #[cold]
+    fn has_unquotable_cell(&self, record: &Record<'_>) -> bool {
+        let is_invisible = self.is_single_column && record.value(self.columns[0]).is_empty();
+        let is_mark = self.columns.first().is_some_and(|&first| starts_with_mark(record.value(first)));
+        is_invisible
+            || is_mark
+            || self.columns.iter().any(|&column| needs_quotes(record.value(column), self.delimiter))
     }
 
     fn is_formula(&self, value: &[u8]) -> bool {

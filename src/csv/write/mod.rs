@@ -31,12 +31,16 @@ impl Writer {
     ) -> Self {
         let kinds = options.typed.then_some(kinds.unwrap_or_default());
         let header: &Header = &opened.header;
+        let read_delimiter = opened.dialect.table.scanned_delimiter();
         match options.format {
-            OutputFormat::Csv => {
-                Self::Delimited(DelimitedWriter::new(b',', opened.delimiter, columns, options))
-            }
+            OutputFormat::Csv => Self::Delimited(DelimitedWriter::new(
+                options.delimiter.unwrap_or(b','),
+                read_delimiter,
+                columns,
+                options,
+            )),
             OutputFormat::Tsv => {
-                Self::Delimited(DelimitedWriter::new(b'\t', opened.delimiter, columns, options))
+                Self::Delimited(DelimitedWriter::new(b'\t', read_delimiter, columns, options))
             }
             OutputFormat::Json => Self::Json(JsonWriter::array(header, columns, kinds)),
             OutputFormat::Ndjson => Self::Json(JsonWriter::lines(header, columns, kinds)),
@@ -88,6 +92,15 @@ impl Writer {
         match self {
             Self::Delimited(_) => {}
             Self::Json(writer) => writer.end(out),
+        }
+    }
+
+    /// Whether the record has a cell that needs quotes, but the output has no quotes.
+    #[inline]
+    pub(super) fn refuses(&self, record: &Record<'_>) -> bool {
+        match self {
+            Self::Delimited(writer) => writer.refuses(record),
+            Self::Json(_) => false,
         }
     }
 

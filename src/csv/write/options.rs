@@ -1,5 +1,8 @@
 //! Options of a request that say how rows are written.
 
+use crate::csv::dialect::{Delimiter, Escape, Quote, Trim};
+use crate::csv::open::options::InputOptions;
+
 /// Options of a request that say how rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputOptions {
@@ -7,6 +10,10 @@ pub struct OutputOptions {
     pub format: OutputFormat,
     /// Whether CSV and TSV start with a UTF-8 byte order mark.
     pub bom: bool,
+    /// The delimiter of CSV; `None` for a comma. TSV always has tabs.
+    pub delimiter: Option<u8>,
+    /// Which fields of CSV and TSV are in quotes.
+    pub quote: OutQuote,
     /// Record end of CSV and TSV. Line breaks inside quotes are not changed.
     pub newline: Newline,
     /// Whether CSV and TSV start with a header.
@@ -18,11 +25,33 @@ pub struct OutputOptions {
     pub typed: bool,
 }
 
+impl OutputOptions {
+    /// Returns the rules by which a CSV or TSV output must be read.
+    pub fn dialect(&self) -> InputOptions {
+        let delimiter = match self.format {
+            OutputFormat::Tsv => b'\t',
+            _ => self.delimiter.unwrap_or(b','),
+        };
+        InputOptions {
+            header: Some(self.header),
+            delimiter: Some(Delimiter::of(delimiter)),
+            quote: Some(if self.quote == OutQuote::None { Quote::None } else { Quote::Double }),
+            escape: Some(Escape::Double),
+            skip_rows: Some(0),
+            comment: Some(None),
+            trim: Some(Trim::None),
+            ..InputOptions::DETECT
+        }
+    }
+}
+
 impl Default for OutputOptions {
     fn default() -> Self {
         Self {
             format: OutputFormat::default(),
             bom: false,
+            delimiter: None,
+            quote: OutQuote::default(),
             newline: Newline::default(),
             header: true,
             spreadsheet_safe: false,
@@ -67,4 +96,16 @@ pub enum Newline {
     Lf,
     /// `\r\n`.
     Crlf,
+}
+
+/// Which fields of CSV and TSV are in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutQuote {
+    /// The fields that need quotes, and the fields that are in quotes in the file.
+    #[default]
+    Minimal,
+    /// All fields.
+    All,
+    /// No field. A cell that would need quotes ends the cut with an error.
+    None,
 }

@@ -16,11 +16,11 @@ fn verdict(declared_type: Option<&str>, extension: Option<&str>, sample: &[u8]) 
     check(&SniffedUpload { declared_type, allowed_types, extension, sample })
 }
 
-const CSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_CSV, encoding: None };
-const TSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_TSV, encoding: None };
+const CSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_CSV, encoding: None, header: None };
+const TSV: SniffVerdict = SniffVerdict::Accept { content_type: TEXT_TSV, encoding: None, header: None };
 
 fn csv_in(encoding: &'static Encoding) -> SniffVerdict {
-    SniffVerdict::Accept { content_type: TEXT_CSV, encoding: Some(encoding) }
+    SniffVerdict::Accept { content_type: TEXT_CSV, encoding: Some(encoding.into()), header: None }
 }
 
 fn utf16(text: &str, encode: fn(u16) -> [u8; 2]) -> Vec<u8> {

@@ -10,6 +10,7 @@ mod send;
 pub use save::saved_cut;
 
 use axum::Json;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -35,6 +36,17 @@ pub fn routes() -> Routes {
         .route(route!(get_cut_recipe))
 }
 
+/// What a reader of the rows should know about the file, such as `rows-long=12; undecodable=3`.
+const NOTICE: HeaderName = HeaderName::from_static("x-cutty-notice");
+
+/// Adds the header [`NOTICE`] to a response, if there is something to say ([`FileRow::notice`]).
+fn add_notice(headers: &mut HeaderMap, notice: Option<String>) -> Result<()> {
+    if let Some(notice) = notice {
+        headers.insert(NOTICE, HeaderValue::from_str(&notice).map_err(Problem::internal)?);
+    }
+    Ok(())
+}
+
 type Pairs = Params<Vec<(String, String)>>;
 
 fn borrowed(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
@@ -52,6 +64,24 @@ struct ReadingParams {
     delimiter: Option<String>,
     /// Character encoding of the file; detected by default.
     encoding: Option<String>,
+    /// Character around quoted fields; detected by default.
+    quote: Option<String>,
+    /// How a quoted field contains its quote; detected by default.
+    escape: Option<String>,
+    /// Lines above the header; detected by default.
+    skip_rows: Option<u32>,
+    /// Records at the end of the file that are left out; default 0.
+    skip_footer: Option<u32>,
+    /// Character at the start of comments; detected by default.
+    comment: Option<String>,
+    /// Where blanks are removed; detected by default.
+    trim: Option<String>,
+    /// Values that are read as empty cells, as one CSV record.
+    null_values: Option<String>,
+    /// What happens to rows with more or fewer fields than the header; default `keep`.
+    ragged: Option<String>,
+    /// What happens to records that repeat the header; default `keep`.
+    repeated_headers: Option<String>,
 }
 
 /// Parses the query of an operation that allows only some options of a cut. `params::refuse_unknown` has already

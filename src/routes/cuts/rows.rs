@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Pairs, ReadingParams, reading_request};
+use super::{Pairs, ReadingParams, add_notice, reading_request};
 use crate::app::SharedApp;
 use crate::csv::MalformedCsv;
 use crate::cuts::CutService;
@@ -53,7 +53,7 @@ struct RowsResponse {
     total: u64,
     has_more: bool,
     /// The position of the record at which reading fails, with the members `record`, `line`, `byte` and `reason`.
-    /// Reading fails if a record is too long or has too many fields. Null if the file can be read to its end.
+    /// Reading fails if a record is too long or has too many fields, and at a ragged record with `ragged=refuse`. Null if the file can be read to its end.
     #[schema(value_type = Option<Object>)]
     failure: Option<MalformedCsv>,
 }
@@ -101,5 +101,7 @@ async fn get_rows(
         has_more: request.offset.saturating_add(shown) < page.total,
         failure: page.failure,
     };
-    document(response, page.lease, app.clock.clone())
+    let mut response = document(response, page.lease, app.clock.clone())?;
+    add_notice(response.headers_mut(), file.notice(&request.input))?;
+    Ok(response)
 }

@@ -9,10 +9,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body::CutBody;
-use super::derived_name;
+use super::{add_notice, derived_name};
 use crate::app::SharedApp;
-use crate::csv::OutputFormat;
 use crate::csv::request::CutRequest;
+use crate::csv::{FileEncoding, OutputFormat};
 use crate::cuts::memory::CUT_AND_PART;
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::CutId;
@@ -68,6 +68,7 @@ async fn save_cut(
     }
     let file = storage.find_undamaged(id).await?;
     let new = new_file(&file, &request)?;
+    let notice = file.notice(&request.input);
     let cuts = CutService::new(storage);
     // A false condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare`
     // fails, the client gets the error of `prepare`, whatever the conditions are.
@@ -78,7 +79,9 @@ async fn save_cut(
         return Err(problem);
     }
     let (cut_id, row) = cuts.save(prepared, new).await?;
-    saved_cut(row, cut_id)
+    let mut response = saved_cut(row, cut_id)?;
+    add_notice(response.headers_mut(), notice)?;
+    Ok(response)
 }
 
 /// Returns the response to a saved cut.
@@ -110,7 +113,8 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
         content_type,
         // The result of a cut is UTF-8, for every encoding of the source file. If the result contains invalid bytes of
         // the source file, detection could choose another encoding. So this function declares UTF-8.
-        encoding: Some(encoding_rs::UTF_8),
+        encoding: Some(FileEncoding::UTF_8),
+        dialect: request.output.dialect(),
         description: Description {
             tags: tags.into_vec(),
             metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),

@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::body::CutBody;
-use super::{Pairs, borrowed, derived_name};
+use super::{Pairs, add_notice, borrowed, derived_name};
 use crate::app::SharedApp;
 use crate::body::outgoing::ResponseBody;
 use crate::body::stream::ByteSource;
@@ -140,6 +140,7 @@ async fn send_cut(
     let cuts = CutService::new(storage);
     let coding = Coding::choose(&request, client);
     let mut headers = cut_headers(&file, &request, coding)?;
+    add_notice(&mut headers, file.notice(&request.input))?;
     let streaming = request.streaming;
     let memory = if streaming { CUT } else { CUT_AND_PART };
     // A condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare` fails,

@@ -2,8 +2,16 @@
 
 use serde_json::{Value, json};
 
-/// Values of the option `delimiter`: the name or the character of a delimiter.
-pub(super) const DELIMITERS: [&str; 8] = ["comma", "semicolon", "tab", "pipe", ",", ";", "\t", "|"];
+use crate::csv::dialect::MAX_SKIP_FOOTER;
+use crate::csv::request::input::{MAX_NULL_VALUE_BYTES, MAX_NULL_VALUES, MAX_SKIP_ROWS};
+
+/// Returns the schema of the option `delimiter`: the name of a delimiter, `none`, or a text of at most four bytes.
+/// Greatest length of the option `nullValues` in a query: one CSV record whose values are all in quotes.
+pub(super) const MAX_NULL_VALUES_TEXT: usize = MAX_NULL_VALUES * (2 * MAX_NULL_VALUE_BYTES + "\"\",".len());
+
+pub(super) fn delimiter() -> Value {
+    json!({"type": "string", "pattern": "^(comma|semicolon|tab|pipe|none|[ !#-~\t]{1,4})$"})
+}
 
 /// Values of the option `format`.
 pub(super) const OF_ANY_CUT: [&str; 4] = ["csv", "tsv", "json", "ndjson"];
@@ -24,10 +32,61 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
         ("offset", "Number of kept rows to skip", count()),
         ("header", "Whether a CSV or TSV result begins with the column names", flag(true)),
         ("inputHeader", "Whether the first record of the file is its header", flag(true)),
-        ("delimiter", "The delimiter of the file; detected by default", one_of(&DELIMITERS)),
+        ("delimiter", "The delimiter of the file; detected by default", delimiter()),
+        ("quote", "The character around quoted fields; detected by default", one_of(&["\"", "'", "none"])),
+        (
+            "escape",
+            "How a quoted field contains its quote: doubled, or after a backslash; detected by default",
+            one_of(&["double", "backslash"]),
+        ),
+        (
+            "skipRows",
+            "Lines above the header, or above the first row; detected by default",
+            json!({"type": "integer", "minimum": 0, "maximum": MAX_SKIP_ROWS}),
+        ),
+        (
+            "skipFooter",
+            "Records at the end of the file that are left out; default 0",
+            json!({"type": "integer", "minimum": 0, "maximum": MAX_SKIP_FOOTER}),
+        ),
+        (
+            "comment",
+            "The character at the start of comment lines, or `none`; detected by default",
+            json!({"type": "string", "pattern": "^(none|[!#-&(-+./:-@\\[-`{-~-])$"}),
+        ),
+        (
+            "trim",
+            "Where blanks around values are removed; detected by default",
+            one_of(&["none", "header", "cells"]),
+        ),
+        (
+            "nullValues",
+            "Values that are read as empty cells. In a query, they are one CSV record",
+            json!({"type": "array", "items": {"type": "string", "maxLength": MAX_NULL_VALUE_BYTES}, "maxItems": MAX_NULL_VALUES}),
+        ),
+        (
+            "ragged",
+            "Rows with more or fewer fields than the header are kept, are refused, or get a column for each field; default `keep`",
+            one_of(&["keep", "refuse", "pad"]),
+        ),
+        (
+            "repeatedHeaders",
+            "Records that repeat the header are kept as rows or left out; default `keep`",
+            one_of(&["keep", "skip"]),
+        ),
+        (
+            "outDelimiter",
+            "The delimiter of a CSV result; default a comma",
+            json!({"type": "string", "pattern": "^(comma|semicolon|tab|pipe|[!#-/:-@\\[-`{-~\t])$"}),
+        ),
+        (
+            "outQuote",
+            "Which fields of a CSV or TSV result are in quotes; default `minimal`",
+            one_of(&["minimal", "all", "none"]),
+        ),
         (
             "encoding",
-            "Label of the WHATWG Encoding Standard, for a file without a byte order mark",
+            "Label of an encoding (WHATWG Encoding Standard, or a code page of DOS such as cp850), for a file without a byte order mark",
             json!({"type": "string", "minLength": 1, "maxLength": 64}),
         ),
         ("bom", "Whether a CSV or TSV result begins with a byte order mark", flag(false)),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::options::{DELIMITERS, options};
+use super::options::{MAX_NULL_VALUES_TEXT, delimiter, options};
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
@@ -66,7 +66,15 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         (_, "permanent") => json!({"type": "boolean", "default": false}),
         (_, "open") => json!({"type": "boolean", "default": true}),
         (_, "inputHeader") => json!({"type": "boolean", "default": true}),
-        (_, "delimiter") => json!({"type": "string", "enum": DELIMITERS}),
+        (_, "delimiter") => delimiter(),
+        (_, "nullValues") => json!({"type": "string", "maxLength": MAX_NULL_VALUES_TEXT}),
+        (
+            _,
+            name @ ("quote" | "escape" | "skipRows" | "skipFooter" | "comment" | "trim" | "ragged"
+            | "repeatedHeaders"),
+        ) => {
+            return options().into_iter().find(|(option, ..)| *option == name).map(|(_, _, schema)| schema);
+        }
         (_, "encoding") => json!({"type": "string", "minLength": 1, "maxLength": 64}),
         (_, "kind") => {
             json!({"type": "string", "enum": SWEEPS.iter().map(|sweep| sweep.name()).collect::<Vec<_>>()})
@@ -91,7 +99,7 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
 /// Returns the options of cuts, as parameters of a query.
 fn cut_options() -> impl Iterator<Item = Value> {
     options().into_iter().map(|(name, text, mut schema)| {
-        if name == "columns" {
+        if name == "columns" || name == "nullValues" {
             schema = json!({"type": "string", "minLength": 1});
         }
         json!({"name": name, "in": "query", "required": false, "description": text, "schema": schema})

@@ -34,6 +34,7 @@ impl R2StorageService {
             declared_type: new.declared_type,
             content_type: None,
             encoding: None,
+            header: None,
             description: open.description.clone(),
             principal: open.principal.clone(),
             caller: open.caller.clone(),

@@ -57,6 +57,9 @@ pub struct Data {
     /// The declared encoding; `None` if the client declared none, or if part 1 is not checked yet.
     #[serde(default)]
     encoding: Option<String>,
+    /// Whether the file has a header, if the client declared it.
+    #[serde(default)]
+    header: Option<bool>,
     description: Description,
     /// The principal that started the upload; `None` in rows that an older version of Cutty wrote. In this case, the
     /// owner started the upload.
@@ -190,7 +193,8 @@ impl R2StorageService {
             started: upload.created_at,
         };
         let data = &upload.data;
-        let detected = DetectedContent::from_stored(data.content_type.as_deref(), data.encoding.as_deref());
+        let detected =
+            DetectedContent::from_stored(data.content_type.as_deref(), data.encoding.as_deref(), data.header);
         Attempt::resume(self.app.clone(), &open, detected)
     }
 }

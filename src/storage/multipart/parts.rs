@@ -98,6 +98,7 @@ impl R2StorageService {
             let detected = self.check_first_piece(upload, body.as_mut()).await?;
             data.content_type = Some(detected.content_type.to_owned());
             data.encoding = detected.encoding.map(|encoding| encoding.name().to_owned());
+            data.header = detected.header;
             let data = serde_json::to_string(&data).map_err(Problem::internal)?;
             statements.push(sql::uploads::SetData { upload: upload.upload, data: &data }.statement());
         }

@@ -12,12 +12,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use encoding_rs::Encoding;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use self::memory::ProfilerMemory;
 use crate::app::App;
+use crate::csv::InputOptions;
 use crate::csv::profile::{BlockDigests, ColumnType, Profile, ProfiledBytes, Profiler, SidecarError};
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
@@ -25,6 +25,7 @@ use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
 use crate::memory::budget::Lease;
 use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError, StoreError};
+use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
@@ -43,11 +44,10 @@ pub struct ProfilingObserver {
 }
 
 impl ProfilingObserver {
-    /// Creates an observer for a file with the declared encoding `encoding`. The observer must get all bytes of the
-    /// file.
-    pub fn new(app: &App, encoding: Option<&'static Encoding>) -> Self {
+    /// Creates an observer for a file that is read with `options`. The observer must get all bytes of the file.
+    pub fn new(app: &App, options: InputOptions) -> Self {
         let mut profiler = Profiler::new(app.config.max_record_size_bytes);
-        profiler.declare(encoding);
+        profiler.declare(options);
         Self { profiler: Some(profiler), memory: ProfilerMemory::new(app) }
     }
 
@@ -91,6 +91,7 @@ impl Summary {
             "rowsShort": profile.rows_short,
             "rowsLong": profile.rows_long,
             "rowsMalformed": profile.rows_malformed,
+            "undecodable": profile.undecodable,
         });
         Self {
             row_count: profile.failure.is_none().then_some(profile.row_count),
@@ -144,6 +145,16 @@ pub struct ProfileTarget<'a> {
     pub attempt: AttemptId,
     /// Size and etag of the object.
     pub facts: &'a ObjectFacts,
+    /// The options that the owner has stored with the file.
+    pub dialect_options: Option<&'a str>,
+}
+
+/// Returns a text that identifies the bytes of an attempt and the options with which they are read.
+fn reading_key(attempt: &str, dialect_options: Option<&str>) -> String {
+    match dialect_options {
+        None => attempt.to_owned(),
+        Some(options) => format!("{attempt} {options}"),
+    }
 }
 
 impl ProfileTarget<'_> {
@@ -153,7 +164,7 @@ impl ProfileTarget<'_> {
 
     fn binding(&self) -> ProfiledBytes {
         ProfiledBytes {
-            attempt: self.attempt.to_string(),
+            attempt: reading_key(&self.attempt.to_string(), self.dialect_options),
             size_bytes: self.facts.size,
             etag: self.facts.etag.clone(),
         }
@@ -277,14 +288,15 @@ impl R2StorageService {
 
     async fn cached_or_read(&self, file: &FileRow) -> Option<Arc<Profile>> {
         let now = self.app.now();
-        if let Some(profile) = self.app.cache.profile(&file.attempt, now) {
+        let key = reading_key(&file.attempt, file.dialect_options.as_deref());
+        if let Some(profile) = self.app.cache.profile(&key, now) {
             return Some(profile);
         }
         match self.read_profile(file).await {
             Ok(profile) => {
                 let profile = Arc::new(profile);
                 let term = TimeDelta::seconds(self.app.config.cache_ttl_s.into());
-                self.app.cache.keep_profile(&file.attempt, profile.clone(), (now, term));
+                self.app.cache.keep_profile(&key, profile.clone(), (now, term));
                 Some(profile)
             }
             Err(problem) => {
@@ -305,10 +317,18 @@ impl R2StorageService {
             attempt: AttemptId::parse(&file.attempt)
                 .ok_or_else(|| unreadable("the attempt's id is malformed"))?,
             facts: &facts,
+            dialect_options: file.dialect_options.as_deref(),
         };
         match self.app.read_sidecar(&target).await? {
             StoredSidecar::Profile(profile, _) => Ok(*profile),
-            StoredSidecar::OtherVersion => Err(unreadable("another version wrote the sidecar")),
+            StoredSidecar::OtherVersion => {
+                // The background pass replaces the sidecar.
+                let lengths = json!({ file.attempt.as_str(): null }).to_string();
+                let forget = sql::sweeps::SetSidecars { lengths: &lengths };
+                self.app.database.query(forget.statement()).await?;
+                self.app.request_profile(file).await;
+                Err(unreadable("another version wrote the sidecar"))
+            }
             StoredSidecar::Unusable(what) => Err(unreadable(&what)),
         }
     }

@@ -14,7 +14,6 @@ use sha2::{Digest, Sha256};
 use super::{ProfileTarget, Summary};
 use crate::app::App;
 use crate::body::stream::PIECE_BYTES;
-use crate::csv::encoding_for_label;
 use crate::csv::profile::Profiler;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
@@ -29,8 +28,7 @@ use crate::memory::budget::WIDE_BUDGET;
 use crate::memory::pauses::Pauses;
 use crate::ports::{Fetched, NewObject, ObjectFacts, Statement, from_row};
 use crate::sql;
-use crate::storage::file::expect_found;
-use crate::storage::file::{FileRow, integrity_error};
+use crate::storage::file::{FileRow, expect_found, integrity_error, stored_options};
 
 /// Number of bytes that one step reads. A step of this length takes some seconds of CPU time. The platform allows
 /// minutes for a job.
@@ -77,6 +75,8 @@ struct UnprofiledFile {
     checksum: Option<String>,
     profile_bytes: Option<u64>,
     encoding: Option<String>,
+    dialect_options: Option<String>,
+    mime_type: String,
 }
 
 /// Progress of a pass. A row of `jobs` stores it as JSON. The JSON names must never change, because stored rows contain
@@ -89,6 +89,9 @@ pub struct PassCheckpoint {
     /// state of the profiler.
     hash_bytes: usize,
     state_key: String,
+    /// The options with which the pass reads the file.
+    #[serde(default)]
+    dialect_options: Option<String>,
 }
 
 /// State of a pass within one step.
@@ -184,6 +187,7 @@ impl App {
             return Ok(None);
         }
         let restored = match &checkpoint {
+            Some(checkpoint) if checkpoint.dialect_options != file.dialect_options => None,
             Some(checkpoint) => self.restore(checkpoint).await?.map(|state| (checkpoint.offset, state)),
             None => None,
         };
@@ -191,7 +195,11 @@ impl App {
             return Ok(Some(Pass { offset, profiler, hash, previous: checkpoint, is_resumed: true }));
         }
         let mut profiler = Profiler::new(self.config.max_record_size_bytes);
-        profiler.declare(file.encoding.as_deref().and_then(encoding_for_label));
+        profiler.declare(stored_options(
+            file.dialect_options.as_deref(),
+            file.encoding.as_deref(),
+            &file.mime_type,
+        ));
         Ok(Some(Pass { offset: 0, profiler, hash: Sha256::new(), previous: checkpoint, is_resumed: false }))
     }
 
@@ -282,8 +290,12 @@ impl App {
         let step = self.fresh_id::<AttemptId>();
         let key = StorageKey::Learning { attempt, step };
         let hash = pass.hash.serialize();
-        let checkpoint =
-            PassCheckpoint { offset: pass.offset, hash_bytes: hash.len(), state_key: key.to_string() };
+        let checkpoint = PassCheckpoint {
+            offset: pass.offset,
+            hash_bytes: hash.len(),
+            state_key: key.to_string(),
+            dialect_options: file.dialect_options.clone(),
+        };
         let enqueue = sql::gc::Enqueue {
             key: &key,
             file: None,
@@ -315,7 +327,13 @@ impl App {
 
     async fn finish(&self, file: &UnprofiledFile, attempt: AttemptId, pass: Pass) -> Result<()> {
         let facts = ObjectFacts { size: file.file_size, etag: file.etag.clone() };
-        let target = ProfileTarget { user: &file.user_id, file: file.id, attempt, facts: &facts };
+        let target = ProfileTarget {
+            user: &file.user_id,
+            file: file.id,
+            attempt,
+            facts: &facts,
+            dialect_options: file.dialect_options.as_deref(),
+        };
         let (checksum, now) = (hex::encode(pass.hash.finalize()), self.now());
         if let Some(expected) = file.checksum.as_ref().filter(|expected| **expected != checksum) {
             let details = json!({
@@ -328,7 +346,7 @@ impl App {
         }
         let summary = self.store_profile(&target, &pass.profiler.finish()).await?;
         let mut statements = vec![
-            save_statement(attempt, &checksum, &summary),
+            save_statement(file, attempt, &checksum, &summary),
             sql::profiling::DropProgress { attempt }.statement(),
         ];
         statements.extend(pass.previous.map(|previous| delete_soon(&previous, now)));
@@ -337,7 +355,7 @@ impl App {
     }
 }
 
-fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
+fn save_statement(file: &UnprofiledFile, attempt: AttemptId, checksum: &str, summary: &Summary) -> Statement {
     let save = sql::profiling::SaveLearned {
         attempt,
         checksum,
@@ -346,6 +364,7 @@ fn save_statement(attempt: AttemptId, checksum: &str, summary: &Summary) -> Stat
         columns: summary.columns.as_deref(),
         dialect: summary.dialect.as_deref(),
         profile_bytes: summary.profile_bytes,
+        dialect_options: file.dialect_options.as_deref(),
     };
     save.statement()
 }

@@ -1,7 +1,7 @@
 //! The commit, step 3 of the [storage protocol](super). It makes the file visible exactly once, even if the outcome of
 //! a batch is unknown.
 
-use encoding_rs::Encoding;
+use crate::csv::FileEncoding;
 use serde_json::Value;
 
 use super::{Attempt, Leftover, Origin};
@@ -96,6 +96,7 @@ impl Attempt {
         let tags = |kind: &str, tags: Value| {
             sql::files::InsertTags { file, kind, tags: &tags.to_string() }.statement()
         };
+        let dialect_options = self.new.dialect_options();
         let activate = sql::files::Activate {
             attempt,
             size_bytes: facts.size,
@@ -110,7 +111,8 @@ impl Attempt {
             columns: self.summary.columns.as_deref(),
             dialect: self.summary.dialect.as_deref(),
             profile_bytes: self.summary.profile_bytes,
-            encoding: self.new.encoding.map(Encoding::name),
+            encoding: self.new.encoding.map(FileEncoding::name),
+            dialect_options: dialect_options.as_deref(),
         }
         .statement();
         let mut statements = vec![

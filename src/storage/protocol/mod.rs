@@ -18,10 +18,10 @@ mod undo;
 pub use new_file::{Description, DetectedContent, NewFile, OpenAttempt, Origin};
 
 use chrono::TimeDelta;
-use encoding_rs::Encoding;
 
 use super::profiling::{ProfileTarget, Summary};
 use crate::app::SharedApp;
+use crate::csv::InputOptions;
 use crate::csv::profile::Profile;
 use crate::domain::ids::{AttemptId, CutId, FileId, UserId};
 use crate::domain::log::LogLine;
@@ -179,6 +179,7 @@ impl Attempt {
             filename: open.filename.clone(),
             content_type: detected.content_type,
             encoding: detected.encoding,
+            dialect: detected.dialect(),
             description: open.description.clone(),
             expected_sha256: None,
             origin: Origin::Upload,
@@ -206,9 +207,9 @@ impl Attempt {
         }
     }
 
-    /// Returns the declared encoding of the file.
-    pub fn encoding(&self) -> Option<&'static Encoding> {
-        self.new.encoding
+    /// Returns the options for reading the file.
+    pub fn input(&self) -> InputOptions {
+        self.new.input()
     }
 
     /// Returns the id of the file.
@@ -259,7 +260,14 @@ impl Attempt {
     /// without a profile, and the background pass computes the profile later.
     pub async fn keep_profile(&mut self, facts: &ObjectFacts, profile: Option<Profile>) {
         let Some(profile) = profile else { return };
-        let target = ProfileTarget { user: &self.owner, file: self.file, attempt: self.attempt, facts };
+        let dialect_options = self.new.dialect_options();
+        let target = ProfileTarget {
+            user: &self.owner,
+            file: self.file,
+            attempt: self.attempt,
+            facts,
+            dialect_options: dialect_options.as_deref(),
+        };
         match self.app.store_profile(&target, &profile).await {
             Ok(summary) => self.summary = summary,
             Err(problem) => self.app.write_log(

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use encoding_rs::Encoding;
+use crate::csv::FileEncoding;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::csv::encoding_for_label;
+use crate::csv::{InputOptions, encoding_for_label};
 use crate::domain::caller::Caller;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::principal::Principal;
@@ -16,6 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::http::filename::Filename;
 use crate::http::sniff::TEXT_CSV;
 use crate::http::sniff::stored_type_named;
+use crate::storage::file::declared_options;
 
 /// How a file is made.
 #[derive(Debug, Clone)]
@@ -48,7 +49,9 @@ pub struct NewFile {
     /// Media type that was detected from the content.
     pub content_type: &'static str,
     /// Declared encoding.
-    pub encoding: Option<&'static Encoding>,
+    pub encoding: Option<FileEncoding>,
+    /// The other rules by which the file is read, as far as they are known.
+    pub dialect: InputOptions,
     /// The owner's description.
     pub description: Description,
     /// The SHA-256 that the client announced.
@@ -64,10 +67,21 @@ impl NewFile {
             filename: filename.as_str().to_owned(),
             content_type: TEXT_CSV,
             encoding: None,
+            dialect: InputOptions::DETECT,
             description,
             expected_sha256: None,
             origin: Origin::Upload,
         }
+    }
+
+    /// Returns the JSON of the rules that are stored with the file; `None` if no rule is known.
+    pub fn dialect_options(&self) -> Option<String> {
+        (!self.dialect.is_detection()).then(|| self.dialect.to_json().to_string())
+    }
+
+    /// Returns the options for reading the file.
+    pub fn input(&self) -> InputOptions {
+        self.dialect.or(&declared_options(self.encoding, self.content_type))
     }
 }
 
@@ -102,18 +116,31 @@ pub struct DetectedContent {
     /// The media type with which the file is stored and sent.
     pub content_type: &'static str,
     /// Declared encoding.
-    pub encoding: Option<&'static Encoding>,
+    pub encoding: Option<FileEncoding>,
+    /// Whether the file has a header, if the upload declared it.
+    pub header: Option<bool>,
 }
 
 impl DetectedContent {
+    /// Returns the options for reading the file.
+    pub fn input(&self) -> InputOptions {
+        self.dialect().or(&declared_options(self.encoding, self.content_type))
+    }
+
+    /// Returns the rules that are stored with the file.
+    pub fn dialect(&self) -> InputOptions {
+        InputOptions { header: self.header, ..InputOptions::DETECT }
+    }
+
     /// The default for an upload whose content was not checked.
-    pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None };
+    pub const UNKNOWN: Self = Self { content_type: TEXT_CSV, encoding: None, header: None };
 
     /// Restores the result of an earlier check from its stored form.
-    pub fn from_stored(content_type: Option<&str>, encoding: Option<&str>) -> Self {
+    pub fn from_stored(content_type: Option<&str>, encoding: Option<&str>, header: Option<bool>) -> Self {
         Self {
             content_type: content_type.and_then(stored_type_named).unwrap_or(TEXT_CSV),
             encoding: encoding.and_then(encoding_for_label),
+            header,
         }
     }
 }

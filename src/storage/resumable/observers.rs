@@ -5,10 +5,10 @@
 //! state. The restored state does not count the bytes after the last full part, so the session then passes these bytes
 //! to the observers.
 
-use encoding_rs::Encoding;
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 
+use crate::csv::InputOptions;
 use crate::csv::profile::{AppendOnlyCounts, Profile, Profiler, SavedState};
 use crate::error::{Problem, Result};
 use crate::storage::profiling::memory::ProfilerMemory;
@@ -27,11 +27,11 @@ impl UploadObservers {
         Self { hash: Sha256::new(), profiler: Some(Profiler::new(max_record_bytes)) }
     }
 
-    /// Sets the declared encoding. The call has an effect only before the first
+    /// Sets the options for reading the file. The call has an effect only before the first
     /// [`SAMPLE_BYTES`](crate::csv::SAMPLE_BYTES) have been observed.
-    pub fn declare(&mut self, encoding: Option<&'static Encoding>) {
+    pub fn declare(&mut self, options: InputOptions) {
         if let Some(profiler) = &mut self.profiler {
-            profiler.declare(encoding);
+            profiler.declare(options);
         }
     }
 
@@ -98,10 +98,10 @@ mod tests {
     fn saving_and_restoring_the_state_at_any_byte_changes_neither_the_hash_nor_the_profile() {
         let text = "a,b\n1,\"x\ny\"\n2,\"\"\"\"\r\n3,z\n".repeat(5);
         let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        for (bytes, encoding) in [(text.into_bytes(), None), (utf16, Some(encoding_rs::UTF_16BE))] {
+        for (bytes, encoding) in [(text.into_bytes(), None), (utf16, Some(encoding_rs::UTF_16BE.into()))] {
             let new_observers = || {
                 let mut observers = UploadObservers::new(1 << 20);
-                observers.declare(encoding);
+                observers.declare(InputOptions { encoding, ..InputOptions::DETECT });
                 observers
             };
             let wanted: [u8; 32] = Sha256::digest(&bytes).into();

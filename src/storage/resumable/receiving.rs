@@ -167,7 +167,7 @@ impl ResumableUpload {
         let mut observers = match record.parts {
             0 => {
                 let mut observers = UploadObservers::new(self.app.config.max_record_size_bytes);
-                observers.declare(record.detected().encoding);
+                observers.declare(record.detected().input());
                 observers
             }
             parts => {
@@ -203,8 +203,9 @@ impl ResumableUpload {
         let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
         let detected = check_content(&self.app, plan.declared_type.as_deref(), &filename, sample)?;
         state.record.content_type = Some(detected.content_type.to_owned());
+        state.record.header = detected.header;
         state.record.encoding = detected.encoding.map(|encoding| encoding.name().to_owned());
-        self.work(state)?.observers.declare(detected.encoding);
+        self.work(state)?.observers.declare(detected.input());
         Ok(())
     }
 

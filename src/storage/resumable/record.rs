@@ -74,6 +74,9 @@ pub struct UploadRecord {
     /// The declared encoding, once the content is checked.
     #[serde(default)]
     pub encoding: Option<String>,
+    /// Whether the file has a header, if the upload declared it.
+    #[serde(default)]
+    pub header: Option<bool>,
     /// The epoch whose append-only state belongs to the upload.
     #[serde(default)]
     pub epoch: u32,
@@ -91,6 +94,7 @@ impl UploadRecord {
             rest_bytes: 0,
             content_type: None,
             encoding: None,
+            header: None,
             epoch: 0,
             stage: UploadStage::Receiving,
         }
@@ -110,7 +114,7 @@ impl UploadRecord {
 
     /// Returns the detected content.
     pub fn detected(&self) -> DetectedContent {
-        DetectedContent::from_stored(self.content_type.as_deref(), self.encoding.as_deref())
+        DetectedContent::from_stored(self.content_type.as_deref(), self.encoding.as_deref(), self.header)
     }
 
     /// Whether all bytes have arrived.

@@ -105,7 +105,7 @@ fn every_parameter_except_free_texts_has_bounds_or_a_format_or_a_list_of_values(
             let is_bounded = match schema["type"].as_str().unwrap() {
                 "integer" => has("minimum"),
                 "boolean" => true,
-                _ => has("enum") || has("format") || has("maxLength"),
+                _ => has("enum") || has("format") || has("pattern") || has("maxLength"),
             };
             let is_text = TEXTS.contains(&name) || parameter["in"] == "header";
             assert!(is_bounded || is_text, "{text}");
@@ -160,7 +160,9 @@ async fn the_service_checks_the_described_bounds_and_enums_of_parameters() {
             for (values, wanted) in [(good, 200), (bad, 400)] {
                 for value in values {
                     let encoded: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-                    let path = format!("{}?{name}={encoded}", operation.path(id));
+                    // The option has no effect on CSV, so the service refuses it there.
+                    let format = if name == "typed" { "&format=json" } else { "" };
+                    let path = format!("{}?{name}={encoded}{format}", operation.path(id));
                     let response = app.send(get(&path).bearer(&token)).await;
                     // If the query names a delimiter that the file does not use, each row has one column. The request
                     // still succeeds.

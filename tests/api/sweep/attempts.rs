@@ -157,6 +157,7 @@ pub(super) async fn begin_attempt(app: &TestApp) -> Attempt {
         filename: "a.csv".to_owned(),
         content_type: "text/csv",
         encoding: None,
+        dialect: cutty::csv::InputOptions::DETECT,
         description: Description::default(),
         expected_sha256: None,
         origin: Origin::Upload,

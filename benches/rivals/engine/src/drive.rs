@@ -19,7 +19,7 @@ pub fn cut(
     out: &mut impl Write,
 ) -> Result<(u64, u64), Box<dyn std::error::Error>> {
     let request = CutRequest::from_json(&serde_json::from_str(request)?)?;
-    let mut opening = CsvOpener::new(request.input, MAX_RECORD_BYTES)?;
+    let mut opening = CsvOpener::new(request.input.clone(), MAX_RECORD_BYTES)?;
     let opened = loop {
         let piece = next_piece(&mut input)?;
         if piece.is_empty() {

@@ -1,9 +1,11 @@
 //! Tests of files in many encodings, and of bytes that cannot be decoded.
 
 use super::{TestCut, open, utf16};
-use crate::csv::EncodingSource;
+use crate::csv::csv_crate::read_with_csv_crate;
+use crate::csv::dialect::Delimiter;
 use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::write::options::OutputFormat;
+use crate::csv::{EncodingSource, FileEncoding};
 use encoding_rs::{MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 #[test]
@@ -24,10 +26,15 @@ fn every_encoding_is_read_and_the_encoding_source_is_reported() {
         (MACINTOSH.encode(text).0.into_owned(), MACINTOSH, Some(MACINTOSH), declared),
     ] {
         let mut cut = TestCut::default();
-        cut.input.encoding = declared_as;
-        let opened = open(cut.input, &mut [&file[..]].into_iter()).unwrap();
-        assert_eq!((opened.encoding, opened.encoding_source), (encoding, source), "{}", encoding.name());
-        assert_eq!(opened.delimiter, b';');
+        cut.input.encoding = declared_as.map(FileEncoding::Standard);
+        let opened = open(cut.input.clone(), &mut [&file[..]].into_iter()).unwrap();
+        assert_eq!(
+            (opened.dialect.encoding, opened.dialect.encoding_source),
+            (encoding.into(), source),
+            "{}",
+            encoding.name()
+        );
+        assert_eq!(opened.dialect.table.delimiter, Delimiter::of(b';'));
         for piece_bytes in 1..=5 {
             let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
             assert_eq!(String::from_utf8_lossy(&output), csv, "{}, pieces of {piece_bytes}", encoding.name());
@@ -49,20 +56,61 @@ fn common_encodings_of_the_web_are_read() {
         ("iso-8859-7", "όνομα,τιμή\nγη,1\n"),
         ("windows-1255", "שם,ערך\nא,1\n"),
     ] {
-        let encoding = crate::csv::encoding_for_label(label).unwrap();
+        let encoding = encoding_rs::Encoding::for_label(label.as_bytes()).unwrap();
         let (file, used, failed) = encoding.encode(text);
         assert!(used == encoding && !failed, "{label}");
         let mut cut = TestCut::default();
-        cut.input.encoding = Some(encoding);
+        cut.input.encoding = crate::csv::encoding_for_label(label);
         let (output, _) = cut.run(file.chunks(1)).unwrap();
         assert_eq!(String::from_utf8_lossy(&output), text, "{label}");
     }
 }
 
 #[test]
+fn no_byte_splits_the_rows_of_a_table_without_a_delimiter() {
+    let plain = (1..=u8::MAX).filter(|byte| !b"\r\n\"".contains(byte)).map(|byte| vec![b'x', byte, b'y']);
+    let cells: Vec<Vec<u8>> =
+        plain.chain(["a, b", "two\nlines", "q\"q", "last"].map(|cell| cell.as_bytes().to_vec())).collect();
+    let quoted = |cell: &Vec<u8>| match cell.as_slice() {
+        b"two\nlines" => b"\"two\nlines\"".to_vec(),
+        b"q\"q" => b"\"q\"\"q\"".to_vec(),
+        plain => plain.to_vec(),
+    };
+    let mut cut = TestCut::default();
+    cut.input.encoding = Some(UTF_8.into());
+    cut.input.delimiter = Some(Delimiter::NONE);
+    for end in ["\n", "\r\n", "\r"] {
+        let file = cells.iter().map(quoted).collect::<Vec<_>>().join(end.as_bytes());
+        for piece_bytes in [1, 3, 64, file.len()] {
+            let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
+            assert_eq!((tally.rows_in as usize, tally.rows_ragged()), (cells.len() - 1, 0), "{end:?}");
+            let read: Vec<Vec<u8>> = read_with_csv_crate(&output, b',').into_iter().flatten().collect();
+            assert_eq!(read, cells, "{end:?}, pieces of {piece_bytes}");
+        }
+    }
+}
+
+#[test]
+fn code_pages_of_dos_are_read() {
+    for (label, file, csv) in [
+        ("cp437", &b"n\x84me,\x9c\n\xe1,\xe4\n"[..], "näme,£\nß,Σ\n"),
+        ("cp850", b"n\x84me,\x9c\n\xe1,\xb8\n", "näme,£\nß,©\n"),
+        ("cp852", b"mi\xa9,\xa8\n", "mię,Ę\n"),
+        ("ibm00858", b"a\n\xd5\n", "a\n€\n"),
+    ] {
+        let mut cut = TestCut::default();
+        cut.input.encoding = crate::csv::encoding_for_label(label);
+        for piece_bytes in [1, 3, file.len()] {
+            let (output, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
+            assert_eq!((String::from_utf8_lossy(&output).as_ref(), tally.undecodable), (csv, 0), "{label}");
+        }
+    }
+}
+
+#[test]
 fn undecodable_sequences_are_replaced_and_counted() {
     let mut cut = TestCut::default();
-    cut.input.encoding = Some(UTF_16LE);
+    cut.input.encoding = Some(UTF_16LE.into());
     let mut file = utf16("a\nx", u16::to_le_bytes);
     file.extend_from_slice(b"\x00\xDC\n\0y\0z");
     for piece_bytes in 1..=file.len() {
@@ -83,7 +131,7 @@ fn a_file_that_ends_inside_a_character_of_its_header_is_opened() {
 #[test]
 fn csv_output_keeps_bytes_that_are_not_utf8_and_json_output_replaces_and_counts_them() {
     let mut cut = TestCut::default();
-    cut.input.encoding = Some(UTF_8);
+    cut.input.encoding = Some(UTF_8.into());
     let file = b"a,b\n\xFF,\xC3\x28\n";
     assert_eq!(cut.run([&file[..]]).unwrap().0, file);
     cut.output.format = OutputFormat::Ndjson;
@@ -98,7 +146,7 @@ fn a_cut_of_utf8_counts_the_sequences_that_are_not_utf8() {
     for format in [OutputFormat::Csv, OutputFormat::Ndjson] {
         for piece_bytes in 1..=file.len() {
             let mut cut = TestCut::format(format);
-            cut.input.encoding = Some(UTF_8);
+            cut.input.encoding = Some(UTF_8.into());
             let (_, tally) = cut.run(file.chunks(piece_bytes)).unwrap();
             assert_eq!(tally.undecodable, 2, "{piece_bytes}");
         }
@@ -129,7 +177,7 @@ fn damaged_utf8_and_utf16_without_a_mark_are_read() {
     ] {
         let cut = TestCut { filter: Some("= Zoë"), ..TestCut::default() };
         assert_eq!(cut.text(&file), expected);
-        assert_eq!(open(cut.input, &mut [&file[..]].into_iter()).unwrap().encoding, encoding);
+        assert_eq!(open(cut.input.clone(), &mut [&file[..]].into_iter()).unwrap().dialect.encoding, encoding);
     }
 }
 

@@ -40,7 +40,7 @@ impl TestCut {
     fn run<'a>(&self, pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<(Vec<u8>, CutCounts), CsvError> {
         let mut pieces = pieces.into_iter();
         let sample_bytes = self.sample_bytes.unwrap_or(SAMPLE_BYTES);
-        let opened = open_by(sample_bytes, self.input, &mut pieces)?;
+        let opened = open_by(sample_bytes, self.input.clone(), &mut pieces)?;
         let columns = match &self.columns {
             Some(names) => names.iter().map(|name| opened.header.resolve(name).unwrap()).collect(),
             None => (0..opened.header.len()).collect(),

@@ -3,13 +3,44 @@
 
 use super::{TestCut, number_rows};
 use crate::csv::csv_crate::read_with_csv_crate;
+use crate::csv::dialect::{Delimiter, Escape, Quote, Trim};
+use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::{Newline, OutputFormat};
 use encoding_rs::UTF_8;
 use proptest::prelude::*;
 
+/// Whether a record may be one field of blanks in quotes. Such a record is a row, but its cell does not show the quotes.
+fn has_quoted_blanks(file: &[u8]) -> bool {
+    let records = read_with_csv_crate(file, b';');
+    let is_blank =
+        |record: &Vec<Vec<u8>>| record.len() == 1 && record[0].iter().all(|byte| b" \t".contains(byte));
+    file.contains(&b'"') && records.iter().any(is_blank)
+}
+
+/// The options for a file whose rules are not detected.
+fn plain(delimiter: u8) -> InputOptions {
+    InputOptions {
+        delimiter: Some(Delimiter::of(delimiter)),
+        encoding: Some(UTF_8.into()),
+        quote: Some(Quote::Double),
+        escape: Some(Escape::Double),
+        skip_rows: Some(0),
+        comment: Some(None),
+        trim: Some(Trim::None),
+        ..InputOptions::DETECT
+    }
+}
+
 /// Gives each record as many fields as the first record has: adds empty fields or removes the last fields.
 fn padded(mut records: Vec<Vec<Vec<u8>>>) -> Vec<Vec<Vec<u8>>> {
     let columns = records.first().map_or(0, Vec::len);
+    // In a table with several columns, a line of blanks is no row.
+    let is_blank =
+        |record: &Vec<Vec<u8>>| record.len() == 1 && record[0].iter().all(|byte| b" \t".contains(byte));
+    let mut is_header = true;
+    records.retain(|record| {
+        std::mem::take(&mut is_header) || columns < 2 || record[0].is_empty() || !is_blank(record)
+    });
     records.iter_mut().for_each(|record| record.resize(columns, Vec::new()));
     records
 }
@@ -26,11 +57,10 @@ proptest! {
     fn another_parser_reads_the_same_cells_from_the_output_and_from_the_file(
         file in any_csv(), tsv in any::<bool>(), crlf in any::<bool>(), split in any::<usize>(),
     ) {
-        let mut cut = TestCut::default();
-        cut.input.delimiter = Some(b';');
-        cut.input.encoding = Some(UTF_8);
+        let mut cut = TestCut { input: plain(b';'), ..TestCut::default() };
         cut.output.format = if tsv { OutputFormat::Tsv } else { OutputFormat::Csv };
         cut.output.newline = if crlf { Newline::Crlf } else { Newline::Lf };
+        prop_assume!(!has_quoted_blanks(&file));
         let (one, other) = file.split_at(split % (file.len() + 1));
         let (output, tally) = cut.run([one, other]).unwrap();
         let expected = padded(read_with_csv_crate(&file, b';'));
@@ -40,11 +70,9 @@ proptest! {
 
     #[test]
     fn cutting_the_output_of_a_cut_returns_the_same_bytes(file in any_csv()) {
-        let mut cut = TestCut::default();
-        cut.input.encoding = Some(UTF_8);
-        cut.input.delimiter = Some(b';');
+        let mut cut = TestCut { input: plain(b';'), ..TestCut::default() };
         let (once, _) = cut.run([&file[..]]).unwrap();
-        cut.input.delimiter = Some(b',');
+        cut.input = plain(b',');
         let (twice, tally) = cut.run([&once[..]]).unwrap();
         prop_assert_eq!(once, twice);
         prop_assert_eq!((tally.rows_ragged(), tally.rows_malformed), (0, 0));
@@ -52,9 +80,8 @@ proptest! {
 
     #[test]
     fn a_json_parser_reads_the_cells_of_the_file_from_the_output(file in any_csv(), split in any::<usize>()) {
-        let mut cut = TestCut::format(OutputFormat::Json);
-        cut.input.delimiter = Some(b';');
-        cut.input.encoding = Some(UTF_8);
+        let cut = TestCut { input: plain(b';'), ..TestCut::format(OutputFormat::Json) };
+        prop_assume!(!has_quoted_blanks(&file));
         let (one, other) = file.split_at(split % (file.len() + 1));
         let (output, _) = cut.run([one, other]).unwrap();
         let rows: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&output).unwrap();

@@ -95,7 +95,7 @@ fn byte_order_marks_are_removed_at_the_start_but_not_inside_quotes() {
 fn no_output_starts_with_an_accidental_byte_order_mark() {
     for long_record_bytes in [None, Some(0)] {
         let mut cut = TestCut { columns: Some(vec!["#2"]), long_record_bytes, ..TestCut::default() };
-        cut.input.encoding = Some(encoding_rs::UTF_8);
+        cut.input.encoding = Some(encoding_rs::UTF_8.into());
         cut.output.header = false;
         for mark in [&b"\xFF\xFE"[..], b"\xFE\xFF"] {
             let (output, _) = cut.run([&[b"a,b\n1,", mark, b"c\n"].concat()[..]]).unwrap();

@@ -80,7 +80,7 @@ fn a_refused_row_is_counted() {
 #[test]
 fn a_file_without_header_has_numbered_columns_and_keeps_its_first_row() {
     let mut cut = TestCut { columns: Some(vec!["column_2", "#1"]), ..TestCut::default() };
-    cut.input.header = false;
+    cut.input.header = Some(false);
     assert_eq!(cut.text(b"1;x\n2;y\n"), "column_2,column_1\nx,1\ny,2\n");
     cut.strict = true;
     let refused = cut.run([&b"1;x\n2\n"[..]]).map(|_| ());

@@ -34,7 +34,7 @@ fn unusual_cuts() -> Vec<TestCut> {
         for flag in [false, true] {
             let mut cut = TestCut::format(format);
             cut.output = OutputOptions { spreadsheet_safe: flag, typed: flag, bom: flag, ..cut.output };
-            cut.input.header = !flag;
+            cut.input.header = Some(!flag);
             cut.limit = flag.then_some(3);
             cut.offset = u64::from(flag);
             cut.output_target_bytes = flag.then_some(1);

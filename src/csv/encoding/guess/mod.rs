@@ -51,12 +51,18 @@ fn advised_by_chardetng(sample: &[u8], whole: bool) -> &'static Encoding {
 
 /// Returns the cells that are not ASCII, in the order of the file, up to [`MAX_CELL_BYTES`]. Each value is returned
 /// once, because a repeated value is no new evidence. The bytes of the separators never occur inside a longer character
-/// in any encoding that the guess considers.
+/// in any encoding that the guess considers, except `|`. So `|` is a separator only if the first line with text has it after
+/// an ASCII character.
 fn distinct_cells(sample: &[u8]) -> Vec<&[u8]> {
     let mut seen = HashSet::new();
     let mut room = MAX_CELL_BYTES;
     let mut cells = Vec::new();
-    let separators = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'\t' | b',' | b';' | b'"');
+    let mut lines = sample.split(|byte| matches!(byte, b'\r' | b'\n'));
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    let has_pipes = line.windows(2).any(|pair| pair[0].is_ascii() && pair[1] == b'|');
+    let separators = |byte: &u8| {
+        matches!(byte, b'\n' | b'\r' | b'\t' | b',' | b';' | b'"') || (*byte == b'|' && has_pipes)
+    };
     for cell in sample.split(separators).filter(|cell| !cell.is_ascii()) {
         if room == 0 {
             break;

@@ -131,7 +131,7 @@ fn symbol_place(symbol: char, previous: Kind, next: Kind) -> f32 {
 fn unit_place(symbol: char, before: Option<u8>, after: Option<u8>) -> f32 {
     match (symbol, before, after) {
         ('²' | '³', Some(b'm'), _) | ('µ', _, Some(b'g' | b'm' | b'l' | b's' | b'S' | b'V' | b'A')) => {
-            -4.0
+            -7.0
         }
         ('°', _, Some(b'C' | b'F')) => -3.0,
         ('º' | 'ª', Some(b'0'..=b'9'), _) => -2.0,

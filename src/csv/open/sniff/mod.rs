@@ -1,0 +1,239 @@
+//! Detects how the text of a file becomes a table, from the first 256 KiB.
+//!
+//! A *reading* is the sample read as a table with one candidate dialect. Most records of a table have the same number of
+//! fields: its width. The share of the records that have this width says how well a candidate fits. The candidate with
+//! the largest share wins. If two shares are equal, the candidate with more columns wins, then the more common
+//! delimiter.
+//!
+//! A delimiter must split the header. If a character does not separate the names in the header, the character is text
+//! in the other records too. A file whose header no candidate splits has one column and no delimiter.
+//!
+//! Lines above the header are recognized ([`preamble`]): a `sep=` line, comments, titles and blank lines. Each rule of
+//! the dialect that the request or the file's owner has set is taken as it is, and only the other rules are detected.
+
+mod preamble;
+mod reading;
+
+use super::options::InputOptions;
+use crate::csv::dialect::{
+    Alternative, Delimiter, Escape, MAX_ALTERNATIVES, Quote, RecordEnd, TableDialect, Trim,
+};
+use memchr::memmem;
+use preamble::Preamble;
+use reading::Reading;
+
+/// Candidates for the delimiter, the most common first.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+
+/// The rules that were found, and how certain they are.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::csv) struct Sniffed {
+    pub(in crate::csv) table: TableDialect,
+    pub(in crate::csv) newline: RecordEnd,
+    pub(in crate::csv) confidence_percent: u8,
+    pub(in crate::csv) alternatives: Vec<Alternative>,
+    /// Number of fields of the widest record in the sample, from the header on.
+    pub(in crate::csv) max_fields: usize,
+}
+
+/// A candidate and how well it fits the sample.
+struct Candidate {
+    table: TableDialect,
+    fit: Fit,
+}
+
+/// How well a candidate fits the sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Fit {
+    /// Whether the candidate splits the header.
+    splits_header: bool,
+    /// Share of the records that have the width of the table and no stray quote.
+    share: f64,
+    /// Share of the records that have the width of the table, with or without stray quotes.
+    width_share: f64,
+    /// `share`, changed by what speaks for or against the candidate.
+    score: f64,
+    columns: usize,
+    max_fields: usize,
+    /// Whether a record has a stray or an unclosed quote.
+    has_malformed: bool,
+}
+
+/// The score of a candidate sinks by this much if lines above the header must be skipped for it.
+const PREAMBLE_PENALTY: f64 = 0.1;
+/// The score of a candidate rises by this much if the declared media type names its delimiter.
+const PRIOR_BONUS: f64 = 0.15;
+/// The score of a candidate with the quote `'` rises by this much if many fields are in `'`.
+const SINGLE_QUOTE_BONUS: f64 = 0.5;
+/// The score of a candidate rises by this much if it removes the blanks that stand before each quote.
+const BLANKS_BONUS: f64 = 0.3;
+/// The score of a candidate rises by this much each time the number of its columns doubles, from two on. The commas in
+/// amounts or in names often split every row, but into few columns.
+const COLUMN_BONUS: f64 = 0.04;
+/// Two candidates whose scores differ by less are nearly equal. The result is then not certain.
+const NEARLY_EQUAL: f64 = 0.15;
+/// The confidence of a result that is not certain.
+const UNCERTAIN_PERCENT: u8 = 60;
+
+/// Detects the rules that `options` leaves open. `whole` says whether the sample is the whole file.
+pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) -> Sniffed {
+    let separator_line =
+        preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
+    let delimiters: Vec<Delimiter> = match (options.delimiter, separator_line) {
+        (Some(delimiter), _) | (None, Some(delimiter)) => vec![delimiter],
+        (None, None) => DELIMITERS.map(Delimiter::of).to_vec(),
+    };
+    let skip = match (options.skip_rows, separator_line) {
+        (Some(rows), _) => Some(rows),
+        (None, Some(_)) => Some(1),
+        (None, None) => None,
+    };
+    let quotes = match options.quote {
+        Some(quote) => vec![quote],
+        None if reading::has_single_quoted_fields(sample) => vec![Quote::Double, Quote::Single],
+        None => vec![Quote::Double],
+    };
+    let is_chosen = delimiters.len() == 1;
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for &delimiter in &delimiters {
+        for &quote in &quotes {
+            let table = TableDialect { delimiter, quote, ..options.table() };
+            if options.trim.is_none() && reading::has_blanks_before_all_quotes(sample, &table) {
+                let trimmed = TableDialect { trim: Trim::Cells, ..table.clone() };
+                candidates.push(Candidate::of(trimmed, sample, whole, skip, options));
+            }
+            candidates.push(Candidate::of(table, sample, whole, skip, options));
+        }
+    }
+    // The sort is stable: of equal candidates, the more common one stays first.
+    candidates.sort_by(|one, other| other.fit.order(&one.fit));
+    let mut best = candidates.remove(0);
+    let fitting = |candidate: &Candidate| candidate.fit.splits_header;
+    if !is_chosen && !fitting(&best) {
+        return single_column(sample, whole, options, skip, &candidates);
+    }
+    let alternatives: Vec<Alternative> = candidates
+        .iter()
+        .filter(|candidate| fitting(candidate))
+        .take(MAX_ALTERNATIVES)
+        .map(Into::into)
+        .collect();
+    let has_rival =
+        candidates.iter().any(|rival| fitting(rival) && best.fit.score - rival.fit.score < NEARLY_EQUAL);
+    refine(&mut best, sample, whole, options, skip);
+    let certain = (best.fit.share * 100.0).floor() as u8;
+    let confidence_percent = if has_rival && !is_chosen { certain.min(UNCERTAIN_PERCENT) } else { certain };
+    Sniffed {
+        max_fields: best.fit.max_fields,
+        table: best.table,
+        newline: reading::record_end(sample),
+        confidence_percent,
+        alternatives,
+    }
+}
+
+/// Returns the rules of a file whose header no candidate splits.
+fn single_column(
+    sample: &[u8],
+    whole: bool,
+    options: &InputOptions,
+    skip: Option<u32>,
+    candidates: &[Candidate],
+) -> Sniffed {
+    let is_empty = sample.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+    let delimiter = if is_empty { Delimiter::COMMA } else { Delimiter::NONE };
+    let table = TableDialect { delimiter, ..options.table() };
+    let candidate = Candidate::of(table, sample, whole, skip, options);
+    let is_split = candidates.iter().any(|candidate| candidate.fit.columns > 1);
+    Sniffed {
+        max_fields: candidate.fit.max_fields,
+        table: candidate.table,
+        newline: reading::record_end(sample),
+        confidence_percent: if is_split { UNCERTAIN_PERCENT } else { 100 },
+        alternatives: Vec::new(),
+    }
+}
+
+/// Tries the rules that only few files need: another escape, and no quotes at all.
+fn refine(best: &mut Candidate, sample: &[u8], whole: bool, options: &InputOptions, skip: Option<u32>) {
+    let is_default_quote = best.table.quote == Quote::Double;
+    if options.escape.is_none() && is_default_quote && memmem::find(sample, b"\\\"").is_some() {
+        let table = TableDialect { escape: Escape::Backslash, ..best.table.clone() };
+        let other = Candidate::of(table, sample, whole, skip, options);
+        if other.fit.share > best.fit.share {
+            *best = other;
+        }
+    }
+    if options.quote.is_none() && is_default_quote && best.fit.has_malformed && best.fit.width_share < 0.9 {
+        let table = TableDialect { quote: Quote::None, ..best.table.clone() };
+        let other = Candidate::of(table, sample, whole, skip, options);
+        if other.fit.splits_header && other.fit.share >= 0.99 {
+            *best = other;
+        }
+    }
+}
+
+impl Candidate {
+    fn of(
+        mut table: TableDialect,
+        sample: &[u8],
+        whole: bool,
+        skip: Option<u32>,
+        options: &InputOptions,
+    ) -> Self {
+        table.skip_rows = skip.unwrap_or(0);
+        let sample = preamble::after_lines(sample, table.skip_rows);
+        let reading = Reading::of(sample, whole, &table);
+        let preamble = match skip {
+            Some(_) => Preamble::default(),
+            None => Preamble::of(&reading),
+        };
+        if skip.is_none() {
+            table.skip_rows = preamble.lines;
+        }
+        if options.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records)
+        {
+            table.comment = Some(b'#');
+        }
+        let mut fit = reading.fit(&preamble);
+        if preamble.records > 0 {
+            fit.score -= PREAMBLE_PENALTY;
+        }
+        if options.declared_delimiter == Some(table.delimiter) && fit.splits_header {
+            fit.score += PRIOR_BONUS;
+        }
+        if table.trim == Trim::Cells && options.trim.is_none() {
+            fit.score += BLANKS_BONUS;
+        }
+        if table.quote == Quote::Single {
+            // `"` is far more common, so `'` must enclose many fields.
+            fit.score += if reading.is_single_quoted() { SINGLE_QUOTE_BONUS } else { -1.0 };
+        }
+        fit.score += COLUMN_BONUS * (fit.columns.clamp(2, 64) as f64 / 2.0).log2();
+        Self { table, fit }
+    }
+}
+
+impl Fit {
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |fit: &Self| (fit.splits_header, fit.score);
+        let ((own_split, own_score), (other_split, other_score)) = (key(self), key(other));
+        own_split
+            .cmp(&other_split)
+            .then(own_score.total_cmp(&other_score))
+            .then(self.columns.cmp(&other.columns))
+    }
+}
+
+impl From<&Candidate> for Alternative {
+    fn from(candidate: &Candidate) -> Self {
+        Self {
+            delimiter: candidate.table.delimiter,
+            quote: candidate.table.quote,
+            percent: (candidate.fit.share * 100.0).floor() as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

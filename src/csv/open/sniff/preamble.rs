@@ -1,0 +1,121 @@
+//! Finds the lines above the header.
+//!
+//! | above the header | recognized by |
+//! |---|---|
+//! | `sep=;` | the first line; it also names the delimiter |
+//! | comments | lines that begin with `#` and do not have the width of the table |
+//! | titles and notes | records that are narrower than the table, if the first record with the width of the table looks like a header: a blank line stands before it, or a column below it has values (numbers, dates) and the name in the header is none, or the table has at least three columns |
+//!
+//! A header that has one field less than the rows is no title: R writes tables in which the first column has no name.
+
+use super::reading::{Reading, SampleRecord};
+use crate::csv::convert::LineSkipper;
+use crate::csv::dialect::Delimiter;
+
+/// Maximum number of lines above the header.
+const MAX_LINES: u64 = 100;
+/// Number of rows below a possible header that are compared with it.
+const COMPARED_ROWS: usize = 100;
+/// Share of the records from the header on that must have the width of the table, in percent. In a short table, one
+/// record may have another width, whatever its share is.
+const MIN_SHARE_PERCENT: usize = 80;
+
+/// The lines above the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Preamble {
+    /// Number of lines.
+    pub(super) lines: u32,
+    /// Number of records in these lines.
+    pub(super) records: usize,
+    /// Number of fields of the header below the lines.
+    pub(super) width: usize,
+    /// Whether some of the lines are comments.
+    pub(super) has_comments: bool,
+}
+
+impl Preamble {
+    /// Finds the lines above the header in a reading. Without such lines, returns the default.
+    pub(super) fn of(reading: &Reading) -> Self {
+        let records = &reading.records;
+        let comments = leading_comments(records);
+        let width = reading_width(&records[comments..]);
+        let titles = if width < 2 { 0 } else { leading_titles(&records[comments..], width) };
+        let above = comments + titles;
+        let Some(header) = records.get(above).filter(|_| above > 0) else { return Self::default() };
+        let lines = header.line - 1;
+        if lines > MAX_LINES {
+            return Self::default();
+        }
+        Self { lines: lines as u32, records: above, width: width.max(1), has_comments: comments > 0 }
+    }
+}
+
+/// Returns the most frequent number of fields.
+fn reading_width(records: &[SampleRecord]) -> usize {
+    Reading { records: records.to_vec() }.width()
+}
+
+/// Returns the number of records at the start that are comments.
+fn leading_comments(records: &[SampleRecord]) -> usize {
+    let comments = records.iter().take_while(|record| record.starts_with_hash).count();
+    let (Some(last), Some(next)) =
+        (comments.checked_sub(1).map(|last| &records[last]), records.get(comments))
+    else {
+        return 0;
+    };
+    // The last line with `#` is the header if it has as many fields as the rows, and the next record is no header.
+    let is_header = last.fields == next.fields
+        && (last.fields > 1 || comments == 1)
+        && !looks_like_header(&records[comments..], next.fields);
+    if is_header { comments - 1 } else { comments }
+}
+
+/// Returns the number of records at the start that are titles of a table with this width.
+fn leading_titles(records: &[SampleRecord], width: usize) -> usize {
+    let above = records.iter().take_while(|record| record.fields < width).count();
+    let table = &records[above.min(records.len())..];
+    if above == 0 || table.len() < 2 || records[0].fields > width {
+        return 0;
+    }
+    let matching = table.iter().filter(|record| record.fields == width).count();
+    let has_one_other = matching + 1 == table.len() && matching > 2;
+    if matching * 100 < table.len() * MIN_SHARE_PERCENT && !has_one_other {
+        return 0;
+    }
+    let has_evidence = looks_like_header(table, width);
+    if above == 1 && records[0].fields + 1 == width && records[0].fields > 1 && !has_evidence {
+        return 0;
+    }
+    let is_after_blank_line = table[0].line > records[above - 1].line + 1;
+    if has_evidence || is_after_blank_line || width > 2 { above } else { 0 }
+}
+
+/// Whether the first record is a name and the next ones are values in at least one column.
+fn looks_like_header(table: &[SampleRecord], width: usize) -> bool {
+    let Some((header, rows)) = table.split_first() else { return false };
+    let rows: Vec<&SampleRecord> =
+        rows.iter().filter(|row| row.fields == width).take(COMPARED_ROWS).collect();
+    (0..width.min(64)).any(|column| {
+        let bit = 1 << column;
+        let filled = rows.iter().filter(|row| row.empty & bit == 0).count();
+        let values = rows.iter().filter(|row| row.values & bit != 0).count();
+        let is_name = header.values & bit == 0 && header.empty & bit == 0;
+        is_name && filled > 0 && values * 10 >= filled * 8
+    })
+}
+
+/// Returns the delimiter that a first line such as `sep=;` names.
+pub(super) fn separator_line(sample: &[u8]) -> Option<Delimiter> {
+    let end = memchr::memchr2(b'\r', b'\n', sample)?;
+    let line = &sample[..end];
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    let (name, delimiter) = line.split_at_checked(4)?;
+    let delimiter = std::str::from_utf8(delimiter).ok()?;
+    if name.eq_ignore_ascii_case(b"sep=") { Delimiter::new(delimiter) } else { None }
+}
+
+/// Returns the sample without its first `lines` lines.
+pub(super) fn after_lines(sample: &[u8], lines: u32) -> &[u8] {
+    let mut skipper = LineSkipper::new(lines);
+    &sample[skipper.skip(sample)..]
+}

@@ -1,0 +1,227 @@
+//! The sample of a file, read as a table with one candidate dialect.
+
+use super::Fit;
+use super::preamble::Preamble;
+use crate::csv::dialect::{RecordEnd, TableDialect, Trim};
+use crate::csv::record::stream::END_MARK;
+use crate::csv::rewrite::Rewriter;
+use crate::csv::scanner::walk::Wanted;
+use crate::csv::scanner::{Flow, FoundRecord, Marks, Scanner};
+use std::convert::Infallible;
+
+/// Maximum number of records that are read. More records would rarely change the result.
+const SAMPLE_RECORDS: usize = 1000;
+/// Number of fields of a record that are looked at.
+const SAMPLE_FIELDS: usize = 64;
+
+/// What is known about one record of the sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct SampleRecord {
+    /// Line on which the record starts, from 1.
+    pub(super) line: u64,
+    pub(super) fields: usize,
+    pub(super) is_malformed: bool,
+    /// A bit for each of the first 64 fields that looks like a number or a date.
+    pub(super) values: u64,
+    /// A bit for each of the first 64 fields that is empty.
+    pub(super) empty: u64,
+    /// Number of the first 64 fields that are in single quotes.
+    single_quoted: u32,
+    pub(super) starts_with_hash: bool,
+}
+
+/// The sample, read with one candidate.
+pub(super) struct Reading {
+    pub(super) records: Vec<SampleRecord>,
+}
+
+impl Reading {
+    pub(super) fn of(sample: &[u8], whole: bool, table: &TableDialect) -> Self {
+        let sample = sample.strip_suffix(&[END_MARK]).unwrap_or(sample);
+        let converted;
+        let text = if table.is_plain() {
+            sample
+        } else {
+            converted = converted_sample(sample, whole, table);
+            &converted
+        };
+        let mut records = Vec::new();
+        let mut scanner = Scanner::new(table.scanned_delimiter(), Wanted::first(SAMPLE_FIELDS));
+        let fed = scanner.feed(text, |found| {
+            records.push(SampleRecord::of(&found, found.lines.piece(), found.from));
+            Ok::<_, Infallible>(if records.len() < SAMPLE_RECORDS { Flow::Continue } else { Flow::Pause })
+        });
+        let Ok(fed) = fed;
+        let has_unfinished = !fed.paused && scanner.open_bytes() > 0;
+        if has_unfinished && (whole || records.is_empty()) {
+            let unfinished = &text[text.len() - scanner.open_bytes()..];
+            if let Some(mut record) = scanner.finish(|found| SampleRecord::of(&found, unfinished, 0)) {
+                record.is_malformed &= whole;
+                records.push(record);
+            }
+        }
+        Self { records }
+    }
+
+    /// Returns the most frequent number of fields; the greater one if two are equally frequent. 0 without records.
+    pub(super) fn width(&self) -> usize {
+        let mut widths: Vec<usize> = self.records.iter().map(|record| record.fields).collect();
+        widths.sort_unstable();
+        let mut best = (0, 0);
+        for equal in widths.chunk_by(|one, other| one == other) {
+            if equal.len() >= best.0 {
+                best = (equal.len(), equal[0]);
+            }
+        }
+        best.1
+    }
+
+    pub(super) fn fit(&self, preamble: &Preamble) -> Fit {
+        let records = &self.records[preamble.records.min(self.records.len())..];
+        let Some(header) = records.first() else {
+            return Fit {
+                splits_header: false,
+                share: 1.0,
+                width_share: 1.0,
+                score: 0.0,
+                columns: 0,
+                max_fields: 0,
+                has_malformed: false,
+            };
+        };
+        let width = match preamble.records {
+            0 if self.width() < 2 => header.fields,
+            0 => self.width(),
+            _ => preamble.width,
+        };
+        let share_of = |count: usize| count as f64 / records.len() as f64;
+        let has_width = |record: &&SampleRecord| record.fields == width;
+        let fitting = records.iter().filter(has_width).filter(|record| !record.is_malformed).count();
+        let share = share_of(fitting);
+        // A single record that does not fit may be damaged, so it counts half.
+        let score = share + if fitting < records.len() { 0.5 / records.len() as f64 } else { 0.0 };
+        let max_fields = records.iter().map(|record| record.fields).max().unwrap_or(0);
+        Fit {
+            splits_header: header.fields > 1,
+            share,
+            width_share: share_of(records.iter().filter(has_width).count()),
+            score,
+            columns: width.max(header.fields),
+            max_fields,
+            has_malformed: records.iter().any(|record| record.is_malformed),
+        }
+    }
+
+    /// Whether one of the records after the first `skipped` ones is a comment and does not have the width of the table.
+    pub(super) fn has_comments_after(&self, skipped: usize) -> bool {
+        let width = self.width();
+        self.records.iter().skip(skipped + 1).any(|record| record.starts_with_hash && record.fields != width)
+    }
+
+    /// Whether many fields are in single quotes.
+    pub(super) fn is_single_quoted(&self) -> bool {
+        let quoted: u64 = self.records.iter().map(|record| u64::from(record.single_quoted)).sum();
+        let fields: usize = self.records.iter().map(|record| record.fields.min(SAMPLE_FIELDS)).sum();
+        quoted * 4 >= fields as u64 && quoted > 1
+    }
+}
+
+/// Converts the sample. If it is not the whole file, the unfinished last record is left out.
+fn converted_sample(sample: &[u8], whole: bool, table: &TableDialect) -> Vec<u8> {
+    let mut rewriter = Rewriter::new(TableDialect { skip_footer: 0, ..table.clone() });
+    let mut text = Vec::new();
+    rewriter.push(sample, &mut text);
+    if whole {
+        rewriter.finish(&mut text);
+    }
+    text
+}
+
+impl SampleRecord {
+    fn of(found: &FoundRecord<'_>, text: &[u8], from: usize) -> Self {
+        let mut start = from
+            + text[from.min(text.len())..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let mut record = Self {
+            line: found.lines.line_of(found.carried, found.from),
+            fields: found.fields,
+            is_malformed: found.marks.has(Marks::STRAY) || found.marks.has(Marks::UNCLOSED),
+            starts_with_hash: text.get(start) == Some(&b'#'),
+            ..Self::default()
+        };
+        for (field, end) in found.ends.iter().take(SAMPLE_FIELDS).enumerate() {
+            let end = end.wrapping_sub(found.origin) as usize;
+            let end = if found.carried > 0 { end + found.carried } else { end };
+            let raw = text.get(start..end).unwrap_or_default();
+            let value = match raw {
+                [b'"', value @ .., b'"'] => value,
+                raw => raw,
+            };
+            let bit = 1 << field;
+            record.values |= if looks_like_value(value) { bit } else { 0 };
+            record.empty |= if value.trim_ascii().is_empty() { bit } else { 0 };
+            record.single_quoted += u32::from(matches!(raw, [b'"', .., b'"']));
+            start = end + 1;
+        }
+        record
+    }
+}
+
+/// Whether a cell looks like a number, a date, a time or an amount: it has digits, and not more letters than digits.
+fn looks_like_value(cell: &[u8]) -> bool {
+    let digits = cell.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = cell.iter().filter(|byte| byte.is_ascii_alphabetic() || !byte.is_ascii()).count();
+    let starts_like_value =
+        cell.trim_ascii().first().is_some_and(|byte| byte.is_ascii_digit() || b"+-.,$(".contains(byte));
+    digits > 0 && letters <= digits && (starts_like_value || letters == 0 || !cell[0].is_ascii())
+}
+
+/// Whether a field seems to begin with `'`.
+pub(super) fn has_single_quoted_fields(sample: &[u8]) -> bool {
+    let start = &sample[..sample.len().min(64 * 1024)];
+    start.first() == Some(&b'\'')
+        || start
+            .windows(2)
+            .any(|pair| pair[1] == b'\'' && matches!(pair[0], b',' | b';' | b'\t' | b'|' | b'\n' | b'\r'))
+}
+
+/// Whether blanks stand before quotes that follow a delimiter, and no such quote stands without blanks.
+pub(super) fn has_blanks_before_all_quotes(sample: &[u8], table: &TableDialect) -> bool {
+    let (Some(delimiter), Some(quote)) = (table.delimiter.single(), table.quote.byte()) else { return false };
+    if table.trim == Trim::Cells {
+        return false;
+    }
+    let mut found = false;
+    for at in memchr::memchr_iter(quote, sample) {
+        let before = &sample[..at];
+        let blanks = before.iter().rev().take_while(|&&byte| byte == b' ' && byte != delimiter).count();
+        if before.len() > blanks && before[before.len() - blanks - 1] == delimiter {
+            if blanks == 0 {
+                // A doubled or closing quote may stand after a delimiter inside quotes, so one such quote decides only
+                // if no blank was found yet.
+                return false;
+            }
+            found = true;
+        }
+    }
+    found
+}
+
+/// Returns the record ends in the start of the sample.
+pub(super) fn record_end(sample: &[u8]) -> RecordEnd {
+    let start = &sample[..sample.len().min(64 * 1024)];
+    let (mut lf, mut crlf, mut cr) = (false, false, false);
+    for at in memchr::memchr2_iter(b'\r', b'\n', start) {
+        match (start[at], at.checked_sub(1).map(|before| start[before]), start.get(at + 1)) {
+            (b'\n', Some(b'\r'), _) => crlf = true,
+            (b'\n', _, _) => lf = true,
+            (_, _, Some(b'\n') | None) => {}
+            _ => cr = true,
+        }
+    }
+    match (lf, crlf, cr) {
+        (_, false, false) => RecordEnd::Lf,
+        (false, true, false) => RecordEnd::Crlf,
+        (false, false, true) => RecordEnd::Cr,
+        _ => RecordEnd::Mixed,
+    }
+}

@@ -1,0 +1,203 @@
+//! Files in unusual dialects: what is detected, what a request or the owner sets, and what is shown.
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::client::{get, patch_json, post, post_json};
+
+struct Scene {
+    app: TestApp,
+    token: String,
+    id: String,
+    uploaded: Value,
+}
+
+impl Scene {
+    async fn new(content_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        let app = TestApp::new();
+        let token = app.user("ada");
+        let upload = post("/api/files")
+            .header("content-type", content_type)
+            .header("x-file-name", "list.csv")
+            .bytes(bytes.into())
+            .bearer(&token);
+        let uploaded = app.send(upload).await.expect(201).json()["file"].clone();
+        let id = uploaded["id"].as_str().unwrap().to_owned();
+        Self { app, token, id, uploaded }
+    }
+
+    async fn cut(&self, query: &str) -> String {
+        let call = get(&format!("/api/files/{}/cut?{query}", self.id)).bearer(&self.token);
+        self.app.send(call).await.expect(200).text().to_owned()
+    }
+
+    async fn profile(&self) -> Value {
+        let call = || get(&format!("/api/files/{}/profile", self.id)).bearer(&self.token);
+        if self.app.send(call()).await.status == 409 {
+            self.app.deliver().await;
+        }
+        self.app.send(call()).await.expect(200).json()["profile"].clone()
+    }
+
+    async fn patch(&self, dialect: Value) -> Value {
+        let path = format!("/api/files/{}", self.id);
+        let call = patch_json(&path, &json!({ "dialect": dialect })).bearer(&self.token);
+        self.app.send(call).await.expect(200).json()["file"].clone()
+    }
+}
+
+#[tokio::test]
+async fn files_as_programs_write_them_are_read_without_options() {
+    for (content_type, file, cut) in [
+        ("text/csv", "sep=;\r\nName;City;Sum\r\nAnna;Bern;15\r\n", "Name,City,Sum\nAnna,Bern,15\n"),
+        (
+            "text/csv",
+            "Kontoauszug 2024\nKonto: DE12\n\nDatum;Text;Betrag\n01.02.2024;Miete;-700,00\n",
+            "Datum,Text,Betrag\n01.02.2024,Miete,\"-700,00\"\n",
+        ),
+        ("text/tab-separated-values", "# made by x\nid\tname\n1\ta\n2\tb\n", "id,name\n1,a\n2,b\n"),
+        ("text/csv; header=absent", "1,2\n3,4\n", "column_1,column_2\n1,2\n3,4\n"),
+        ("text/csv", "a,b\n1,2\n\u{1a}", "a,b\n1,2\n"),
+        ("text/csv", "a,b\n1,2\u{1a}", "a,b\n1,2\n"),
+        ("text/csv", "a,b\n1,2\n   \n", "a,b\n1,2\n"),
+        ("text/csv", "Name\nDoe, John\nRoe, Jane\n", "Name\n\"Doe, John\"\n\"Roe, Jane\"\n"),
+        ("text/csv", "\"a\", \"b\"\n\"1\", \"x, y\"\n", "\"a\",\"b\"\n\"1\",\"x, y\"\n"),
+        ("text/csv", "'a','b'\n'1','x, y'\n", "\"a\",\"b\"\n\"1\",\"x, y\"\n"),
+    ] {
+        let scene = Scene::new(content_type, file).await;
+        assert_eq!(scene.cut("").await, cut, "{file:?}");
+        let profile = scene.profile().await;
+        assert_eq!(profile["rowCount"], cut.lines().count() - 1, "{file:?}");
+        assert_eq!(profile["dialect"], scene.uploaded["dialect"], "{file:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_owner_changes_the_dialect_and_all_readers_follow() {
+    let scene = Scene::new("text/csv", "a,b\n1;2,x\nNA,\"y\"\n").await;
+    assert_eq!(scene.uploaded["dialect"]["delimiter"], ",");
+    let file = scene.patch(json!({"delimiter": ";", "inputHeader": false, "nullValues": ["NA"]})).await;
+    assert_eq!(
+        file["dialectOptions"],
+        json!({"delimiter": "semicolon", "inputHeader": false, "nullValues": ["NA"]})
+    );
+    assert_eq!((&file["rowCount"], &file["dialect"]), (&Value::Null, &Value::Null));
+    let profile = scene.profile().await;
+    assert_eq!(profile["dialect"]["delimiter"], ";");
+    assert_eq!(profile["rowCount"], 3);
+    assert_eq!(scene.cut("columns=%231").await, "column_1\n\"a,b\"\n1\n\"NA,\"\"y\"\"\"\n");
+    assert_eq!(scene.cut("delimiter=comma&inputHeader=true&columns=a").await, "a\n1;2\n\"\"\n");
+    let file = scene.patch(Value::Null).await;
+    assert_eq!(file.get("dialectOptions"), None);
+    assert_eq!(scene.profile().await["dialect"]["delimiter"], ",");
+    assert_eq!(scene.cut("columns=a").await, "a\n1;2\nNA\n");
+}
+
+#[tokio::test]
+async fn a_bad_dialect_is_refused_and_changes_nothing() {
+    let scene = Scene::new("text/csv", "a,b\n1,2\n").await;
+    for dialect in [
+        json!([]),
+        json!("x"),
+        json!({"delimiter": "12345"}),
+        json!({"format": "csv"}),
+        json!({"skipRows": -1}),
+    ] {
+        let path = format!("/api/files/{}", scene.id);
+        let call = patch_json(&path, &json!({ "dialect": dialect })).bearer(&scene.token);
+        assert_eq!(scene.app.send(call).await.status, 400, "{dialect}");
+    }
+    assert_eq!(scene.cut("").await, "a,b\n1,2\n");
+}
+
+#[tokio::test]
+async fn a_cut_says_before_its_body_which_rows_need_attention() {
+    let scene = Scene::new("text/csv", "a,b\n1,2,3\n4\n\"x\"y,5\n").await;
+    let call = get(&format!("/api/files/{}/cut", scene.id)).bearer(&scene.token);
+    let response = scene.app.send(call).await.expect(200);
+    let notice = response.header("x-cutty-notice").to_owned();
+    assert!(notice.starts_with("rows-long=1; rows-short=1; rows-malformed=1"), "{notice}");
+    let rows = get(&format!("/api/files/{}/rows", scene.id)).bearer(&scene.token);
+    assert_eq!(scene.app.send(rows).await.expect(200).header("x-cutty-notice"), notice);
+    let save = post_json(&format!("/api/files/{}/save", scene.id), &json!({})).bearer(&scene.token);
+    assert_eq!(scene.app.send(save).await.expect(201).header("x-cutty-notice"), notice);
+    let other = get(&format!("/api/files/{}/cut?delimiter=tab", scene.id)).bearer(&scene.token);
+    assert!(!scene.app.send(other).await.expect(200).headers.contains_key("x-cutty-notice"));
+}
+
+#[tokio::test]
+async fn ragged_rows_are_kept_refused_or_padded() {
+    let scene = Scene::new("text/csv", "a,b\n1,2,3\n4\n").await;
+    assert_eq!(scene.cut("").await, "a,b\n1,2\n4,\n");
+    assert_eq!(scene.cut("ragged=pad").await, "a,b,column_3\n1,2,3\n4,,\n");
+    let call = get(&format!("/api/files/{}/cut?ragged=refuse", scene.id)).bearer(&scene.token);
+    scene.app.send(call).await.expect_problem(422, "malformed_csv");
+    let rows = |query: &str| get(&format!("/api/files/{}/rows?{query}", scene.id)).bearer(&scene.token);
+    scene.app.send(rows("ragged=refuse")).await.expect_problem(422, "malformed_csv");
+    scene.patch(json!({"ragged": "refuse"})).await;
+    scene.profile().await;
+    scene.app.send(rows("")).await.expect_problem(422, "malformed_csv");
+    let kept = scene.app.send(rows("ragged=keep")).await.expect(200).json();
+    assert_eq!(kept["rows"], json!([["1", "2"], ["4", ""]]));
+}
+
+#[tokio::test]
+async fn what_only_the_whole_file_shows_is_suggested_and_applied_by_the_owner() {
+    let joined = "id,amount\n1,10\n2,20\n3,30\n";
+    for (file, suggestion, cut) in [
+        (
+            "1,10.5,2024-01-01\n2,20.5,2024-01-02\n",
+            json!({"reason": "noHeader", "records": 0, "dialect": {"inputHeader": false}}),
+            "column_1,column_2,column_3\n1,10.5,2024-01-01\n2,20.5,2024-01-02\n".to_owned(),
+        ),
+        (
+            &format!("{joined}Total,60\n"),
+            json!({"reason": "footer", "records": 1, "dialect": {"skipFooter": 1}}),
+            joined.to_owned(),
+        ),
+        (
+            &format!("{joined},\n(3 rows)\n"),
+            json!({"reason": "footer", "records": 1, "dialect": {"skipFooter": 1}}),
+            format!("{joined},\n"),
+        ),
+        (
+            &format!("{joined}{}", joined.replace("id", "\"id\"")),
+            json!({"reason": "repeatedHeaders", "records": 1, "dialect": {"repeatedHeaders": "skip"}}),
+            format!("{joined}1,10\n2,20\n3,30\n"),
+        ),
+    ] {
+        let scene = Scene::new("text/csv", file).await;
+        let suggestions = scene.profile().await["suggestions"].clone();
+        assert_eq!(suggestions, json!([suggestion]), "{file:?}");
+        scene.patch(suggestions[0]["dialect"].clone()).await;
+        assert_eq!(scene.cut("").await, cut, "{file:?}");
+        let profile = scene.profile().await;
+        assert_eq!(profile["suggestions"], json!([]), "{file:?}");
+        assert_eq!(profile["rowCount"], cut.lines().count() - 1, "{file:?}");
+    }
+}
+
+#[tokio::test]
+async fn clean_files_have_no_suggestions() {
+    let rows: String = (0..500).map(|row| format!("Toronto {row},{row},\n")).collect();
+    for file in [
+        "country,2019,2020\nCH,1,2\nDE,3,4\n",
+        "a,b\n1,2\n",
+        "name\nAnn\nTom\n",
+        "a,b\n",
+        &format!("city,n,note\n{rows}"),
+    ] {
+        let scene = Scene::new("text/csv", file).await;
+        assert_eq!(scene.profile().await["suggestions"], json!([]), "{file:.80}");
+    }
+}
+
+#[tokio::test]
+async fn output_has_the_requested_delimiter_and_quotes() {
+    let scene = Scene::new("text/csv", "a,b\n1,\"x;y\"\n").await;
+    assert_eq!(scene.cut("outDelimiter=;").await, "a;b\n1;\"x;y\"\n");
+    assert_eq!(scene.cut("outQuote=all").await, "\"a\",\"b\"\n\"1\",\"x;y\"\n");
+    assert_eq!(scene.cut("outQuote=none").await, "a,b\n1,x;y\n");
+    let call = get(&format!("/api/files/{}/cut?outQuote=none&outDelimiter=;", scene.id)).bearer(&scene.token);
+    scene.app.send(call).await.expect_problem(422, "malformed_csv");
+}
