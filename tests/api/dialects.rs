@@ -111,6 +111,65 @@ async fn a_bad_dialect_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn names_are_never_null_values_and_no_character_has_two_meanings() {
+    let scene = Scene::new("text/csv", "id,NA\n1,NA\n2,x\n").await;
+    scene.patch(json!({"nullValues": ["NA"]})).await;
+    assert_eq!(scene.cut("columns=NA,id").await, "NA,id\n,1\nx,2\n");
+    for dialect in [
+        json!({"delimiter": "\\", "escape": "backslash"}),
+        json!({"delimiter": "'", "quote": "'"}),
+        json!({"delimiter": "#", "comment": "#"}),
+        json!({"comment": "\\", "escape": "backslash"}),
+    ] {
+        let path = format!("/api/files/{}", scene.id);
+        let call = patch_json(&path, &json!({ "dialect": dialect })).bearer(&scene.token);
+        scene.app.send(call).await.expect_problem(400, "bad_request");
+    }
+    let cut = get(&format!("/api/files/{}/cut?delimiter=%23&comment=%23", scene.id)).bearer(&scene.token);
+    scene.app.send(cut).await.expect_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn options_that_say_what_holds_anyway_are_accepted_in_every_format() {
+    let scene = Scene::new("text/csv", "a,b\n1,2\n").await;
+    for format in ["csv", "tsv", "json", "ndjson"] {
+        let defaults = "header=true&bom=false&newline=lf&outQuote=minimal&spreadsheetSafe=false&typed=false";
+        scene.cut(&format!("format={format}&{defaults}&strict=false&streaming=true")).await;
+    }
+    for query in
+        ["format=json&header=false", "typed=true", "format=tsv&outDelimiter=;", "format=json&bom=true"]
+    {
+        let cut = get(&format!("/api/files/{}/cut?{query}", scene.id)).bearer(&scene.token);
+        scene.app.send(cut).await.expect_problem(400, "bad_request");
+    }
+    for query in ["quote='", "quoteCharacter='"] {
+        let rows = get(&format!("/api/files/{}/rows?{query}", scene.id)).bearer(&scene.token);
+        scene.app.send(rows).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_changed_dialect_is_no_reason_for_not_modified() {
+    let scene = Scene::new("text/csv", "1,2\n3,4\n").await;
+    let tag = format!("\"{}\"", scene.uploaded["etag"].as_str().unwrap());
+    let ask = || {
+        get(&format!("/api/files/{}/cut", scene.id)).bearer(&scene.token).header("if-none-match", tag.clone())
+    };
+    assert_eq!(scene.app.send(ask()).await.status, 304);
+    scene.patch(json!({"inputHeader": false})).await;
+    assert_eq!(scene.app.send(ask()).await.expect(200).text(), "column_1,column_2\n1,2\n3,4\n");
+}
+
+#[tokio::test]
+async fn a_saved_cut_is_no_way_to_store_what_an_upload_refuses() {
+    let scene = Scene::new("text/csv", "x,y\n<script>alert(1)</script>,1\n").await;
+    let save = json!({"selectedColumns": ["x"], "header": false});
+    let call = post_json(&format!("/api/files/{}/save", scene.id), &save).bearer(&scene.token);
+    scene.app.send(call).await.expect_problem(415, "unsupported_type");
+    scene.app.assert_consistent();
+}
+
+#[tokio::test]
 async fn a_cut_says_before_its_body_which_rows_need_attention() {
     let scene = Scene::new("text/csv", "a,b\n1,2,3\n4\n\"x\"y,5\n").await;
     let call = get(&format!("/api/files/{}/cut", scene.id)).bearer(&scene.token);

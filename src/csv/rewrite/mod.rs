@@ -32,6 +32,8 @@ pub(super) struct Rewriter {
     delimiter_from: usize,
     /// Whether the record has a delimiter or a written cell.
     has_fields: bool,
+    /// Whether the current record is the header. Its names are never null values.
+    in_header: bool,
     /// Leaves out repeated headers; `None` if they are kept.
     headers: Option<HeaderFilter>,
     footer: Footer,
@@ -92,6 +94,7 @@ impl Rewriter {
         let skips_headers = dialect.repeated_headers == RepeatedHeaders::Skip && dialect.header_row;
         let headers = skips_headers.then(|| HeaderFilter::new(dialect.scanned_delimiter()));
         Self {
+            in_header: dialect.header_row,
             dialect,
             place: Place::RecordStart,
             cell: Vec::new(),
@@ -228,6 +231,7 @@ impl Rewriter {
             }
             _ if is_break => {
                 self.end_field(out);
+                self.in_header = false;
                 out.push(byte);
                 self.place = Place::RecordStart;
                 self.has_fields = false;
@@ -293,7 +297,7 @@ impl Rewriter {
         let quotes = tail.iter().take_while(|&&byte| byte == b'"').count();
         let value = if self.trims() && !quoted { trimmed(value) } else { value };
         let delimiter = self.dialect.scanned_delimiter();
-        if tail.is_empty() && self.is_null(value) {
+        if tail.is_empty() && !self.in_header && self.is_null(value) {
             // A record that is an empty cell only must not become an empty line.
             if !self.has_fields && !value.is_empty() {
                 out.extend_from_slice(b"\"\"");
@@ -373,6 +377,7 @@ impl Rewriter {
         state.option(self.form.tail, StateWriter::count);
         state.count(self.delimiter_from);
         state.flag(self.has_fields);
+        state.flag(self.in_header);
         if let Some(headers) = &self.headers {
             headers.save(state);
         }
@@ -386,6 +391,7 @@ impl Rewriter {
             CellForm { quoted: state.flag()?, begun: state.flag()?, tail: state.option(StateReader::size)? };
         self.delimiter_from = state.size()?;
         self.has_fields = state.flag()?;
+        self.in_header = state.flag()?;
         if self.headers.is_some() {
             self.headers = Some(HeaderFilter::restore(state, self.dialect.scanned_delimiter())?);
         }
