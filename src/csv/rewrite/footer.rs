@@ -4,6 +4,10 @@ use std::collections::VecDeque;
 
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
+/// Maximum number of bytes that are held back. A footer is short; without this limit, a quote that is never closed would
+/// hold back the whole file. Longer text is copied to the output.
+const MAX_HELD_BYTES: usize = 256 * 1024;
+
 /// Holds back the last records of the text, because the file may end after them. The header is never left out. Lines
 /// that have only blanks or the end mark of DOS are no records.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +76,11 @@ impl Footer {
             for start in self.starts.iter_mut().chain(&mut self.line_start) {
                 *start -= end;
             }
+        }
+        if self.held.len() > MAX_HELD_BYTES {
+            out.append(&mut self.held);
+            self.starts.clear();
+            self.line_start = None;
         }
     }
 

@@ -107,6 +107,20 @@ fn a_cell_that_is_longer_than_the_buffer_is_converted() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_does_not_hold_back_the_file() {
+    let dialect = TableDialect { skip_footer: 1, ..TableDialect::default() };
+    let mut rewriter = Rewriter::new(dialect);
+    let mut out = Vec::new();
+    rewriter.push(b"a,b\n1,\"", &mut out);
+    for _ in 0..100 {
+        rewriter.push(&[b'x'; 50_000], &mut out);
+        assert!(rewriter.held_bytes() < 500_000, "{}", rewriter.held_bytes());
+    }
+    rewriter.finish(&mut out);
+    assert!(out.starts_with(b"a,b\n1,\"xxx") && out.len() > 5_000_000);
+}
+
+#[test]
 fn lines_of_comments_become_empty_lines() {
     let comments = TableDialect { comment: Some(b'#'), ..TableDialect::default() };
     assert_eq!(rewritten(&comments, b"# one\r\na,b\n#two\n1,2\n", 4), b"\r\na,b\n\n1,2\n");
