@@ -277,8 +277,13 @@ async fn what_only_the_whole_file_shows_is_suggested_and_applied_by_the_owner() 
         ),
         (
             &format!("{joined},\n(3 rows)\n"),
-            json!({"reason": "footer", "records": 1, "dialect": {"skipFooter": 1}}),
-            format!("{joined},\n"),
+            json!({"reason": "footer", "records": 2, "dialect": {"skipFooter": 2}}),
+            joined.to_owned(),
+        ),
+        (
+            &format!("{joined},\n\"\", \n"),
+            json!({"reason": "footer", "records": 2, "dialect": {"skipFooter": 2}}),
+            joined.to_owned(),
         ),
         (
             &format!("{joined}{}", joined.replace("id", "\"id\"")),

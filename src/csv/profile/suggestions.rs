@@ -6,7 +6,7 @@
 //! | suggestion | if |
 //! |---|---|
 //! | `inputHeader=false` | the file has columns of numbers or dates, and the header has a number or a date above each of them. Years, and numbers in ascending order, above columns of numbers are names. |
-//! | `skipFooter` | the last records, at most 100, begin with a word for a total, or are shorter than the header while no other record is |
+//! | `skipFooter` | the last records, at most 100, begin with a word for a total, are blank (all fields are empty), or are shorter than the header while no other record is |
 //! | `repeatedHeaders=skip` | a record has the same values as the header |
 
 use serde::Serialize;
@@ -168,12 +168,12 @@ impl OddRecords {
     #[inline]
     pub(super) fn see(&mut self, record: &Record<'_>, columns: usize, located: usize) {
         let bytes = record.bytes();
-        let has_total = begins_with_total(bytes);
+        let is_odd = is_total_or_blank(bytes);
         let is_short = record.fields < columns;
-        if has_total || is_short {
+        if is_odd || is_short {
             self.footer = (self.footer + 1).min(MAX_SKIP_FOOTER + 1);
             self.footer_short = (self.footer_short + u32::from(is_short)).min(MAX_SKIP_FOOTER + 1);
-            self.footer_has_total |= has_total;
+            self.footer_has_total |= is_odd;
         } else if self.footer != 0 {
             self.end_footer();
         }
@@ -197,7 +197,7 @@ impl OddRecords {
 
     /// Looks at rows that are not short and do not repeat the header. They start at `row_starts` of a piece.
     pub(super) fn see_rows(&mut self, piece: &[u8], row_starts: &[u32]) {
-        let is_total = |&&start: &&u32| begins_with_total(&piece[start as usize..]);
+        let is_total = |&&start: &&u32| is_total_or_blank(&piece[start as usize..]);
         let totals =
             row_starts.iter().rev().take(MAX_SKIP_FOOTER as usize + 1).take_while(is_total).count() as u32;
         if (totals as usize) < row_starts.len() && self.footer != 0 {
@@ -279,12 +279,16 @@ const TOTAL_WORDS: [&str; 23] = [
 /// Number of bytes before the first filled field that are looked at.
 const MAX_EMPTY_BYTES: usize = 64;
 
-/// Whether the first filled field of a record begins with a word for a total.
+/// Whether the first filled field of a record begins with a word for a total, or the record has several fields and all
+/// of them are empty. `record` may continue after the end of the record.
 #[inline]
-fn begins_with_total(record: &[u8]) -> bool {
+fn is_total_or_blank(record: &[u8]) -> bool {
     let is_empty = |byte: &u8| matches!(byte, b',' | b';' | b'\t' | b'|' | b'"' | b' ' | b'*' | 0x1F);
     let start = &record[..record.len().min(MAX_EMPTY_BYTES)];
-    let Some(at) = start.iter().position(|byte| !is_empty(byte)) else { return false };
+    let at = start.iter().position(|byte| !is_empty(byte)).unwrap_or(start.len());
+    if matches!(record.get(at), None | Some(b'\r' | b'\n')) {
+        return start[..at].iter().any(|byte| !matches!(byte, b'"' | b' ' | b'*'));
+    }
     let may_begin = |byte: u8| matches!(byte | 0x20, b't' | b's' | b'g' | b'i' | b'y') || byte >= 0x80;
     may_begin(record[at]) && is_total(&record[at..])
 }
@@ -342,14 +346,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_total_is_recognized_by_its_first_word() {
+    fn a_total_is_recognized_by_its_first_word_and_a_blank_record_by_its_empty_fields() {
         for record in
             ["Total,5", ",,TOTAL;5", "\"Sum\",1", "Summe: 4", "ИТОГО,1", "合計,3", "*** Grand total"]
         {
-            assert!(begins_with_total(record.as_bytes()), "{record}");
+            assert!(is_total_or_blank(record.as_bytes()), "{record}");
         }
-        for record in ["Toronto,5", "Summer,1", "totally,1", "", ",,,", "5,Total", "Sumatra", "sum2,1"] {
-            assert!(!begins_with_total(record.as_bytes()), "{record}");
+        for record in ["Toronto,5", "Summer,1", "totally,1", "", "\n,", "5,Total", "Sumatra", "sum2,1"] {
+            assert!(!is_total_or_blank(record.as_bytes()), "{record}");
         }
     }
 

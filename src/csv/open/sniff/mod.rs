@@ -178,13 +178,11 @@ impl ScoredDialect {
         table.skip_rows = skip.unwrap_or(0);
         let sample = preamble::after_lines(sample, table.skip_rows);
         let reading = Reading::of(sample, whole, &table);
-        let preamble = match skip {
+        let preamble = match options.skip_rows {
             Some(_) => Preamble::default(),
             None => Preamble::of(&reading, options.comment != Some(None)),
         };
-        if skip.is_none() {
-            table.skip_rows = preamble.lines;
-        }
+        table.skip_rows += preamble.lines;
         if options.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records)
         {
             table.comment = Some(b'#');

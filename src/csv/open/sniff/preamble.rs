@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `sep=;` | the first line; it also names the delimiter |
 //! | comments | lines that begin with `#` and do not have the width of the table |
-//! | titles and notes | records that are narrower than the table, if the first record with the width of the table looks like a header: a blank line stands before it, or a column below it has values (numbers, dates) and the name in the header is none, or the table has at least three columns and the title has several words. Records in which blanks follow the delimiters are sentences, not a table |
+//! | titles and notes | records that are narrower than the table, if the first record with the width of the table looks like a header: a blank line stands before it, or a column below it has values (numbers, dates) and the name in the header is none, or the table has at least three columns and the title has several words. Spreadsheets pad titles to the width of the table: such a record has a value in its first field only, and counts as a title if numbers or dates stand below the header, or if an empty record stands above it. Records in which blanks follow the delimiters are sentences, not a table |
 //!
 //! A header that has one field less than the rows is no title: R writes tables in which the first column has no name.
 
@@ -76,7 +76,8 @@ fn leading_comments(records: &[SampleRecord]) -> usize {
 
 /// Returns the number of records at the start that are titles of a table with this width.
 fn leading_titles(records: &[SampleRecord], width: usize) -> usize {
-    let above = records.iter().take_while(|record| record.fields < width).count();
+    let above =
+        records.iter().take_while(|record| record.fields < width || is_padded_title(record, width)).count();
     let table = &records[above.min(records.len())..];
     if above == 0 || table.len() < 2 || records[0].fields > width {
         return 0;
@@ -96,11 +97,32 @@ fn leading_titles(records: &[SampleRecord], width: usize) -> usize {
         return 0;
     }
     let has_evidence = looks_like_header(table, width);
+    if records[..above].iter().any(|record| record.fields == width) {
+        let is_below_empty = has_only_first(title) && title.empty & 1 != 0;
+        let is_filled = header.empty & fields_mask(width) == 0;
+        return if is_filled && (has_evidence || is_below_empty) { above } else { 0 };
+    }
     if above == 1 && title.fields + 1 == width && title.fields > 1 && !has_evidence {
         return 0;
     }
     let is_title = above > 1 || title.has_words;
     if has_evidence || is_after_blank_line || (width > 2 && is_title) { above } else { 0 }
+}
+
+/// Whether the record has the width of a table with at least three columns, but nothing in the fields after the first.
+fn is_padded_title(record: &SampleRecord, width: usize) -> bool {
+    record.fields == width && width > 2 && has_only_first(*record)
+}
+
+/// Whether all fields after the first are empty. Fields after the 64th do not count.
+fn has_only_first(record: SampleRecord) -> bool {
+    let others = fields_mask(record.fields) & !1;
+    record.empty & others == others
+}
+
+/// Returns a mask with a bit for each of the first `fields` fields, at most 64.
+fn fields_mask(fields: usize) -> u64 {
+    if fields < 64 { (1 << fields) - 1 } else { u64::MAX }
 }
 
 /// Whether the fields of most records look like parts of sentences: blanks stand after the delimiters.

@@ -64,6 +64,11 @@ fn lines_above_the_header_are_skipped() {
             ";",
             2,
         ),
+        ("sep=;\r\nSales of 2024\r\n\r\nName;City;Sum\r\nAnna;Bern;15\r\n", ";", 3),
+        // Spreadsheets pad titles to the width of the table.
+        ("Sales 2024,,,\nRegion,Product,Units,Sum\nNorth,Pen,5,10\nSouth,Ink,6,12\n", ",", 1),
+        ("Sales;;\n;;\nRegion;Product;Note\nNorth;Pen;new\nSouth;Ink;old\n", ";", 2),
+        ("Sales\nby region,,\nRegion,Product,Sum\nNorth,Pen,5\nSouth,Ink,6\n", ",", 2),
         ("# made by x\nid\tname\n1\ta\n2\tb\n", "\t", 1),
         ("# made by x, y\n# z\nid,name\n1,a\n2,b\n", ",", 2),
         ("#a comment\n#id,name\n1,a\n2,b\n", ",", 1),
@@ -87,6 +92,12 @@ fn a_header_is_not_taken_for_a_title() {
         "a,b\n1\n2\n3\n",
         "id,name,more\n1,a\n2,b\n3,c\n",
         "a,b,c\n1,2,3\n",
+        // The other columns have no names.
+        "name,,\nAnna,1,2\nBo,3,4\n",
+        "name,,\nAnna,x,y\nBo,z,w\n",
+        "name of person,,\nAnna,x,y\nBo,z,w\n",
+        "Region,,\n,2019,2020\nNorth,1,2\nSouth,3,4\n",
+        "id,name,more\n1,,\n2,,\n3,x,y\n",
     ] {
         assert_eq!(sniffed(sample).table.skip_rows, 0, "{sample:?}");
     }
