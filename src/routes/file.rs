@@ -69,14 +69,27 @@ async fn get_file(
     headers: HeaderMap,
 ) -> Result<Response> {
     let file = service.find_readable(id).await?;
-    match decide(&app, &file, &Method::GET, &headers)? {
-        Decision::Status(status) => Ok((status, representation_headers(&file)?).into_response()),
-        Decision::Unsatisfiable => Ok(unsatisfiable(&file)),
+    send_file(&app, &service, &file, &headers).await
+}
+
+/// Sends the bytes of a file, as the conditions and ranges in the headers say.
+///
+/// # Errors
+/// `precondition_failed`; the errors of the storage.
+pub async fn send_file(
+    app: &App,
+    service: &R2StorageService,
+    file: &FileRow,
+    headers: &HeaderMap,
+) -> Result<Response> {
+    match decide(app, file, &Method::GET, headers)? {
+        Decision::Status(status) => Ok((status, representation_headers(file)?).into_response()),
+        Decision::Unsatisfiable => Ok(unsatisfiable(file)),
         Decision::Whole => {
-            let body = service.send(&file, None).await?;
-            Ok((representation_headers(&file)?, content_headers(&file)?, body).into_response())
+            let body = service.send(file, None).await?;
+            Ok((representation_headers(file)?, content_headers(file)?, body).into_response())
         }
-        Decision::Ranges(ranges) => send_ranges(&app, &service, &file, &ranges).await,
+        Decision::Ranges(ranges) => send_ranges(app, service, file, &ranges).await,
     }
 }
 

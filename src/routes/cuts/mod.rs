@@ -7,7 +7,9 @@ mod rows;
 mod save;
 mod send;
 
+pub use body::CutBody;
 pub use save::saved_cut;
+pub use send::{cut_of_body, send_cut};
 
 use axum::Json;
 use http::{HeaderMap, HeaderName, HeaderValue};

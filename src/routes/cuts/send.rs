@@ -7,6 +7,7 @@ use http::header::{
     LINK, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
 
 use super::body::CutBody;
 use super::{Pairs, add_notice, borrowed, derived_name};
@@ -90,9 +91,7 @@ async fn post_cut(
     headers: HeaderMap,
     JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
-    let request = CutRequest::from_json(&body).map_err(request_problem)?;
-    refuse_description(&request)?;
-    send_cut(&app, storage, id, request, (&Method::POST, &headers)).await
+    send_cut(&app, storage, id, cut_of_body(&body)?, (&Method::POST, &headers)).await
 }
 
 /// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
@@ -127,7 +126,22 @@ async fn post_process(
     post_cut(app, storage, id, headers, body).await
 }
 
-async fn send_cut(
+/// Parses the body of a request for a cut.
+///
+/// # Errors
+/// `bad_request`, `bad_filter` or `unknown_option` for an invalid body.
+pub fn cut_of_body(body: &Value) -> Result<CutRequest> {
+    let request = CutRequest::from_json(body).map_err(request_problem)?;
+    refuse_description(&request)?;
+    Ok(request)
+}
+
+/// Sends a cut of a file: as a stream, or as a whole if the request says so. `method` and `sent` are the method and the
+/// headers of the request.
+///
+/// # Errors
+/// The errors of [`CutService::prepare`] and [`CutService::begin`]; `precondition_failed`.
+pub async fn send_cut(
     app: &SharedApp,
     storage: R2StorageService,
     id: FileId,
