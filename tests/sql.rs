@@ -34,6 +34,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0013_erasure.sql", "cd40ed914d241321db8fa4a21e3d1c607a41b096cce326b0dac721c3256cf0ea"),
     ("0014_usage.sql", "9127793d02dfd66e765d7058f2f04e8bf81e6d2dfc6ed729f5d5df9216ffaaf4"),
     ("0015_spools.sql", "15bc998e712ff66688960c9129a130d31b0ac60f41ab876a51f5779d864621cb"),
+    ("0016_dialects.sql", "25b2607a76cc98bed7876c63887ec6b8dcbb365fd4f91673d512859185f08379"),
 ];
 
 /// Maximum number of parameters of a statement in D1.

@@ -10,12 +10,13 @@ use super::problems::{csv_problem, request_problem};
 use super::scan::{FileScan, PlannedBytes};
 use super::service::CutService;
 use crate::body::stream::PIECE_BYTES;
+use crate::csv::dialect::Ragged;
 use crate::csv::filter::Filter;
 use crate::csv::profile::{BlockDigests, Profile};
 use crate::csv::request::CutRequest;
 use crate::csv::{
-    CsvOpener, CutPlan, FileEncoding, InputOptions, OpenedCsv, OpeningStatus, StreamingCsvProcessor,
-    Undecodable, ValueKind,
+    CsvOpener, CutPlan, FileEncoding, InputOptions, OpenedCsv, OpeningStatus, OutQuote,
+    StreamingCsvProcessor, Undecodable, ValueKind,
 };
 use crate::domain::recipe::{MAX_RECIPE_BYTES, Recipe};
 use crate::error::{Code, Problem, Result};
@@ -43,6 +44,10 @@ pub struct OpenFile {
     /// The lease for a long header and for many digests. `None` if they need little memory.
     pub lease: Option<Lease>,
 }
+
+/// If no record of a file can end a cut, the response begins after the cut has read this many bytes, even if no output
+/// is ready. Proxies and browsers give up a request that gets no response for a minute or two.
+const MAX_UNANSWERED_BYTES: u64 = 64 << 20;
 
 /// Maximum memory of a regular expression, in bytes: its compiled forms, and the caches of a search.
 const REGEX_MEMORY_BYTES: usize = 7 << 19;
@@ -79,6 +84,8 @@ pub struct PreparedCut {
     pub(super) scan: FileScan,
     pub(super) processor: StreamingCsvProcessor,
     pub(super) lease: Lease,
+    /// If the cut has read this many bytes and has no output, its response begins.
+    pub(super) max_unanswered_bytes: u64,
 }
 
 impl PreparedCut {
@@ -265,8 +272,13 @@ impl CutService {
         memory: Memory,
     ) -> Result<PreparedCut> {
         let mut lease = self.storage.app.lease_memory(memory).await?;
+        let is_profiled = file.row_count.is_some() && file.is_read_as_profiled(&request.input);
         // The recipe must say in which encoding the file was read.
         request.input = file.input(&request.input);
+        let refuses_rows = request.strict
+            || request.input.ragged == Some(Ragged::Refuse)
+            || request.output.quote == OutQuote::None;
+        let max_unanswered_bytes = if is_profiled && !refuses_rows { MAX_UNANSWERED_BYTES } else { u64::MAX };
         let recipe = recipe_of(&file, &request)?;
         let (OpenFile { opened, mut scan, lease: wide }, value_kinds) =
             self.open_planned(file, &request, recipe.text().len()).await?;
@@ -294,7 +306,7 @@ impl CutService {
             scan.cancel().await;
             return Err(problem);
         }
-        Ok(PreparedCut { recipe, details, scan, processor, lease })
+        Ok(PreparedCut { recipe, details, scan, processor, lease, max_unanswered_bytes })
     }
 }
 

@@ -46,6 +46,7 @@ pub struct CutStream {
     next: Vec<u8>,
     /// The output that [`Self::start`] made; `None` after it was sent.
     first_output: Option<Production>,
+    max_unanswered_bytes: u64,
     hash: Option<Box<dyn Sha256Stream>>,
     checksum: Option<String>,
     state: CutPhase,
@@ -101,6 +102,7 @@ impl CutStream {
             held: Vec::with_capacity(OUTGOING_BYTES),
             next: Vec::with_capacity(OUTGOING_BYTES),
             first_output: None,
+            max_unanswered_bytes: prepared.max_unanswered_bytes,
             hash,
             checksum: None,
             state: CutPhase::Cutting,
@@ -123,16 +125,16 @@ impl CutStream {
         self.id
     }
 
-    /// Cuts until the first piece of output is ready or the output ends. If an error occurs here, the client gets a
-    /// problem. If an error occurs later, the client sees a broken transfer. If few rows match, this function may read
-    /// the whole file.
+    /// Cuts until the first piece of output is ready, the output ends, or the cut has read the maximum number of bytes
+    /// before its response ([`PreparedCut::max_unanswered_bytes`]). If an error occurs here, the client gets a problem.
+    /// If an error occurs later, the client sees a broken transfer.
     ///
     /// # Errors
     /// `malformed_csv`; `too_large`; `integrity_error` if the file is shorter than its row says. If there is an error,
     /// the receipt is stored as `failed`.
     pub async fn start(&mut self) -> Result<()> {
-        match self.produce().await {
-            Ok(produced) => self.first_output = Some(produced),
+        match self.produce(self.max_unanswered_bytes).await {
+            Ok(produced) => self.first_output = produced,
             Err(problem) => {
                 self.input.scan.cancel().await;
                 self.fail(&problem).await;
@@ -191,8 +193,10 @@ impl CutStream {
         (statements, entry)
     }
 
-    /// Cuts until a piece of output is ready or the output ends.
-    async fn produce(&mut self) -> Result<Production> {
+    /// Cuts until a piece of output is ready or the output ends. Returns `None` if neither happens within about
+    /// `max_bytes` of the file.
+    async fn produce(&mut self, max_bytes: u64) -> Result<Option<Production>> {
+        let mut read_bytes = 0;
         loop {
             let rest = &self.input.piece[self.input.consumed..];
             let progress = match self.input.is_over {
@@ -207,16 +211,20 @@ impl CutStream {
                     self.input.consumed += consumed;
                     // The processor also pauses at a long row. In this case, the output may still be small.
                     if self.next.len() >= MIN_OUTPUT_BYTES {
-                        return Ok(Production::Piece);
+                        return Ok(Some(Production::Piece));
                     }
                 }
-                CutProgress::Done if self.input.is_over => return Ok(Production::End),
+                CutProgress::Done if self.input.is_over => return Ok(Some(Production::End)),
                 CutProgress::Done => self.stop_reading().await,
                 CutProgress::More => {
                     self.input.consumed = 0;
                     self.read_on().await?;
                     if self.next.len() >= MIN_OUTPUT_BYTES {
-                        return Ok(Production::Piece);
+                        return Ok(Some(Production::Piece));
+                    }
+                    read_bytes += self.input.piece.len() as u64;
+                    if read_bytes >= max_bytes {
+                        return Ok(None);
                     }
                 }
             }
@@ -266,14 +274,14 @@ impl CutStream {
 
     async fn step(&mut self) -> Result<()> {
         let produced = match self.first_output.take() {
-            Some(produced) => produced,
-            None => self.produce().await?,
+            Some(produced) => Some(produced),
+            None => self.produce(u64::MAX).await?,
         };
         self.pauses.after(self.next.len()).await;
         if let Some(hash) = &mut self.hash {
             hash.write(&self.next).await?;
         }
-        if produced != Production::End {
+        if produced != Some(Production::End) {
             return Ok(());
         }
         if let Some(hash) = self.hash.take() {

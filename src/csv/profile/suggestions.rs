@@ -296,7 +296,8 @@ fn is_total(text: &[u8]) -> bool {
         let is_equal = if word.is_ascii() {
             is_lower_case(start, word)
         } else {
-            std::str::from_utf8(start).is_ok_and(|start| start.to_lowercase() == **word)
+            std::str::from_utf8(start)
+                .is_ok_and(|start| start.chars().flat_map(char::to_lowercase).eq(word.chars()))
         };
         is_equal && !rest.first().is_some_and(u8::is_ascii_alphanumeric)
     })

@@ -1,6 +1,7 @@
 //! Errors in a request for a cut.
 
 use crate::csv::filter::FilterError;
+use crate::csv::shortened;
 
 /// An invalid request for a cut. The message says what to send instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,5 +75,12 @@ impl RequestError {
             | Self::RepeatedOption { .. }
             | Self::NotAnObject { .. } => "bad_request",
         }
+    }
+}
+
+impl RequestError {
+    /// Creates the error for an option that does not exist. `known` has the names of all options.
+    pub(super) fn unknown_option(name: &str, known: Vec<&'static str>, in_query: bool) -> Self {
+        Self::UnknownOption { name: shortened(name), known, in_query }
     }
 }

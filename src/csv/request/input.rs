@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::error::RequestError;
-use super::options::OptionValue;
+use super::value::OptionValue;
 use crate::csv::dialect::{Delimiter, Escape, MAX_SKIP_FOOTER, Quote, Ragged, RepeatedHeaders, Trim};
 use crate::csv::open::options::InputOptions;
 
@@ -135,7 +135,7 @@ impl InputOptions {
             let known = if name == "headerRow" { "inputHeader" } else { name };
             let Some(&(option, known)) = INPUT_OPTIONS.iter().find(|(_, option)| *option == known) else {
                 let known = INPUT_OPTIONS.iter().map(|(_, name)| *name).collect();
-                return Err(super::unknown_option(name, known, false));
+                return Err(RequestError::unknown_option(name, known, false));
             };
             if seen.contains(&known) {
                 return Err(RequestError::RepeatedOption { name: name.clone() });

@@ -9,6 +9,7 @@ mod error;
 pub mod input;
 mod operands;
 mod options;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ use super::excerpt::shortened;
 use super::filter::{FilterBuilder, tree};
 use super::open::header::{Header, UnknownColumn};
 use super::write::options::OutputFormat;
-use options::{CutOption, CutOptions, OptionValue};
+use options::{CutOption, CutOptions};
+use value::OptionValue;
 
 pub use cut_request::{Compress, CutRequest};
 pub use error::RequestError;
@@ -86,7 +88,7 @@ impl CutRequest {
             match CutOption::from_name(key) {
                 Some(option) => options.set(option, key, OptionValue::Text(value))?,
                 None if key.contains("__") => filters.pair(key, value)?,
-                None => return Err(unknown_option(key, CutOption::names(), true)),
+                None => return Err(RequestError::unknown_option(key, CutOption::names(), true)),
             }
         }
         if let Some(text) = options.search.take() {
@@ -110,7 +112,7 @@ impl CutRequest {
         let mut filters = FilterBuilder::default();
         for (name, value) in members {
             let Some(member) = Member::from_name(name) else {
-                return Err(unknown_option(name, Member::names(), false));
+                return Err(RequestError::unknown_option(name, Member::names(), false));
             };
             let given = OptionValue::Json(value);
             match member {
@@ -211,10 +213,6 @@ impl CutRequest {
             ),
         })
     }
-}
-
-fn unknown_option(name: &str, known: Vec<&'static str>, in_query: bool) -> RequestError {
-    RequestError::UnknownOption { name: shortened(name), known, in_query }
 }
 
 /// Adds the conditions of `whereFilters`. A string is an expression, such as `>= 30`. A number or a boolean is a value

@@ -5,9 +5,8 @@ use serde_json::{Map, Value, json};
 use super::cut_request::{Compress, CutRequest};
 use super::error::RequestError;
 use super::input::{self, INPUT_OPTIONS, InputOption};
-use crate::csv::encoding::{FileEncoding, encoding_for_label};
-use crate::csv::filter::{OperandReading, parse_list, tree};
-use crate::csv::shortened;
+use super::value::OptionValue;
+use crate::csv::filter::OperandReading;
 use crate::csv::write::options::{Newline, OutQuote, OutputFormat};
 
 const FORMATS: [(&str, OutputFormat); 4] = [
@@ -21,7 +20,6 @@ const COMPRESSIONS: [(&str, Compress); 1] = [("gzip", Compress::Gzip)];
 const OUT_QUOTES: [(&str, OutQuote); 3] =
     [("minimal", OutQuote::Minimal), ("all", OutQuote::All), ("none", OutQuote::None)];
 const READINGS: [(&str, OperandReading); 1] = [("text", OperandReading::Text)];
-const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
 
 /// An option that has the same name in a query string and in a JSON body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,121 +191,5 @@ fn out_delimiter(name: &str, given: OptionValue<'_>) -> Result<u8, RequestError>
             name,
             "comma, semicolon, tab, pipe, or one ASCII punctuation character other than a quote",
         ),
-    }
-}
-
-/// The value of an option, as the client gave it.
-#[derive(Clone, Copy)]
-pub(super) enum OptionValue<'a> {
-    /// From a query string.
-    Text(&'a str),
-    /// From a JSON body.
-    Json(&'a Value),
-}
-
-impl<'a> OptionValue<'a> {
-    pub(super) fn reject<T>(self, name: &str, allowed: impl Into<String>) -> Result<T, RequestError> {
-        let given = match self {
-            Self::Text(text) => format!("{text:?}"),
-            Self::Json(value) => value.to_string(),
-        };
-        let given = shortened(&given);
-        Err(RequestError::BadOption { name: name.to_owned(), given, allowed: allowed.into() })
-    }
-
-    /// Reads a text. A value from JSON must be a string.
-    pub(super) fn text(self, name: &str) -> Result<&'a str, RequestError> {
-        match self {
-            Self::Text(text) => Ok(text),
-            Self::Json(Value::String(text)) => Ok(text),
-            Self::Json(_) => self.reject(name, "a string"),
-        }
-    }
-
-    pub(super) fn flag(self, name: &str) -> Result<bool, RequestError> {
-        match self {
-            Self::Text(_) => self.choice(name, &FLAGS),
-            Self::Json(Value::Bool(flag)) => Ok(*flag),
-            Self::Json(_) => self.reject(name, "true or false"),
-        }
-    }
-
-    pub(super) fn count(self, name: &str) -> Result<u64, RequestError> {
-        let count = match self {
-            // Checks for digits, because `parse` also accepts a plus sign.
-            Self::Text(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
-            Self::Text(_) => None,
-            Self::Json(value) => value.as_u64(),
-        };
-        count.map_or_else(|| self.reject(name, "a whole number from 0"), Ok)
-    }
-
-    pub(super) fn choice<T: Copy>(self, name: &str, choices: &[(&str, T)]) -> Result<T, RequestError> {
-        let text = match self {
-            Self::Text(text) => Some(text),
-            Self::Json(value) => value.as_str(),
-        };
-        match choices.iter().find(|(choice, _)| Some(*choice) == text) {
-            Some((_, value)) => Ok(*value),
-            None => {
-                let words: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
-                let words: Vec<&str> = words.into_iter().filter(|word| *word != "\t").collect();
-                self.reject(name, words.join(" or "))
-            }
-        }
-    }
-
-    pub(super) fn encoding(self, name: &str) -> Result<FileEncoding, RequestError> {
-        match encoding_for_label(self.text(name)?) {
-            Some(encoding) => Ok(encoding),
-            None => self.reject(
-                name,
-                "the label of an encoding from the WHATWG Encoding Standard, such as utf-8, utf-16le, windows-1252, \
-                 iso-8859-2, macintosh, shift_jis or gb18030, or a code page of DOS such as cp437 or cp850",
-            ),
-        }
-    }
-
-    /// Reads references to columns: an array of strings, or one CSV record.
-    fn columns(self, name: &str) -> Result<Vec<String>, RequestError> {
-        let columns = self.list(name)?;
-        if columns.is_empty() {
-            return self
-                .reject(name, "a list of at least one column; leave the option out to get all columns");
-        }
-        Ok(columns)
-    }
-
-    /// Reads a list of texts: an array of strings, or one CSV record.
-    pub(super) fn list(self, name: &str) -> Result<Vec<String>, RequestError> {
-        match self {
-            Self::Text(text) => parse_list(text).or_else(|error| {
-                let position = error.position;
-                self.reject(
-                    name,
-                    format!(
-                        "one CSV record, but this text has an error at character {position}. {}",
-                        error.detail.trim_end_matches('.')
-                    ),
-                )
-            }),
-            Self::Json(Value::Array(values)) => {
-                let texts = values.iter().map(|value| value.as_str().map(str::to_owned));
-                match texts.collect::<Option<Vec<String>>>() {
-                    Some(texts) => Ok(texts),
-                    None => self.reject(name, "an array of strings"),
-                }
-            }
-            Self::Json(_) => self.reject(name, "an array of strings"),
-        }
-    }
-
-    /// Reads a JSON object.
-    pub(super) fn object(self, name: &str) -> Result<Map<String, Value>, RequestError> {
-        match self {
-            Self::Json(Value::Object(members)) => Ok(members.clone()),
-            Self::Json(other) => self.reject(name, format!("an object, not {}", tree::kind(other))),
-            Self::Text(_) => self.reject(name, "an object"),
-        }
     }
 }

@@ -58,7 +58,7 @@ pub struct Data {
     #[serde(default)]
     encoding: Option<String>,
     /// Whether the file has a header, if the client declared it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     header: Option<bool>,
     description: Description,
     /// The principal that started the upload; `None` in rows that an older version of Cutty wrote. In this case, the

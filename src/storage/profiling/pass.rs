@@ -90,7 +90,7 @@ pub struct PassCheckpoint {
     hash_bytes: usize,
     state_key: String,
     /// The options with which the pass reads the file.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     dialect_options: Option<String>,
 }
 

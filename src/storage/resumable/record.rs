@@ -75,7 +75,7 @@ pub struct UploadRecord {
     #[serde(default)]
     pub encoding: Option<String>,
     /// Whether the file has a header, if the upload declared it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
     /// The epoch whose append-only state belongs to the upload.
     #[serde(default)]

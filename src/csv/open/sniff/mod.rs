@@ -11,6 +11,7 @@
 //! Lines above the header are recognized ([`preamble`]): a `sep=` line, comments, titles and blank lines. Each rule of
 //! the dialect that the request or the file's owner has set is taken as it is, and only the other rules are detected.
 
+mod fit;
 mod preamble;
 mod reading;
 
@@ -18,11 +19,12 @@ use super::options::InputOptions;
 use crate::csv::dialect::{
     Alternative, Delimiter, Escape, MAX_ALTERNATIVES, Quote, RecordEnd, TableDialect, Trim,
 };
+use fit::Fit;
 use memchr::memmem;
 use preamble::Preamble;
 use reading::Reading;
 
-/// Candidates for the delimiter, the most common first.
+/// ScoredDialects for the delimiter, the most common first.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// The rules that were found, and how certain they are.
@@ -37,26 +39,9 @@ pub(in crate::csv) struct Sniffed {
 }
 
 /// A candidate and how well it fits the sample.
-struct Candidate {
+struct ScoredDialect {
     table: TableDialect,
     fit: Fit,
-}
-
-/// How well a candidate fits the sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Fit {
-    /// Whether the candidate splits the header.
-    splits_header: bool,
-    /// Share of the records that have the width of the table and no stray quote.
-    share: f64,
-    /// Share of the records that have the width of the table, with or without stray quotes.
-    width_share: f64,
-    /// `share`, changed by what speaks for or against the candidate.
-    score: f64,
-    columns: usize,
-    max_fields: usize,
-    /// Whether a record has a stray or an unclosed quote.
-    has_malformed: bool,
 }
 
 /// The score of a candidate sinks by this much if lines above the header must be skipped for it.
@@ -94,21 +79,21 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) 
         None => vec![Quote::Double],
     };
     let is_chosen = delimiters.len() == 1;
-    let mut candidates: Vec<Candidate> = Vec::new();
+    let mut candidates: Vec<ScoredDialect> = Vec::new();
     for &delimiter in &delimiters {
         for &quote in &quotes {
             let table = TableDialect { delimiter, quote, ..options.table() };
             if options.trim.is_none() && reading::has_blanks_before_all_quotes(sample, &table) {
                 let trimmed = TableDialect { trim: Trim::Cells, ..table.clone() };
-                candidates.push(Candidate::of(trimmed, sample, whole, skip, options));
+                candidates.push(ScoredDialect::of(trimmed, sample, whole, skip, options));
             }
-            candidates.push(Candidate::of(table, sample, whole, skip, options));
+            candidates.push(ScoredDialect::of(table, sample, whole, skip, options));
         }
     }
     // The sort is stable: of equal candidates, the more common one stays first.
     candidates.sort_by(|one, other| other.fit.order(&one.fit));
     let mut best = candidates.remove(0);
-    let fitting = |candidate: &Candidate| candidate.fit.splits_header;
+    let fitting = |candidate: &ScoredDialect| candidate.fit.splits_header;
     if !is_chosen && !fitting(&best) {
         return single_column(sample, whole, options, skip, &candidates);
     }
@@ -138,12 +123,12 @@ fn single_column(
     whole: bool,
     options: &InputOptions,
     skip: Option<u32>,
-    candidates: &[Candidate],
+    candidates: &[ScoredDialect],
 ) -> Sniffed {
     let is_empty = sample.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
     let delimiter = if is_empty { Delimiter::COMMA } else { Delimiter::NONE };
     let table = TableDialect { delimiter, ..options.table() };
-    let candidate = Candidate::of(table, sample, whole, skip, options);
+    let candidate = ScoredDialect::of(table, sample, whole, skip, options);
     let is_split = candidates.iter().any(|candidate| candidate.fit.columns > 1);
     Sniffed {
         max_fields: candidate.fit.max_fields,
@@ -155,25 +140,25 @@ fn single_column(
 }
 
 /// Tries the rules that only few files need: another escape, and no quotes at all.
-fn refine(best: &mut Candidate, sample: &[u8], whole: bool, options: &InputOptions, skip: Option<u32>) {
+fn refine(best: &mut ScoredDialect, sample: &[u8], whole: bool, options: &InputOptions, skip: Option<u32>) {
     let is_default_quote = best.table.quote == Quote::Double;
     if options.escape.is_none() && is_default_quote && memmem::find(sample, b"\\\"").is_some() {
         let table = TableDialect { escape: Escape::Backslash, ..best.table.clone() };
-        let other = Candidate::of(table, sample, whole, skip, options);
+        let other = ScoredDialect::of(table, sample, whole, skip, options);
         if other.fit.share > best.fit.share {
             *best = other;
         }
     }
     if options.quote.is_none() && is_default_quote && best.fit.has_malformed && best.fit.width_share < 0.9 {
         let table = TableDialect { quote: Quote::None, ..best.table.clone() };
-        let other = Candidate::of(table, sample, whole, skip, options);
+        let other = ScoredDialect::of(table, sample, whole, skip, options);
         if other.fit.splits_header && other.fit.share >= 0.99 {
             *best = other;
         }
     }
 }
 
-impl Candidate {
+impl ScoredDialect {
     fn of(
         mut table: TableDialect,
         sample: &[u8],
@@ -195,7 +180,7 @@ impl Candidate {
         {
             table.comment = Some(b'#');
         }
-        let mut fit = reading.fit(&preamble);
+        let mut fit = Fit::of(&reading, &preamble);
         if preamble.records > 0 {
             fit.score -= PREAMBLE_PENALTY;
         }
@@ -214,19 +199,8 @@ impl Candidate {
     }
 }
 
-impl Fit {
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |fit: &Self| (fit.splits_header, fit.score);
-        let ((own_split, own_score), (other_split, other_score)) = (key(self), key(other));
-        own_split
-            .cmp(&other_split)
-            .then(own_score.total_cmp(&other_score))
-            .then(self.columns.cmp(&other.columns))
-    }
-}
-
-impl From<&Candidate> for Alternative {
-    fn from(candidate: &Candidate) -> Self {
+impl From<&ScoredDialect> for Alternative {
+    fn from(candidate: &ScoredDialect) -> Self {
         Self {
             delimiter: candidate.table.delimiter,
             quote: candidate.table.quote,

@@ -1,7 +1,5 @@
 //! The sample of a file, read as a table with one candidate dialect.
 
-use super::Fit;
-use super::preamble::Preamble;
 use crate::csv::dialect::{RecordEnd, TableDialect, Trim};
 use crate::csv::record::stream::END_MARK;
 use crate::csv::rewrite::Rewriter;
@@ -74,42 +72,6 @@ impl Reading {
             }
         }
         best.1
-    }
-
-    pub(super) fn fit(&self, preamble: &Preamble) -> Fit {
-        let records = &self.records[preamble.records.min(self.records.len())..];
-        let Some(header) = records.first() else {
-            return Fit {
-                splits_header: false,
-                share: 1.0,
-                width_share: 1.0,
-                score: 0.0,
-                columns: 0,
-                max_fields: 0,
-                has_malformed: false,
-            };
-        };
-        let width = match preamble.records {
-            0 if self.width() < 2 => header.fields,
-            0 => self.width(),
-            _ => preamble.width,
-        };
-        let share_of = |count: usize| count as f64 / records.len() as f64;
-        let has_width = |record: &&SampleRecord| record.fields == width;
-        let fitting = records.iter().filter(has_width).filter(|record| !record.is_malformed).count();
-        let share = share_of(fitting);
-        // A single record that does not fit may be damaged, so it counts half.
-        let score = share + if fitting < records.len() { 0.5 / records.len() as f64 } else { 0.0 };
-        let max_fields = records.iter().map(|record| record.fields).max().unwrap_or(0);
-        Fit {
-            splits_header: header.fields > 1,
-            share,
-            width_share: share_of(records.iter().filter(has_width).count()),
-            score,
-            columns: width.max(header.fields),
-            max_fields,
-            has_malformed: records.iter().any(|record| record.is_malformed),
-        }
     }
 
     /// Whether one of the records after the first `skipped` ones is a comment and does not have the width of the table.
