@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::memory::{LONG_RECORD_BYTES, PAGE};
 use super::open::{OpenFile, digests_in};
@@ -121,6 +122,14 @@ fn page_end(profile: &Profile, offset: u64, limit: usize) -> u64 {
     entries.get(next).map_or(profile.size_bytes, |entry| entry.byte)
 }
 
+/// The columns of a file, and the dialect in which they were read.
+pub struct FileColumns {
+    /// The columns.
+    pub columns: KnownColumns,
+    /// The dialect as JSON. Null if an older version of Cutty learned the columns.
+    pub dialect: Value,
+}
+
 impl CutService {
     /// Returns a file's columns in the order of the file: from the file's row, or from the file's profile if the row
     /// has no columns. The columns are read from the start of the file in two cases: the file has no profile yet, or
@@ -128,22 +137,25 @@ impl CutService {
     ///
     /// # Errors
     /// The errors of [`Self::open`].
-    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<KnownColumns> {
+    pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<FileColumns> {
         let is_profiled = file.is_read_as_profiled(&options);
         let stored = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok());
         if let Some(stored) = stored.filter(|_| is_profiled) {
-            return Ok(KnownColumns::Stored(stored));
+            let dialect = json!(file.shown_dialect());
+            return Ok(FileColumns { columns: KnownColumns::Stored(stored), dialect });
         }
         let profile = self.storage.profile(file).await?;
         let digests = digests_in(profile.as_deref());
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
         if let Some(profile) = profile.filter(|_| is_profiled) {
-            return Ok(KnownColumns::Learned(profile, lease.flatten()));
+            let dialect = json!(profile.dialect);
+            return Ok(FileColumns { columns: KnownColumns::Learned(profile, lease.flatten()), dialect });
         }
         let OpenFile { opened, mut scan, lease } =
             self.open(Arc::new(file.clone()), options, digests, lease.flatten()).await?;
         scan.cancel().await;
-        Ok(KnownColumns::Read(opened.header, lease))
+        let dialect = json!(opened.dialect);
+        Ok(FileColumns { columns: KnownColumns::Read(opened.header, lease), dialect })
     }
 
     /// Returns a page of rows and the number of all rows. If the file has a row index, reads one byte range. Otherwise

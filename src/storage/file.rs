@@ -138,6 +138,11 @@ impl FileRow {
         self.input(asked) == self.input(&InputOptions::DETECT)
     }
 
+    /// Returns the dialect of the profile as JSON; `None` if there is no profile.
+    pub fn shown_dialect(&self) -> Option<Value> {
+        Some(stored_json(self.dialect.as_deref())?.get_mut("dialect")?.take())
+    }
+
     /// Returns the value of the header `X-Cutty-Notice`: what a reader of the rows should know about the file, such as
     /// `rows-long=12; undecodable=3`. `None` if there is nothing to say, or if the profile does not describe the rows
     /// that a reader with the options `asked` gets.
@@ -288,6 +293,7 @@ pub struct FileView {
 
 impl From<FileRow> for FileView {
     fn from(row: FileRow) -> Self {
+        let dialect = row.shown_dialect();
         Self {
             id: row.id.to_string(),
             filename: row.filename,
@@ -310,8 +316,7 @@ impl From<FileRow> for FileView {
             row_count: row.row_count,
             column_count: row.column_count,
             revision: row.revision,
-            dialect: stored_json(row.dialect.as_deref())
-                .and_then(|mut found| Some(found.get_mut("dialect")?.take())),
+            dialect,
             dialect_options: stored_json(row.dialect_options.as_deref()),
         }
     }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{Pairs, ReadingParams, borrowed, reading_request};
@@ -14,7 +15,7 @@ use crate::app::SharedApp;
 use crate::csv::profile::Profile;
 use crate::csv::request::CutRequest;
 use crate::cuts::estimate::Estimate;
-use crate::cuts::pages::KnownColumns;
+use crate::cuts::pages::{FileColumns, KnownColumns};
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::FileId;
 use crate::error::{Code, Problem, Result};
@@ -56,6 +57,10 @@ struct ColumnsResponse {
     #[schema(value_type = Vec<ColumnResponse<'static>>)]
     #[serde(serialize_with = "columns_in_order")]
     columns: KnownColumns,
+    /// How the file is read: the object `dialect` of its profile, or of this request. Null if the columns come from a
+    /// profile of an older version of Cutty.
+    #[schema(value_type = Option<Object>)]
+    dialect: Value,
 }
 
 fn columns_in_order<S: Serializer>(
@@ -78,9 +83,9 @@ async fn get_columns(
     FilePath(id): FilePath,
     Params(pairs): Pairs,
 ) -> Result<Response> {
-    let (_, columns) = columns_of(storage, id, &pairs).await?;
+    let (_, FileColumns { columns, dialect }) = columns_of(storage, id, &pairs).await?;
     let (columns, lease) = columns.into_parts();
-    document(ColumnsResponse { success: true, columns }, lease, app.clock.clone())
+    document(ColumnsResponse { success: true, columns, dialect }, lease, app.clock.clone())
 }
 
 /// Names of the columns of a file.
@@ -106,7 +111,7 @@ async fn get_fields(
     Params(pairs): Pairs,
 ) -> Result<Response> {
     let (file, fields) = columns_of(storage, id, &pairs).await?;
-    let (fields, lease) = fields.into_parts();
+    let (fields, lease) = fields.columns.into_parts();
     let response = FieldsResponse { success: true, fields, row_count: file.row_count };
     document(response, lease, app.clock.clone())
 }
@@ -122,7 +127,7 @@ async fn columns_of(
     storage: R2StorageService,
     id: FileId,
     pairs: &[(String, String)],
-) -> Result<(FileRow, KnownColumns)> {
+) -> Result<(FileRow, FileColumns)> {
     let request = reading_request(pairs)?;
     let file = storage.find_undamaged(id).await?;
     let columns = CutService::new(storage).columns(&file, request.input).await?;

@@ -85,6 +85,8 @@ async fn read(app: &TestApp, token: &str, form: &Form, bytes: Vec<u8>) -> Option
         .collect();
     assert_eq!(names, table.header, "{form:?}");
     assert_eq!(file["dialect"], profile["dialect"], "{form:?}");
+    let columns = send_json(app, token, &format!("{path}/columns")).await;
+    assert_eq!(columns["dialect"], profile["dialect"], "{form:?}");
     let estimate = send_json(app, token, &format!("{path}/estimate")).await["estimate"].clone();
     assert_eq!(
         (&estimate["rowsTotal"], &estimate["rowsAtMost"]),
