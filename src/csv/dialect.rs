@@ -117,8 +117,8 @@ pub enum Escape {
     /// The quote is doubled.
     #[default]
     Double,
-    /// A backslash stands before the quote. A backslash takes the special meaning from any character. A doubled quote
-    /// counts as one quote too.
+    /// A backslash stands before the quote. A backslash takes the special meaning from quotes, delimiters, line breaks
+    /// and backslashes; before any other character, it is text. A doubled quote counts as one quote too.
     Backslash,
 }
 

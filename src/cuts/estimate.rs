@@ -73,7 +73,7 @@ impl CutService {
         }
         let profile_read = u64::from(profile.is_some());
         let has_index = planned.as_ref().is_some_and(|(profile, _)| profile.index.is_some());
-        let rows_total = file.row_count;
+        let rows_total = file.row_count.filter(|_| file.is_read_as_profiled(&request.input));
         let (scanned, skipped, reads, rows) = match planned.as_ref().and_then(|(_, plan)| plan.as_ref()) {
             Some(plan) => {
                 let rows = rows_total.map(|total| total - plan.rows_skipped.min(total));

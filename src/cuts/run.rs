@@ -6,7 +6,8 @@ use super::stream::CutStream;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::domain::ids::CutId;
 use crate::domain::principal::Scope;
-use crate::error::Result;
+use crate::error::{Code, Problem, Result, sentence};
+use crate::http::sniff;
 use crate::sql;
 use crate::storage::file::FileRow;
 use crate::storage::part_writer::{PartWriter, STREAM_PART_BYTES};
@@ -80,7 +81,12 @@ impl CutService {
 
 async fn copy(stream: &mut CutStream, writer: &mut PartWriter) -> Result<()> {
     let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
+    let mut is_first = true;
     while stream.read(&mut piece).await? > 0 {
+        if std::mem::take(&mut is_first) {
+            let checked = sniff::check_result_content(&piece);
+            checked.map_err(|refusal| Problem::new(Code::UnsupportedType, sentence(&refusal)))?;
+        }
         writer.write(&piece).await?;
         piece.clear();
     }

@@ -126,7 +126,7 @@ impl CutStream {
     }
 
     /// Cuts until the first piece of output is ready, the output ends, or the cut has read the maximum number of bytes
-    /// before its response ([`PreparedCut::max_unanswered_bytes`]). If an error occurs here, the client gets a problem.
+    /// before its response. If an error occurs here, the client gets a problem.
     /// If an error occurs later, the client sees a broken transfer.
     ///
     /// # Errors

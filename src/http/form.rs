@@ -99,6 +99,12 @@ pub enum FormError {
         /// Encoding as sent.
         encoding: String,
     },
+    /// A form part has a header that describes a file, and that Cutty does not read in a part.
+    #[error("a part of the form has the header {name}: send this header with the request, or leave it out")]
+    UnreadHeader {
+        /// Name of the header.
+        name: &'static str,
+    },
 }
 
 /// Reads one form. The [module documentation](self) has an example.
@@ -320,7 +326,21 @@ fn take_headers(buffer: &mut Vec<u8>, input: &mut &[u8]) -> Result<bool, FormErr
     Ok(false)
 }
 
-/// Parses the headers of a form part. Unknown headers are ignored.
+/// Headers of a part that describe its file, and that Cutty does not read in a part.
+const UNREAD_IN_PARTS: [&str; 10] = [
+    "content-digest",
+    "content-encoding",
+    "content-md5",
+    "content-range",
+    "digest",
+    "repr-digest",
+    "x-file-expires",
+    "x-file-metadata",
+    "x-file-name",
+    "x-file-tags",
+];
+
+/// Parses the headers of a form part. Other headers than those of the file are ignored if they are unknown.
 fn parse_part(block: &[u8]) -> Result<FormPart, FormError> {
     let mut disposition = None;
     let mut content_type = None;
@@ -337,7 +357,11 @@ fn parse_part(block: &[u8]) -> Result<FormPart, FormError> {
                 content_type = Some(text.to_owned());
             }
             b"content-transfer-encoding" => check_transfer_encoding(value)?,
-            _ => {}
+            name => {
+                if let Some(name) = UNREAD_IN_PARTS.iter().find(|unread| unread.as_bytes() == name) {
+                    return Err(FormError::UnreadHeader { name });
+                }
+            }
         }
     }
     let FormDataDisposition { name, filename } = disposition.ok_or(InvalidFormDataDisposition::Malformed)?;

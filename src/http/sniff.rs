@@ -381,6 +381,7 @@ const TAGS: &[&str] = &[
     "img",
     "input",
     "isindex",
+    "job",
     "keygen",
     "label",
     "layer",
@@ -396,12 +397,14 @@ const TAGS: &[&str] = &[
     "object",
     "ol",
     "p",
+    "package",
     "param",
     "picture",
     "plaintext",
     "portal",
     "pre",
     "script",
+    "scriptlet",
     "section",
     "select",
     "slot",
@@ -438,8 +441,11 @@ const RUNNABLE: &[(&str, &str)] = &[
     ("<?", XML),
     ("<%", SCRIPT),
     ("#!", SCRIPT),
-    ("@echo off", SCRIPT),
-    ("@echo on", SCRIPT),
+    ("@echo", SCRIPT),
+    ("@rem", SCRIPT),
+    ("@setlocal", SCRIPT),
+    ("%pdf-", "a PDF document"),
+    ("-->", HTML),
     ("[internetshortcut]", "a shortcut"),
     ("[desktop entry]", "a shortcut"),
     ("[autorun]", "a shortcut"),
@@ -451,6 +457,14 @@ const RUNNABLE: &[(&str, &str)] = &[
 
 /// Number of bytes that are examined for markup and scripts.
 const START_BYTES: usize = 4096;
+
+/// Checks the start of a result that is stored as a file: it must not be markup, a script or another format.
+///
+/// # Errors
+/// [`Refusal::ForeignContent`].
+pub fn check_result_content(start: &[u8]) -> Result<(), Refusal> {
+    known_format(start).map_or(Ok(()), Err)
+}
 
 fn check_content(sample: &[u8], is_utf16: bool) -> Result<(), Refusal> {
     if let Some(refusal) = known_format(sample) {
@@ -515,7 +529,9 @@ fn markup_format(sample: &[u8]) -> Option<&'static str> {
         b"xml" => XML,
         _ => HTML,
     };
-    let is_known = ends && TAGS.iter().any(|known| known.as_bytes() == name);
+    // A name before a colon is a prefix of XML, as in `<x:script>`.
+    let has_prefix = !name.is_empty() && rest.starts_with(b":");
+    let is_known = has_prefix || ends && TAGS.iter().any(|known| known.as_bytes() == name);
     let attributes = &rest[..memchr::memchr(b'>', rest).unwrap_or(rest.len())];
     let runs =
         name_bytes > 0 && (has_handler(attributes) || memmem::find(attributes, b"javascript:").is_some());
@@ -526,11 +542,27 @@ fn markup_format(sample: &[u8]) -> Option<&'static str> {
 /// out NUL bytes, so that UTF-16 becomes ASCII.
 fn text_start(sample: &[u8]) -> Vec<u8> {
     let sample = &sample[..sample.len().min(START_BYTES)];
-    let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+    let marks: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
     let unmarked = marks.iter().find_map(|mark| sample.strip_prefix(*mark)).unwrap_or(sample);
     let text: Vec<u8> = unmarked.iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase).collect();
-    text.trim_ascii_start().to_vec()
+    let mut start = text.trim_ascii_start();
+    while let Some(rest) = INVISIBLE.iter().find_map(|blank| start.strip_prefix(*blank)) {
+        start = rest.trim_ascii_start();
+    }
+    start.to_vec()
 }
+
+/// Characters that show nothing at the start of a text, in UTF-8: the byte order mark and blanks that are not ASCII.
+const INVISIBLE: [&[u8]; 8] = [
+    b"\xef\xbb\xbf",
+    b"\xc2\xa0",
+    b"\xe2\x80\x8b",
+    b"\xe2\x80\x8e",
+    b"\xe2\x80\x8f",
+    b"\xe2\x80\xa8",
+    b"\xe2\x80\xa9",
+    b"\xe2\x81\xa0",
+];
 
 /// Whether the attributes of a tag, in lower case, have an event handler such as `onerror=`.
 fn has_handler(attributes: &[u8]) -> bool {

@@ -34,16 +34,21 @@ impl RequestFingerprint {
     }
 
     /// Returns the fingerprint of an upload. The fingerprint covers method, path, query, media type, length and the
-    /// headers in `UPLOAD_HEADERS`. The body is not covered, because it has not been read yet. The parameters of the
-    /// media type are not covered, because a client chooses a new form boundary for each retry.
+    /// headers in `UPLOAD_HEADERS`. The body is not covered, because it has not been read yet. The boundary of a
+    /// form is not covered, because a client chooses a new one for each retry.
     pub fn of_upload(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let value = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
         let content_type = value(CONTENT_TYPE.as_str()).unwrap_or_default();
-        let essence = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
-        let essence = essence.trim_ascii().to_ascii_lowercase();
+        let without_boundary = |parameter: &&[u8]| {
+            let name = parameter.trim_ascii_start().get(..b"boundary".len());
+            !name.is_some_and(|name| name.eq_ignore_ascii_case(b"boundary"))
+        };
+        let media_type = content_type.split(|&byte| byte == b';').filter(without_boundary);
+        let media_type: Vec<_> = media_type.map(|part| part.trim_ascii().to_ascii_lowercase()).collect();
+        let media_type = media_type.join(&b';');
         let length = value(CONTENT_LENGTH.as_str()).unwrap_or_default();
         let target = target(uri);
-        let mut parts = vec![method.as_str().as_bytes(), target.as_bytes(), b"upload", &essence, length];
+        let mut parts = vec![method.as_str().as_bytes(), target.as_bytes(), b"upload", &media_type, length];
         for name in UPLOAD_HEADERS {
             if let Some(value) = value(name) {
                 parts.extend([name.as_bytes(), value]);

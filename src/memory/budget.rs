@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// Limit of all leases of [`IsolateMemory::common`] together. The rest of the isolate's 128 MiB is for the other
 /// budgets, the module, the hashing of a password (7 MiB), FileCache, small buffers, the runtime, and garbage that has
 /// not been collected yet.
-pub const COMMON_BUDGET: Memory = Memory { wasm: 24 << 20, js: 30 << 20 };
+pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 32 << 20 };
 
 /// Limit of all leases of [`IsolateMemory::bodies`] together: for long JSON bodies and the values that a body is parsed
 /// into.
@@ -26,7 +26,7 @@ pub const WIDE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 0 };
 
 /// Limit of all leases of [`IsolateMemory::large`] together: for long records, for long pages of rows, and for lists of
 /// files.
-pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 8 << 20 };
+pub const LARGE_BUDGET: Memory = Memory { wasm: 8 << 20, js: 4 << 20 };
 
 /// A waiter loses its place if it does not ask for memory again within this time. The service then assumes that the
 /// runtime has dropped the request of this waiter.

@@ -105,7 +105,7 @@ pub fn evaluate(
 }
 
 /// Evaluates the conditions of a request for a result that is made from the bytes of a file, such as a cut. Returns the
-/// response 304 if the file has not changed. The caller must use the outcome only if the request would succeed without
+/// response 304 if the file has not changed and its owner has set no dialect. The caller must use the outcome only if the request would succeed without
 /// conditions.
 ///
 /// # Errors
@@ -117,6 +117,8 @@ pub fn evaluate_for_result(
     headers: &HeaderMap,
 ) -> Result<Option<Response>> {
     match evaluate(app, file, Representation::Bytes, method, headers)? {
+        // The owner may change the dialect of the file, and with it the result, without a change of the bytes.
+        PreconditionOutcome::NotModified if file.dialect_options.is_some() => Ok(None),
         PreconditionOutcome::NotModified => {
             // The result has no ETag: the ETag of the file is not an ETag of the result.
             let cache = (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

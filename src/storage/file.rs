@@ -1,7 +1,7 @@
 //! A file: its row in the database, and the form in which clients see it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::body::stream::NativeBody;
@@ -147,7 +147,10 @@ impl FileRow {
     /// `rows-long=12; undecodable=3`. `None` if there is nothing to say, or if the profile does not describe the rows
     /// that a reader with the options `asked` gets.
     pub fn notice(&self, asked: &InputOptions) -> Option<String> {
-        let found = stored_json(self.dialect.as_deref()).filter(|_| self.is_read_as_profiled(asked))?;
+        let found = stored_json(self.dialect.as_deref())?;
+        if !self.is_read_as_profiled(asked) && !says_what_holds(asked, &found["dialect"]) {
+            return None;
+        }
         let counts = [
             ("rows-long", "rowsLong"),
             ("rows-short", "rowsShort"),
@@ -320,6 +323,21 @@ impl From<FileRow> for FileView {
             dialect_options: stored_json(row.dialect_options.as_deref()),
         }
     }
+}
+
+/// Whether the options name only rules that hold in this dialect anyway.
+fn says_what_holds(asked: &InputOptions, dialect: &Value) -> bool {
+    let options = asked.to_json();
+    options.as_object().is_some_and(|options| {
+        options.iter().all(|(name, value)| match name.as_str() {
+            "inputHeader" => dialect["headerRow"] == *value,
+            "delimiter" => json!(asked.delimiter) == dialect["delimiter"],
+            "comment" => {
+                json!(asked.comment.flatten().map(|byte| char::from(byte).to_string())) == dialect["comment"]
+            }
+            _ => dialect[name] == *value,
+        })
+    })
 }
 
 /// Parses JSON that this service wrote. Returns `None` for damaged JSON, so that the file can still be shown.

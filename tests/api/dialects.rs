@@ -111,6 +111,126 @@ async fn a_bad_dialect_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn names_are_never_null_values_and_no_character_has_two_meanings() {
+    let scene = Scene::new("text/csv", "id,NA\n1,NA\n2,x\n").await;
+    scene.patch(json!({"nullValues": ["NA"]})).await;
+    assert_eq!(scene.cut("columns=NA,id").await, "NA,id\n,1\nx,2\n");
+    for dialect in [
+        json!({"delimiter": "\\", "escape": "backslash"}),
+        json!({"delimiter": "'", "quote": "'"}),
+        json!({"delimiter": "#", "comment": "#"}),
+        json!({"comment": "\\", "escape": "backslash"}),
+    ] {
+        let path = format!("/api/files/{}", scene.id);
+        let call = patch_json(&path, &json!({ "dialect": dialect })).bearer(&scene.token);
+        scene.app.send(call).await.expect_problem(400, "bad_request");
+    }
+    let cut = get(&format!("/api/files/{}/cut?delimiter=%23&comment=%23", scene.id)).bearer(&scene.token);
+    scene.app.send(cut).await.expect_problem(400, "bad_request");
+}
+
+#[tokio::test]
+async fn options_that_say_what_holds_anyway_are_accepted_in_every_format() {
+    let scene = Scene::new("text/csv", "a,b\n1,2\n").await;
+    for format in ["csv", "tsv", "json", "ndjson"] {
+        let defaults = "header=true&bom=false&newline=lf&outQuote=minimal&spreadsheetSafe=false&typed=false";
+        scene.cut(&format!("format={format}&{defaults}&strict=false&streaming=true")).await;
+    }
+    for query in
+        ["format=json&header=false", "typed=true", "format=tsv&outDelimiter=;", "format=json&bom=true"]
+    {
+        let cut = get(&format!("/api/files/{}/cut?{query}", scene.id)).bearer(&scene.token);
+        scene.app.send(cut).await.expect_problem(400, "bad_request");
+    }
+    for query in ["quote='", "quoteCharacter='"] {
+        let rows = get(&format!("/api/files/{}/rows?{query}", scene.id)).bearer(&scene.token);
+        scene.app.send(rows).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_stray_quote_does_not_change_which_records_are_left_out() {
+    for (file, query, cut) in [
+        ("sku,size\nA,5\" pipe\nB,3\nTotal,2\n", "skipFooter=1", "sku,size\nA,\"5\"\" pipe\"\nB,3\n"),
+        ("id,x\n1,\"a\"b\nid,x\n3,4\nid,x\n", "repeatedHeaders=skip", "id,x\n1,ab\n3,4\n"),
+        ("a,b\n1,2\nTotal,12\n\u{1a}", "skipFooter=1", "a,b\n1,2\n"),
+        ("a,b\n1,2\nTotal,12\n   \n", "skipFooter=1", "a,b\n1,2\n"),
+        ("a,b\n1,2\n3,4\n", "skipFooter=50", "a,b\n"),
+    ] {
+        let scene = Scene::new("text/csv", file).await;
+        assert_eq!(scene.cut(query).await, cut, "{file:?}");
+    }
+}
+
+#[tokio::test]
+async fn files_whose_first_lines_look_unusual_keep_their_header_and_cells() {
+    for (file, header, rows) in [
+        ("Datum;Text;PLZ\n\"a, b, c\";'t Hof;1\n\"d, e, f\";'x';2\n", "Datum,Text,PLZ", 2),
+        ("x,y\n1,NA,5\n2,3,6\n3,4,7\n", "x,y", 3),
+        ("id,name,score\n1,Ann,n/a,\n2,Bob,5,\n3,Cy,6,\n4,Di,6,\n", "id,name,score", 4),
+        ("a,b\n1,2,3,4\n5,6,7,8\n", "a,b", 2),
+        ("Address\n1 Main St, Springfield, IL\n2 Oak Ave, Portland, OR\n", "Address", 2),
+        ("Tags\nred,green,blue\nred,white,pink\n", "Tags", 2),
+        ("City\nParis, n.a.\nRome, 5\nBern, 6\nOslo, 7\nGraz, 8\nLinz, 9\n", "City", 6),
+        ("#id,score\n1,n/a\n2,5\n3,6\n4,7\n5,8\n", "#id,score", 5),
+        ("# colours\nhex,name\n#FF0000,red\n#00FF00,green\n# end\n#0000FF,blue\n", "hex,name", 4),
+        ("code,desc\n\"x, \"\"y\"\"\",  indented\n\"z, \"\"w\"\"\",\ttab\n", "code,desc", 2),
+        ("a1\na2\na3\na4\na5\n\nid,x,y\n1,2,3\n4,5,6\n7,8,9\n", "id,x,y", 3),
+        ("Name;Preis, EUR;Menge, kg\nx;1,5;2,5\ny;3,5;4,5\n", "Name,\"Preis, EUR\",\"Menge, kg\"", 2),
+        ("country,2019,2020\nCH,1,2\nDE,3,4\n", "country,2019,2020", 2),
+    ] {
+        let scene = Scene::new("text/csv", file).await;
+        let cut = scene.cut("").await;
+        assert_eq!((cut.lines().next().unwrap(), cut.lines().count() - 1), (header, rows), "{file:?}\n{cut}");
+    }
+    let mysql = Scene::new("text/csv", "id,a,b\n1,\"x \\\"y\\\", z\",\\N\n2,\"p\",\"q\"\n").await;
+    assert_eq!(mysql.cut("columns=b").await, "b\n\\N\n\"q\"\n");
+    assert_eq!(mysql.cut("columns=b&nullValues=%5CN").await, "b\n\"\"\n\"q\"\n");
+}
+
+#[tokio::test]
+async fn a_header_that_needs_quotes_is_refused_and_a_notice_needs_no_other_options() {
+    let scene = Scene::new("text/csv", "\"a,b\",c\n1,2,3\n").await;
+    let call = get(&format!("/api/files/{}/cut?outQuote=none", scene.id)).bearer(&scene.token);
+    scene.app.send(call).await.expect_problem(422, "malformed_csv");
+    assert_eq!(scene.cut("outQuote=none&header=false").await, "1,2\n");
+    for query in [
+        "delimiter=,",
+        "delimiter=comma",
+        "inputHeader=true",
+        "skipRows=0",
+        "ragged=keep",
+        "encoding=utf-8",
+        "comment=none",
+    ] {
+        let call = get(&format!("/api/files/{}/cut?{query}", scene.id)).bearer(&scene.token);
+        let response = scene.app.send(call).await.expect(200);
+        assert!(response.header("x-cutty-notice").starts_with("rows-long=1"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_dialect_is_no_reason_for_not_modified() {
+    let scene = Scene::new("text/csv", "1,2\n3,4\n").await;
+    let tag = format!("\"{}\"", scene.uploaded["etag"].as_str().unwrap());
+    let ask = || {
+        get(&format!("/api/files/{}/cut", scene.id)).bearer(&scene.token).header("if-none-match", tag.clone())
+    };
+    assert_eq!(scene.app.send(ask()).await.status, 304);
+    scene.patch(json!({"inputHeader": false})).await;
+    assert_eq!(scene.app.send(ask()).await.expect(200).text(), "column_1,column_2\n1,2\n3,4\n");
+}
+
+#[tokio::test]
+async fn a_saved_cut_is_no_way_to_store_what_an_upload_refuses() {
+    let scene = Scene::new("text/csv", "x,y\n<script>alert(1)</script>,1\n").await;
+    let save = json!({"selectedColumns": ["x"], "header": false});
+    let call = post_json(&format!("/api/files/{}/save", scene.id), &save).bearer(&scene.token);
+    scene.app.send(call).await.expect_problem(415, "unsupported_type");
+    scene.app.assert_consistent();
+}
+
+#[tokio::test]
 async fn a_cut_says_before_its_body_which_rows_need_attention() {
     let scene = Scene::new("text/csv", "a,b\n1,2,3\n4\n\"x\"y,5\n").await;
     let call = get(&format!("/api/files/{}/cut", scene.id)).bearer(&scene.token);

@@ -238,6 +238,10 @@ impl StreamingCsvProcessor {
             self.header_defect = None;
         }
         if let Some(header) = self.header.take() {
+            if self.cut.writer.refuses_header(&header.as_record()) {
+                let reason = Defect::NeedsQuotes;
+                return Err(MalformedCsv { record: 0, line: 1, byte: 0, reason }.into());
+            }
             self.cut.writer.begin(&header.as_record(), out);
         }
         Ok(())

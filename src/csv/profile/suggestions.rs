@@ -5,7 +5,7 @@
 //!
 //! | suggestion | if |
 //! |---|---|
-//! | `inputHeader=false` | the file has columns of numbers or dates, and the header has a number or a date above each of them. Years and evenly spaced integers above columns of numbers are names. |
+//! | `inputHeader=false` | the file has columns of numbers or dates, and the header has a number or a date above each of them. Years, and numbers in ascending order, above columns of numbers are names. |
 //! | `skipFooter` | the last records, at most 100, begin with a word for a total, or are shorter than the header while no other record is |
 //! | `repeatedHeaders=skip` | a record has the same values as the header |
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::cell::{Cell, Numeral};
+use super::cell::Cell;
 use super::statistics::{ColumnProfile, ColumnType};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::dialect::MAX_SKIP_FOOTER;
@@ -178,7 +178,7 @@ impl OddRecords {
             self.end_footer();
         }
         let word = prefix_of(&bytes[..bytes.len().min(8)]).swap_bytes();
-        if record.fields == columns && self.header.may_begin(word) {
+        if record.fields == columns && columns > 1 && self.header.may_begin(word) {
             self.compare_with_header(record, located);
         }
     }
@@ -251,7 +251,7 @@ impl OddRecords {
 }
 
 /// Words with which the first filled field of a total begins, in lower case.
-const TOTAL_WORDS: [&str; 22] = [
+const TOTAL_WORDS: [&str; 23] = [
     "total",
     "totals",
     "totale",
@@ -267,6 +267,7 @@ const TOTAL_WORDS: [&str; 22] = [
     "soma",
     "gesamt",
     "gesamtsumme",
+    "gesamtergebnis",
     "insgesamt",
     "yhteensä",
     "итого",
@@ -305,18 +306,17 @@ fn is_total(text: &[u8]) -> bool {
 
 /// Whether the names of the columns look like the cells below them.
 fn looks_like_row(columns: &[ColumnProfile]) -> bool {
-    let mut integers = Vec::new();
+    let mut numbers = Vec::new();
     let mut has_other = false;
     for column in columns {
         let kind = column.statistics.as_ref().map(|statistics| statistics.column_type);
         let name = column.name.as_bytes();
         let cell = if name.is_empty() { Cell::Text } else { Cell::classify(Value::new(name)) };
         match (kind, cell) {
-            (Some(ColumnType::Integer | ColumnType::Decimal), Cell::Number(number, Numeral::Integer)) => {
-                integers.push(number);
+            (Some(ColumnType::Integer | ColumnType::Decimal), Cell::Number(number, _)) => {
+                numbers.push(number)
             }
-            (Some(ColumnType::Integer | ColumnType::Decimal), Cell::Number(..))
-            | (Some(ColumnType::Date | ColumnType::Datetime), Cell::Date(..)) => has_other = true,
+            (Some(ColumnType::Date | ColumnType::Datetime), Cell::Date(..)) => has_other = true,
             (
                 Some(ColumnType::Integer | ColumnType::Decimal | ColumnType::Date | ColumnType::Datetime),
                 _,
@@ -324,16 +324,17 @@ fn looks_like_row(columns: &[ColumnProfile]) -> bool {
             _ => {}
         }
     }
-    has_other || (!integers.is_empty() && !are_names(&integers))
+    has_other || (!numbers.is_empty() && !are_names(&numbers))
 }
 
-/// Whether integers above columns look like names: years, or evenly spaced numbers.
-fn are_names(integers: &[f64]) -> bool {
-    let are_years = integers.iter().all(|year| (1900.0..=2100.0).contains(year));
+/// Whether numbers above columns look like names: years, or numbers in ascending order.
+fn are_names(numbers: &[f64]) -> bool {
+    let are_years = numbers.iter().all(|year| (1900.0..=2100.0).contains(year));
     let step = |pair: &[f64]| pair[1] - pair[0];
-    let steps: Vec<f64> = integers.windows(2).map(step).collect();
-    let are_even = steps.len() >= 2 && steps[0] != 0.0 && steps.iter().all(|&step| step == steps[0]);
-    are_years || are_even
+    let steps: Vec<f64> = numbers.windows(2).map(step).collect();
+    let are_counted = !steps.is_empty() && steps.iter().all(|&step| step == 1.0);
+    let are_ascending = steps.len() >= 2 && steps.iter().all(|&step| step > 0.0);
+    are_years || are_counted || are_ascending
 }
 
 #[cfg(test)]
@@ -353,9 +354,11 @@ mod tests {
     }
 
     #[test]
-    fn years_and_evenly_spaced_integers_are_names() {
+    fn years_and_ascending_numbers_are_names() {
         assert!(are_names(&[2019.0, 2020.0]));
         assert!(are_names(&[1.0, 2.0, 3.0]));
+        assert!(are_names(&[1.0, 2.0]));
+        assert!(are_names(&[400.5, 401.0, 407.5]));
         assert!(!are_names(&[1.0, 7.0, 3.0]));
         assert!(!are_names(&[34.0]));
     }

@@ -19,8 +19,17 @@ pub const MAX_NULL_VALUE_BYTES: usize = 64;
 
 /// The words come before the characters, because a recipe writes the first name that a delimiter has in this list.
 const DELIMITERS: [(&str, &str); 4] = [("comma", ","), ("semicolon", ";"), ("tab", "\t"), ("pipe", "|")];
+/// Another name of the option `quote` in a query. The API description uses this name for parameters: the clients that
+/// openapi-python-client generates do not work if a parameter is called `quote`.
+pub const QUOTE_CHARACTER: &str = "quoteCharacter";
+
 /// The word for "nothing".
 const NONE: &str = "none";
+
+/// Whether an option with this name says how a file is read.
+pub fn is_input_option(name: &str) -> bool {
+    INPUT_OPTIONS.iter().any(|(_, known)| *known == name)
+}
 
 /// An option that says how a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +152,34 @@ impl InputOptions {
             seen.push(known);
             option.set(name, OptionValue::Json(value), &mut input)?;
         }
+        input.check_consistent()?;
         Ok(input)
+    }
+
+    /// Checks that no character has two meanings.
+    ///
+    /// # Errors
+    /// [`RequestError::BadOption`] if a character of the delimiter is also the quote, the escape or the start of
+    /// comments, or if the start of comments is also the escape.
+    pub(super) fn check_consistent(&self) -> Result<(), RequestError> {
+        let quote = self.quote.and_then(Quote::byte).map(|quote| (quote, "quote"));
+        let escape = self.escape.filter(|&escape| escape == Escape::Backslash).map(|_| (b'\\', "escape"));
+        let comment = self.comment.flatten().map(|comment| (comment, "comment"));
+        let delimiter = self.delimiter.as_ref().map_or(&[][..], Delimiter::as_bytes);
+        let in_delimiter = [quote, escape, comment].into_iter().flatten();
+        let clash = in_delimiter
+            .filter(|(byte, _)| delimiter.contains(byte))
+            .map(|(byte, other)| (byte, "delimiter", other));
+        let with_comment = escape.filter(|(byte, _)| self.comment == Some(Some(*byte)));
+        let clash = clash.chain(with_comment.map(|(byte, other)| (byte, "comment", other))).next();
+        match clash {
+            None => Ok(()),
+            Some((byte, name, other)) => Err(RequestError::BadOption {
+                name: name.to_owned(),
+                given: format!("{:?}", char::from(byte)),
+                allowed: format!("another character than the {other}"),
+            }),
+        }
     }
 
     /// Renders the options that are set. [`InputOptions::from_json`] parses this JSON.

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::cut_request::{Compress, CutRequest};
 use super::error::RequestError;
-use super::input::{self, INPUT_OPTIONS, InputOption};
+use super::input::{self, INPUT_OPTIONS, InputOption, QUOTE_CHARACTER};
 use super::value::OptionValue;
 use crate::csv::filter::OperandReading;
-use crate::csv::write::options::{Newline, OutQuote, OutputFormat};
+use crate::csv::write::options::{Newline, OutQuote, OutputFormat, OutputOptions};
 
 const FORMATS: [(&str, OutputFormat); 4] = [
     ("csv", OutputFormat::Csv),
@@ -65,13 +65,30 @@ const CUT_OPTIONS: [(CutOption, &str); 16] = [
 impl CutOption {
     pub(super) fn from_name(name: &str) -> Option<Self> {
         let own = CUT_OPTIONS.iter().find(|(_, known)| *known == name).map(|(option, _)| *option);
-        let input = || INPUT_OPTIONS.iter().find(|(_, known)| *known == name);
+        let input = || {
+            let name = if name == QUOTE_CHARACTER { "quote" } else { name };
+            INPUT_OPTIONS.iter().find(|(_, known)| *known == name)
+        };
         own.or_else(|| input().map(|(option, _)| Self::Input(*option)))
     }
 
     pub(super) fn names() -> Vec<&'static str> {
         let input = INPUT_OPTIONS.iter().map(|(_, name)| *name);
         CUT_OPTIONS.iter().map(|(_, name)| *name).chain(input).collect()
+    }
+
+    /// Whether the option has its documented default in this request. Some generated clients send all defaults.
+    fn has_default_value(self, request: &CutRequest) -> bool {
+        let (output, default) = (&request.output, OutputOptions::default());
+        match self {
+            Self::Header => output.header == default.header,
+            Self::Bom => output.bom == default.bom,
+            Self::Newline => output.newline == default.newline,
+            Self::OutQuote => output.quote == default.quote,
+            Self::SpreadsheetSafe => output.spreadsheet_safe == default.spreadsheet_safe,
+            Self::Typed => output.typed == default.typed,
+            _ => false,
+        }
     }
 
     /// Whether the option changes something in a result of this format.
@@ -139,8 +156,11 @@ impl CutOptions {
     /// # Errors
     /// [`RequestError::NoEffect`] if an option changes nothing in a result of the requested format.
     pub(super) fn finish(self) -> Result<CutRequest, RequestError> {
+        self.request.input.check_consistent()?;
         let format = self.request.output.format;
-        match self.seen.iter().find(|option| !option.has_effect_in(format)) {
+        let is_dropped =
+            |option: &&CutOption| !option.has_effect_in(format) && !option.has_default_value(&self.request);
+        match self.seen.iter().find(is_dropped) {
             Some(option) => Err(RequestError::NoEffect {
                 name: CUT_OPTIONS.iter().find(|(known, _)| known == option).map_or("", |(_, name)| *name),
                 format: FORMATS.iter().find(|(_, known)| *known == format).map_or("", |(name, _)| *name),

@@ -196,7 +196,7 @@ fn an_option_that_changes_nothing_in_the_requested_format_is_refused() {
         "format=ndjson&spreadsheetSafe=true",
         "format=tsv&outDelimiter=;",
         "typed=true",
-        "format=tsv&typed=false",
+        "format=tsv&typed=true",
     ] {
         let error = query(text).unwrap_err();
         assert!(matches!(error, RequestError::NoEffect { .. }), "{text}: {error}");

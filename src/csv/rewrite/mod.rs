@@ -32,11 +32,16 @@ pub(super) struct Rewriter {
     delimiter_from: usize,
     /// Whether the record has a delimiter or a written cell.
     has_fields: bool,
+    /// Whether the current record is the header. Its names are never null values.
+    in_header: bool,
     /// Leaves out repeated headers; `None` if they are kept.
     headers: Option<HeaderFilter>,
     footer: Footer,
     /// Buffer for converted text from which records are left out.
     converted: Vec<u8>,
+    /// The positions in `converted` of the line breaks between records. Only this converter knows them: a stray quote
+    /// in the text does not begin a quoted field.
+    breaks: Vec<usize>,
 }
 
 /// Where the next byte stands.
@@ -88,10 +93,11 @@ struct CellForm {
 impl Rewriter {
     /// Creates a rewriter for text that starts at the start of a record.
     pub(super) fn new(dialect: TableDialect) -> Self {
-        let footer = Footer::new(dialect.skip_footer);
+        let footer = Footer::new(dialect.skip_footer, dialect.header_row);
         let skips_headers = dialect.repeated_headers == RepeatedHeaders::Skip && dialect.header_row;
         let headers = skips_headers.then(|| HeaderFilter::new(dialect.scanned_delimiter()));
         Self {
+            in_header: dialect.header_row,
             dialect,
             place: Place::RecordStart,
             cell: Vec::new(),
@@ -101,6 +107,7 @@ impl Rewriter {
             headers,
             footer,
             converted: Vec::new(),
+            breaks: Vec::new(),
         }
     }
 
@@ -112,7 +119,7 @@ impl Rewriter {
 
     /// Converts a piece and appends the converted text to `out`.
     pub(super) fn push(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        if self.headers.is_none() && self.footer.records == 0 {
+        if !self.leaves_out() {
             return self.convert(text, out);
         }
         let mut converted = std::mem::take(&mut self.converted);
@@ -122,11 +129,28 @@ impl Rewriter {
         self.converted = converted;
     }
 
+    /// Whether records may be left out.
+    fn leaves_out(&self) -> bool {
+        self.headers.is_some() || self.footer.records > 0
+    }
+
+    /// Writes a line break between records.
+    fn write_break(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if self.leaves_out() {
+            self.breaks.push(out.len());
+        }
+        out.push(byte);
+    }
+
     /// Ends the text. A second call appends nothing.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         let mut converted = Vec::new();
         match self.place {
             Place::RecordStart | Place::Comment => {}
+            Place::Escaped => {
+                self.cell.push(b'\\');
+                self.end_field(&mut converted);
+            }
             // The file ends inside quotes. The reader finds the quote that is not closed.
             Place::Quoted | Place::EscapedQuoted => self.write_open_part(&mut converted),
             _ => self.end_field(&mut converted),
@@ -137,20 +161,20 @@ impl Rewriter {
         if let Some(headers) = &mut self.headers {
             let mut last = Vec::new();
             headers.finish(&mut last);
-            self.footer.push(&last, out);
+            self.footer.push(&last, &[], out);
         }
         self.footer.finish(out);
     }
 
     /// Copies converted text to `out`, without repeated headers and without the footer.
     fn leave_out(&mut self, converted: &[u8], out: &mut Vec<u8>) {
+        let breaks = std::mem::take(&mut self.breaks);
         match &mut self.headers {
-            None => self.footer.push(converted, out),
-            Some(headers) if self.footer.records == 0 => headers.push(converted, out),
+            None => self.footer.push(converted, &breaks, out),
             Some(headers) => {
-                let mut kept = Vec::new();
-                headers.push(converted, &mut kept);
-                self.footer.push(&kept, out);
+                let (mut kept, mut kept_breaks) = (Vec::new(), Vec::new());
+                headers.push(converted, &breaks, &mut kept, &mut kept_breaks);
+                self.footer.push(&kept, &kept_breaks, out);
             }
         }
     }
@@ -192,10 +216,10 @@ impl Rewriter {
         let is_quote = Some(byte) == self.dialect.quote.byte();
         let is_escape = byte == b'\\' && self.dialect.escape == Escape::Backslash;
         match self.place {
-            Place::RecordStart if is_break => out.push(byte),
+            Place::RecordStart if is_break => self.write_break(byte, out),
             Place::RecordStart if Some(byte) == self.dialect.comment => self.place = Place::Comment,
             Place::Comment if is_break => {
-                out.push(byte);
+                self.write_break(byte, out);
                 self.place = Place::RecordStart;
             }
             Place::Comment => {}
@@ -214,7 +238,7 @@ impl Rewriter {
             Place::Quoted if is_escape => self.place = Place::EscapedQuoted,
             Place::Quoted => self.cell.push(byte),
             Place::EscapedQuoted => {
-                self.cell.push(byte);
+                self.push_escaped(byte);
                 self.place = Place::Quoted;
             }
             Place::AfterQuote if is_quote => {
@@ -222,13 +246,14 @@ impl Rewriter {
                 self.place = Place::Quoted;
             }
             Place::Escaped => {
-                self.cell.push(byte);
+                self.push_escaped(byte);
                 self.delimiter_from = self.cell.len();
                 self.place = if self.form.tail.is_some() { Place::Tail } else { Place::Unquoted };
             }
             _ if is_break => {
                 self.end_field(out);
-                out.push(byte);
+                self.in_header = false;
+                self.write_break(byte, out);
                 self.place = Place::RecordStart;
                 self.has_fields = false;
             }
@@ -248,6 +273,18 @@ impl Rewriter {
                 }
             }
         }
+    }
+
+    /// Appends a byte that stands after a backslash. The backslash stays, unless the byte has a special meaning: so `\N`
+    /// and `\t` are not changed.
+    fn push_escaped(&mut self, byte: u8) {
+        let is_special = Some(byte) == self.dialect.quote.byte()
+            || matches!(byte, b'\\' | b'\r' | b'\n')
+            || self.dialect.delimiter.as_bytes().first() == Some(&byte);
+        if !is_special {
+            self.cell.push(b'\\');
+        }
+        self.cell.push(byte);
     }
 
     /// Whether the byte is a blank that is removed around cells.
@@ -293,7 +330,7 @@ impl Rewriter {
         let quotes = tail.iter().take_while(|&&byte| byte == b'"').count();
         let value = if self.trims() && !quoted { trimmed(value) } else { value };
         let delimiter = self.dialect.scanned_delimiter();
-        if tail.is_empty() && self.is_null(value) {
+        if tail.is_empty() && !self.in_header && self.is_null(value) {
             // A record that is an empty cell only must not become an empty line.
             if !self.has_fields && !value.is_empty() {
                 out.extend_from_slice(b"\"\"");
@@ -373,6 +410,7 @@ impl Rewriter {
         state.option(self.form.tail, StateWriter::count);
         state.count(self.delimiter_from);
         state.flag(self.has_fields);
+        state.flag(self.in_header);
         if let Some(headers) = &self.headers {
             headers.save(state);
         }
@@ -386,6 +424,7 @@ impl Rewriter {
             CellForm { quoted: state.flag()?, begun: state.flag()?, tail: state.option(StateReader::size)? };
         self.delimiter_from = state.size()?;
         self.has_fields = state.flag()?;
+        self.in_header = state.flag()?;
         if self.headers.is_some() {
             self.headers = Some(HeaderFilter::restore(state, self.dialect.scanned_delimiter())?);
         }

@@ -20,20 +20,12 @@ pub(super) struct HeaderFilter {
     record: Vec<u8>,
     /// Whether the current record does not repeat the header. Its bytes are then copied at once.
     is_other: bool,
-    inside_quotes: bool,
 }
 
 impl HeaderFilter {
     /// Creates the state at the start of a text with this delimiter.
     pub(super) fn new(delimiter: u8) -> Self {
-        Self {
-            delimiter,
-            header: None,
-            longest: MAX_HEADER_BYTES,
-            record: Vec::new(),
-            is_other: false,
-            inside_quotes: false,
-        }
+        Self { delimiter, header: None, longest: MAX_HEADER_BYTES, record: Vec::new(), is_other: false }
     }
 
     /// Returns how many bytes of text the filter holds.
@@ -41,16 +33,23 @@ impl HeaderFilter {
         self.record.len()
     }
 
-    /// Copies a piece of text to `out`.
-    pub(super) fn push(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        for &byte in text {
-            if matches!(byte, b'\r' | b'\n') && !self.inside_quotes {
+    /// Copies a piece of text to `out`. `breaks` are the positions of the line breaks between records, and `breaks_out`
+    /// gets their positions in `out`.
+    pub(super) fn push(
+        &mut self,
+        text: &[u8],
+        breaks: &[usize],
+        out: &mut Vec<u8>,
+        breaks_out: &mut Vec<usize>,
+    ) {
+        let mut breaks = breaks.iter().peekable();
+        for (position, &byte) in text.iter().enumerate() {
+            if breaks.next_if(|&&next| next == position).is_some() {
                 self.end_record(out);
+                breaks_out.push(out.len());
                 out.push(byte);
                 continue;
             }
-            // Doubled quotes change the state twice.
-            self.inside_quotes ^= byte == b'"';
             if self.is_other {
                 out.push(byte);
                 continue;
@@ -69,7 +68,6 @@ impl HeaderFilter {
     /// Ends the text. A second call appends nothing.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
         self.end_record(out);
-        self.inside_quotes = false;
     }
 
     fn end_record(&mut self, out: &mut Vec<u8>) {
@@ -92,7 +90,6 @@ impl HeaderFilter {
         state.count(self.longest);
         state.bytes(&self.record);
         state.flag(self.is_other);
-        state.flag(self.inside_quotes);
     }
 
     pub(super) fn restore(state: &mut StateReader<'_>, delimiter: u8) -> Result<Self, StateError> {
@@ -102,7 +99,6 @@ impl HeaderFilter {
             longest: state.size()?,
             record: state.bytes()?.to_vec(),
             is_other: state.flag()?,
-            inside_quotes: state.flag()?,
         })
     }
 }

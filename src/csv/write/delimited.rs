@@ -212,6 +212,11 @@ impl DelimitedWriter {
         self.options.quote == OutQuote::None && self.has_unquotable_cell(record)
     }
 
+    /// Whether the result begins with the header.
+    pub(in crate::csv) fn writes_header(&self) -> bool {
+        self.options.header
+    }
+
     #[cold]
     fn has_unquotable_cell(&self, record: &Record<'_>) -> bool {
         let is_invisible = self.is_single_column && record.value(self.columns[0]).is_empty();

@@ -95,7 +95,15 @@ impl Writer {
         }
     }
 
-    /// Whether the record has a cell that needs quotes, but the output has no quotes.
+    /// Whether the header cannot be written, because it needs quotes and the result has none.
+    pub(super) fn refuses_header(&self, record: &Record<'_>) -> bool {
+        match self {
+            Self::Delimited(writer) => writer.writes_header() && writer.refuses(record),
+            Self::Json(_) => false,
+        }
+    }
+
+    /// Whether a row cannot be written, because it needs quotes and the result has none.
     #[inline]
     pub(super) fn refuses(&self, record: &Record<'_>) -> bool {
         match self {

@@ -66,8 +66,8 @@ struct ReadingParams {
     delimiter: Option<String>,
     /// Character encoding of the file; detected by default.
     encoding: Option<String>,
-    /// Character around quoted fields; detected by default.
-    quote: Option<String>,
+    /// Character around quoted fields; detected by default. The shorter name `quote` works too.
+    quote_character: Option<String>,
     /// How a quoted field contains its quote; detected by default.
     escape: Option<String>,
     /// Lines above the header; detected by default.

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use utoipa::openapi::path::{Operation, ParameterIn, Paths};
 use utoipa::openapi::{PathItem, RefOr, Response as Described};
 
+use crate::csv::request::input::QUOTE_CHARACTER;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::pagination::InvalidPage;
 
@@ -58,7 +59,8 @@ fn unknown(description: fn() -> Operation, uri: &Uri) -> Option<Problem> {
         RefOr::T(_) | RefOr::Ref(_) => None,
     });
     let known: Vec<_> = query_names.collect();
-    let (name, _) = given.iter().find(|(name, _)| !known.contains(&name.as_str()))?;
+    let is_known = |name: &str| known.contains(&if name == "quote" { QUOTE_CHARACTER } else { name });
+    let (name, _) = given.iter().find(|(name, _)| !is_known(name))?;
     if known.contains(&FILTERS) {
         return None;
     }

@@ -24,7 +24,7 @@ static CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SIN
 
 /// Headers that describe the file or the bytes of a request. The items are: (1) the name of the header; (2) the advice
 /// in the `detail` of the refusal.
-static DESCRIPTIONS: [(HeaderName, &str); 9] = [
+static DESCRIPTIONS: [(HeaderName, &str); 17] = [
     (HeaderName::from_static("x-file-name"), ELSEWHERE),
     (HeaderName::from_static("x-file-tags"), ELSEWHERE),
     (HeaderName::from_static("x-file-metadata"), ELSEWHERE),
@@ -34,6 +34,14 @@ static DESCRIPTIONS: [(HeaderName, &str); 9] = [
         "Cutty checks SHA-256 only: send Repr-Digest: sha-256=:base64:.",
     ),
     (HeaderName::from_static("upload-checksum"), "Only requests to /api/uploads have an Upload-Checksum."),
+    (HeaderName::from_static("content-range"), NO_PART),
+    (HeaderName::from_static("upload-complete"), NO_PART),
+    (HeaderName::from_static("upload-incomplete"), NO_PART),
+    (HeaderName::from_static("upload-length"), NO_PART),
+    (HeaderName::from_static("upload-offset"), NO_PART),
+    (HeaderName::from_static("upload-metadata"), NO_PART),
+    (HeaderName::from_static("upload-concat"), NO_PART),
+    (HeaderName::from_static("upload-defer-length"), NO_PART),
     (HeaderName::from_static("digest"), NO_DIGEST),
     (HeaderName::from_static("repr-digest"), NO_DIGEST),
     (HeaderName::from_static("content-digest"), NO_DIGEST),
@@ -41,6 +49,8 @@ static DESCRIPTIONS: [(HeaderName, &str); 9] = [
 
 const ELSEWHERE: &str = "Only POST /api/files reads it. Send the value in Upload-Metadata of a tus upload, or in the \
     JSON body of other requests.";
+const NO_PART: &str = "Each request to this route has the whole file. To send a file in several requests, use tus \
+    (POST /api/uploads) or POST /api/files/multipart.";
 const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
 
 /// Middleware: refuses a request if it has a header that is in `DESCRIPTIONS` or `CONDITIONS`, but not among the

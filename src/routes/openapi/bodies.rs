@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::options::{OF_ANY_CUT, options};
+use super::options::{OF_ANY_CUT, described_without_default, options};
+use crate::csv::request::input;
 
 /// Media types of the results of a cut. The media range `application/*` stands for `application/json`,
 /// `application/x-ndjson` and `application/gzip`. If the list had these three types, generators of client code would
@@ -77,7 +78,7 @@ fn contents(media_types: &[&str]) -> Value {
 }
 
 /// Returns the schemas that this module refers to.
-pub(super) fn schemas() -> [(&'static str, Value); 4] {
+pub(super) fn schemas() -> [(&'static str, Value); 5] {
     let text = |text: &str| json!({"type": "string", "description": text});
     let form = json!({
         "type": "object",
@@ -104,7 +105,29 @@ pub(super) fn schemas() -> [(&'static str, Value); 4] {
     });
     let cut = cut("A cut. All members are optional.", &OF_ANY_CUT);
     let saved = self::cut("A cut, and a description of the file in which it is stored.", &OF_SAVED_CUT);
-    [("UploadForm", form), ("DeletedResponse", deleted), ("CutBody", cut), ("SavedCutBody", saved)]
+    [
+        ("UploadForm", form),
+        ("DeletedResponse", deleted),
+        ("CutBody", cut),
+        ("SavedCutBody", saved),
+        ("DialectOptions", dialect_options()),
+    ]
+}
+
+/// Returns the schema of the options that the owner of a file can store with the file.
+fn dialect_options() -> Value {
+    let mut properties = Map::new();
+    for (name, text, mut schema) in options().into_iter().filter(|(name, ..)| input::is_input_option(name)) {
+        schema["description"] = described_without_default(text, &mut schema).into();
+        schema["type"] = json!([schema["type"].take(), "null"]);
+        properties.insert(name.to_owned(), schema);
+    }
+    json!({
+        "type": "object",
+        "description": "How a file is read. An option that is absent or null is detected.",
+        "properties": properties,
+        "additionalProperties": false,
+    })
 }
 
 /// The formats of a saved cut.
@@ -114,13 +137,7 @@ const OF_SAVED_CUT: [&str; 2] = ["csv", "tsv"];
 fn cut(text: &str, formats: &[&str]) -> Value {
     let mut properties = Map::new();
     for (name, text, mut schema) in options() {
-        let default = schema.as_object_mut().and_then(|schema| schema.remove("default"));
-        schema["description"] = match default {
-            // If a schema has a `default`, generators of client code assume that the member is always present. So the
-            // schema has no `default`, and the description states the default.
-            Some(default) => format!("{text}; default `{default}`").into(),
-            None => text.into(),
-        };
+        schema["description"] = described_without_default(text, &mut schema).into();
         properties.insert(name.to_owned(), schema);
     }
     let is_saved = formats == OF_SAVED_CUT;

@@ -27,6 +27,12 @@ pub(super) fn completed(mut description: Value) -> Value {
     for (name, schema) in bodies::schemas() {
         schemas[name] = schema;
     }
+    for (body, member) in [("PatchBody", "dialect"), ("FileView", "dialectOptions")] {
+        let text = schemas[body]["properties"][member]["description"].take();
+        let options = json!({"$ref": "#/components/schemas/DialectOptions"});
+        schemas[body]["properties"][member] =
+            json!({"description": text, "anyOf": [options, {"type": "null"}]});
+    }
     description
 }
 

@@ -13,6 +13,15 @@ pub(super) fn delimiter() -> Value {
     json!({"type": "string", "pattern": "^(comma|semicolon|tab|pipe|none|[ !#-~\t]{1,4})$"})
 }
 
+/// Moves the default of an option from its schema to its description. If a schema has a `default`, generators of client
+/// code assume that the member is always present, and send it.
+pub(super) fn described_without_default(text: &str, schema: &mut Value) -> String {
+    match schema.as_object_mut().and_then(|schema| schema.remove("default")) {
+        Some(default) => format!("{text}; default `{default}`"),
+        None => text.to_owned(),
+    }
+}
+
 /// Values of the option `format`.
 pub(super) const OF_ANY_CUT: [&str; 4] = ["csv", "tsv", "json", "ndjson"];
 
@@ -31,7 +40,11 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
         ("limit", "Maximum number of rows in the result", count()),
         ("offset", "Number of kept rows to skip", count()),
         ("header", "Whether a CSV or TSV result begins with the column names", flag(true)),
-        ("inputHeader", "Whether the first record of the file is its header", flag(true)),
+        (
+            "inputHeader",
+            "Whether the first record of the file is its header; `true`, unless the file says otherwise",
+            json!({"type": "boolean"}),
+        ),
         ("delimiter", "The delimiter of the file; detected by default", delimiter()),
         ("quote", "The character around quoted fields; detected by default", one_of(&["\"", "'", "none"])),
         (

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::options::{MAX_NULL_VALUES_TEXT, delimiter, options};
+use super::options::{MAX_NULL_VALUES_TEXT, delimiter, described_without_default, options};
+use crate::csv::request::input::QUOTE_CHARACTER;
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
@@ -65,14 +66,15 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         }
         (_, "permanent") => json!({"type": "boolean", "default": false}),
         (_, "open") => json!({"type": "boolean", "default": true}),
-        (_, "inputHeader") => json!({"type": "boolean", "default": true}),
+        (_, "inputHeader") => json!({"type": "boolean"}),
         (_, "delimiter") => delimiter(),
         (_, "nullValues") => json!({"type": "string", "maxLength": MAX_NULL_VALUES_TEXT}),
         (
             _,
-            name @ ("quote" | "escape" | "skipRows" | "skipFooter" | "comment" | "trim" | "ragged"
+            name @ ("quoteCharacter" | "escape" | "skipRows" | "skipFooter" | "comment" | "trim" | "ragged"
             | "repeatedHeaders"),
         ) => {
+            let name = if name == QUOTE_CHARACTER { "quote" } else { name };
             return options().into_iter().find(|(option, ..)| *option == name).map(|(_, _, schema)| schema);
         }
         (_, "encoding") => json!({"type": "string", "minLength": 1, "maxLength": 64}),
@@ -99,9 +101,11 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
 /// Returns the options of cuts, as parameters of a query.
 fn cut_options() -> impl Iterator<Item = Value> {
     options().into_iter().map(|(name, text, mut schema)| {
+        let name = if name == "quote" { QUOTE_CHARACTER } else { name };
         if name == "columns" || name == "nullValues" {
             schema = json!({"type": "string", "minLength": 1});
         }
+        let text = described_without_default(text, &mut schema);
         json!({"name": name, "in": "query", "required": false, "description": text, "schema": schema})
     })
 }

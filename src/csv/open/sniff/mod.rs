@@ -24,7 +24,7 @@ use memchr::memmem;
 use preamble::Preamble;
 use reading::Reading;
 
-/// ScoredDialects for the delimiter, the most common first.
+/// Candidates for the delimiter, the most common first. If two of them fit equally well, the first one wins.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
 /// The rules that were found, and how certain they are.
@@ -55,6 +55,8 @@ const BLANKS_BONUS: f64 = 0.3;
 /// The score of a candidate rises by this much each time the number of its columns doubles, from two on. The commas in
 /// amounts or in names often split every row, but into few columns.
 const COLUMN_BONUS: f64 = 0.04;
+/// The score of a candidate sinks by this much if blanks follow all its delimiters, as in sentences.
+const SENTENCE_PENALTY: f64 = 0.02;
 /// Two candidates whose scores differ by less are nearly equal. The result is then not certain.
 const NEARLY_EQUAL: f64 = 0.15;
 /// The confidence of a result that is not certain.
@@ -66,7 +68,12 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) 
         preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
     let delimiters: Vec<Delimiter> = match (options.delimiter, separator_line) {
         (Some(delimiter), _) | (None, Some(delimiter)) => vec![delimiter],
-        (None, None) => DELIMITERS.map(Delimiter::of).to_vec(),
+        (None, None) => {
+            let has_meaning = |byte: &u8| {
+                options.comment == Some(Some(*byte)) || options.quote.and_then(Quote::byte) == Some(*byte)
+            };
+            DELIMITERS.into_iter().filter(|byte| !has_meaning(byte)).map(Delimiter::of).collect()
+        }
     };
     let skip = match (options.skip_rows, separator_line) {
         (Some(rows), _) => Some(rows),
@@ -126,7 +133,9 @@ fn single_column(
     candidates: &[ScoredDialect],
 ) -> Sniffed {
     let is_empty = sample.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
-    let delimiter = if is_empty { Delimiter::COMMA } else { Delimiter::NONE };
+    // If the sample has only comments or skipped lines, nothing is known about the table.
+    let is_unknown = !whole && candidates.iter().all(|candidate| candidate.fit.columns == 0);
+    let delimiter = if is_empty || is_unknown { Delimiter::COMMA } else { Delimiter::NONE };
     let table = TableDialect { delimiter, ..options.table() };
     let candidate = ScoredDialect::of(table, sample, whole, skip, options);
     let is_split = candidates.iter().any(|candidate| candidate.fit.columns > 1);
@@ -134,7 +143,7 @@ fn single_column(
         max_fields: candidate.fit.max_fields,
         table: candidate.table,
         newline: reading::record_end(sample),
-        confidence_percent: if is_split { UNCERTAIN_PERCENT } else { 100 },
+        confidence_percent: if is_split || is_unknown { UNCERTAIN_PERCENT } else { 100 },
         alternatives: Vec::new(),
     }
 }
@@ -171,7 +180,7 @@ impl ScoredDialect {
         let reading = Reading::of(sample, whole, &table);
         let preamble = match skip {
             Some(_) => Preamble::default(),
-            None => Preamble::of(&reading),
+            None => Preamble::of(&reading, options.comment != Some(None)),
         };
         if skip.is_none() {
             table.skip_rows = preamble.lines;
@@ -191,9 +200,15 @@ impl ScoredDialect {
             fit.score += BLANKS_BONUS;
         }
         if table.quote == Quote::Single {
-            // `"` is far more common, so `'` must enclose many fields.
-            fit.score += if reading.is_single_quoted() { SINGLE_QUOTE_BONUS } else { -1.0 };
+            // `"` is far more common, so `'` must enclose many fields, and more fields than `"`.
+            let delimiter = table.delimiter.single();
+            let single = reading::fields_in(b'\'', sample, delimiter);
+            let is_single_quoted = single > 1
+                && single * 4 >= reading.fields()
+                && single > reading::fields_in(b'"', sample, delimiter);
+            fit.score += if is_single_quoted { SINGLE_QUOTE_BONUS } else { -2.0 };
         }
+        fit.score -= SENTENCE_PENALTY * preamble::share_after_blank(&reading.records);
         fit.score += COLUMN_BONUS * (fit.columns.clamp(2, 64) as f64 / 2.0).log2();
         Self { table, fit }
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `sep=;` | the first line; it also names the delimiter |
 //! | comments | lines that begin with `#` and do not have the width of the table |
-//! | titles and notes | records that are narrower than the table, if the first record with the width of the table looks like a header: a blank line stands before it, or a column below it has values (numbers, dates) and the name in the header is none, or the table has at least three columns |
+//! | titles and notes | records that are narrower than the table, if the first record with the width of the table looks like a header: a blank line stands before it, or a column below it has values (numbers, dates) and the name in the header is none, or the table has at least three columns and the title has several words. Records in which blanks follow the delimiters are sentences, not a table |
 //!
 //! A header that has one field less than the rows is no title: R writes tables in which the first column has no name.
 
@@ -13,7 +13,7 @@ use crate::csv::convert::LineSkipper;
 use crate::csv::dialect::Delimiter;
 
 /// Maximum number of lines above the header.
-const MAX_LINES: u64 = 100;
+const MAX_LINES: u64 = 500;
 /// Number of rows below a possible header that are compared with it.
 const COMPARED_ROWS: usize = 100;
 /// Share of the records from the header on that must have the width of the table, in percent. In a short table, one
@@ -34,11 +34,12 @@ pub(super) struct Preamble {
 }
 
 impl Preamble {
-    /// Finds the lines above the header in a reading. Without such lines, returns the default.
-    pub(super) fn of(reading: &Reading) -> Self {
+    /// Finds the lines above the header in a reading. Without such lines, returns the default. `may_be_comments` says
+    /// whether lines with `#` may be comments.
+    pub(super) fn of(reading: &Reading, may_be_comments: bool) -> Self {
         let records = &reading.records;
-        let comments = leading_comments(records);
-        let width = reading_width(&records[comments..]);
+        let comments = if may_be_comments { leading_comments(records) } else { 0 };
+        let width = table_width(&records[comments..]);
         let titles = if width < 2 { 0 } else { leading_titles(&records[comments..], width) };
         let above = comments + titles;
         let Some(header) = records.get(above).filter(|_| above > 0) else { return Self::default() };
@@ -50,9 +51,12 @@ impl Preamble {
     }
 }
 
-/// Returns the most frequent number of fields.
-fn reading_width(records: &[SampleRecord]) -> usize {
-    Reading { records: records.to_vec() }.width()
+/// Returns the most frequent number of fields of the records with several fields. If there are no two such records,
+/// returns the most frequent number of fields.
+fn table_width(records: &[SampleRecord]) -> usize {
+    let several: Vec<SampleRecord> = records.iter().filter(|record| record.fields > 1).copied().collect();
+    let records = if several.len() > 1 { several } else { records.to_vec() };
+    Reading { records }.width()
 }
 
 /// Returns the number of records at the start that are comments.
@@ -82,26 +86,54 @@ fn leading_titles(records: &[SampleRecord], width: usize) -> usize {
     if matching * 100 < table.len() * MIN_SHARE_PERCENT && !has_one_other {
         return 0;
     }
-    let has_evidence = looks_like_header(table, width);
-    if above == 1 && records[0].fields + 1 == width && records[0].fields > 1 && !has_evidence {
+    if is_prose(table) {
         return 0;
     }
-    let is_after_blank_line = table[0].line > records[above - 1].line + 1;
-    if has_evidence || is_after_blank_line || width > 2 { above } else { 0 }
+    let (header, title) = (table[0], records[above - 1]);
+    let is_after_blank_line = header.line > title.line + 1;
+    // A record with several fields directly above a record with values is the header of rows that are wider.
+    if title.fields > 1 && header.values != 0 && !is_after_blank_line {
+        return 0;
+    }
+    let has_evidence = looks_like_header(table, width);
+    if above == 1 && title.fields + 1 == width && title.fields > 1 && !has_evidence {
+        return 0;
+    }
+    let is_title = above > 1 || title.has_words;
+    if has_evidence || is_after_blank_line || (width > 2 && is_title) { above } else { 0 }
 }
 
-/// Whether the first record is a name and the next ones are values in at least one column.
+/// Whether the fields of most records look like parts of sentences: blanks stand after the delimiters.
+fn is_prose(table: &[SampleRecord]) -> bool {
+    share_after_blank(table) >= 0.9
+}
+
+/// Returns the share of the delimiters that a blank follows, from 0 to 1.
+pub(super) fn share_after_blank(records: &[SampleRecord]) -> f64 {
+    let delimiters: usize = records.iter().map(|record| record.fields.clamp(1, 64) - 1).sum();
+    let after_blank: usize = records.iter().map(|record| record.after_blank).sum();
+    after_blank as f64 / delimiters.max(1) as f64
+}
+
+/// Whether the first record has names above values, in at least as many columns as it has values above values.
 fn looks_like_header(table: &[SampleRecord], width: usize) -> bool {
     let Some((header, rows)) = table.split_first() else { return false };
     let rows: Vec<&SampleRecord> =
         rows.iter().filter(|row| row.fields == width).take(COMPARED_ROWS).collect();
-    (0..width.min(64)).any(|column| {
+    let (mut names, mut values_above) = (0, 0);
+    for column in 0..width.min(64) {
         let bit = 1 << column;
         let filled = rows.iter().filter(|row| row.empty & bit == 0).count();
         let values = rows.iter().filter(|row| row.values & bit != 0).count();
-        let is_name = header.values & bit == 0 && header.empty & bit == 0;
-        is_name && filled > 0 && values * 10 >= filled * 8
-    })
+        if filled == 0 || values * 10 < filled * 8 || header.empty & bit != 0 {
+            continue;
+        }
+        match header.values & bit {
+            0 => names += 1,
+            _ => values_above += 1,
+        }
+    }
+    names > 0 && names >= values_above
 }
 
 /// Returns the delimiter that a first line such as `sep=;` names.

@@ -1,6 +1,6 @@
 //! The sample of a file, read as a table with one candidate dialect.
 
-use crate::csv::dialect::{RecordEnd, TableDialect, Trim};
+use crate::csv::dialect::{RecordEnd, TableDialect};
 use crate::csv::record::stream::END_MARK;
 use crate::csv::rewrite::Rewriter;
 use crate::csv::scanner::walk::Wanted;
@@ -21,10 +21,12 @@ pub(super) struct SampleRecord {
     pub(super) is_malformed: bool,
     /// A bit for each of the first 64 fields that looks like a number or a date.
     pub(super) values: u64,
-    /// A bit for each of the first 64 fields that is empty.
+    /// A bit for each of the first 64 fields that is empty or a word for a missing value.
     pub(super) empty: u64,
-    /// Number of the first 64 fields that are in single quotes.
-    single_quoted: u32,
+    /// Number of the first 64 fields, after the first one, that begin with a blank.
+    pub(super) after_blank: usize,
+    /// Whether the first field has several words.
+    pub(super) has_words: bool,
     pub(super) starts_with_hash: bool,
 }
 
@@ -74,17 +76,17 @@ impl Reading {
         best.1
     }
 
-    /// Whether one of the records after the first `skipped` ones is a comment and does not have the width of the table.
+    /// Whether records after the first `skipped` ones begin like comments, and none of them has the width of the table.
     pub(super) fn has_comments_after(&self, skipped: usize) -> bool {
         let width = self.width();
-        self.records.iter().skip(skipped + 1).any(|record| record.starts_with_hash && record.fields != width)
+        let mut hashed =
+            self.records.iter().skip(skipped + 1).filter(|record| record.starts_with_hash).peekable();
+        hashed.peek().is_some() && hashed.all(|record| record.fields != width)
     }
 
-    /// Whether many fields are in single quotes.
-    pub(super) fn is_single_quoted(&self) -> bool {
-        let quoted: u64 = self.records.iter().map(|record| u64::from(record.single_quoted)).sum();
-        let fields: usize = self.records.iter().map(|record| record.fields.min(SAMPLE_FIELDS)).sum();
-        quoted * 4 >= fields as u64 && quoted > 1
+    /// Returns the number of fields of all records.
+    pub(super) fn fields(&self) -> usize {
+        self.records.iter().map(|record| record.fields).sum()
     }
 }
 
@@ -120,8 +122,9 @@ impl SampleRecord {
             };
             let bit = 1 << field;
             record.values |= if looks_like_value(value) { bit } else { 0 };
-            record.empty |= if value.trim_ascii().is_empty() { bit } else { 0 };
-            record.single_quoted += u32::from(matches!(raw, [b'"', .., b'"']));
+            record.empty |= if is_missing(value.trim_ascii()) { bit } else { 0 };
+            record.after_blank += usize::from(field > 0 && matches!(raw, [b' ', ..]));
+            record.has_words |= field == 0 && value.trim_ascii().contains(&b' ');
             start = end + 1;
         }
         record
@@ -137,6 +140,26 @@ fn looks_like_value(cell: &[u8]) -> bool {
     digits > 0 && letters <= digits && (starts_like_value || letters == 0 || !cell[0].is_ascii())
 }
 
+/// Whether a cell is empty or a word for a missing value.
+fn is_missing(cell: &[u8]) -> bool {
+    const WORDS: [&[u8]; 11] =
+        [b"na", b"n/a", b"n.a.", b"nan", b"null", b"none", b"-", b".", b"?", b"#n/a", b"\\n"];
+    cell.is_empty() || WORDS.iter().any(|word| cell.eq_ignore_ascii_case(word))
+}
+
+/// Returns how many fields begin and end with `quote`. Looks only at the characters beside delimiters and line breaks.
+pub(super) fn fields_in(quote: u8, sample: &[u8], delimiter: Option<u8>) -> usize {
+    let is_end =
+        |byte: Option<&u8>| byte.is_none_or(|&byte| Some(byte) == delimiter || matches!(byte, b'\r' | b'\n'));
+    let start = &sample[..sample.len().min(64 * 1024)];
+    let (mut opening, mut closing) = (0, 0);
+    for at in memchr::memchr_iter(quote, start) {
+        opening += usize::from(is_end(at.checked_sub(1).and_then(|at| start.get(at))));
+        closing += usize::from(is_end(start.get(at + 1)));
+    }
+    opening.min(closing)
+}
+
 /// Whether a field seems to begin with `'`.
 pub(super) fn has_single_quoted_fields(sample: &[u8]) -> bool {
     let start = &sample[..sample.len().min(64 * 1024)];
@@ -146,23 +169,31 @@ pub(super) fn has_single_quoted_fields(sample: &[u8]) -> bool {
             .any(|pair| pair[1] == b'\'' && matches!(pair[0], b',' | b';' | b'\t' | b'|' | b'\n' | b'\r'))
 }
 
-/// Whether blanks stand before quotes that follow a delimiter, and no such quote stands without blanks.
+/// Whether blanks stand before the opening quotes of fields after the first one, and no such quote stands without blanks.
 pub(super) fn has_blanks_before_all_quotes(sample: &[u8], table: &TableDialect) -> bool {
     let (Some(delimiter), Some(quote)) = (table.delimiter.single(), table.quote.byte()) else { return false };
-    if table.trim == Trim::Cells {
-        return false;
-    }
-    let mut found = false;
-    for at in memchr::memchr_iter(quote, sample) {
-        let before = &sample[..at];
-        let blanks = before.iter().rev().take_while(|&&byte| byte == b' ' && byte != delimiter).count();
-        if before.len() > blanks && before[before.len() - blanks - 1] == delimiter {
-            if blanks == 0 {
-                // A doubled or closing quote may stand after a delimiter inside quotes, so one such quote decides only
-                // if no blank was found yet.
-                return false;
+    let start = &sample[..sample.len().min(64 * 1024)];
+    let mut rest = start.iter().copied().peekable();
+    let (mut found, mut is_first, mut blanks, mut at_start) = (false, true, 0, true);
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'\r' | b'\n' => (is_first, blanks, at_start) = (true, 0, true),
+            _ if byte == delimiter => (is_first, blanks, at_start) = (false, 0, true),
+            b' ' if at_start => blanks += 1,
+            _ if byte == quote && at_start => {
+                if !is_first && blanks == 0 {
+                    return false;
+                }
+                found |= !is_first;
+                at_start = false;
+                // The field ends at a quote that is not doubled.
+                while let Some(byte) = rest.next() {
+                    if byte == quote && rest.next_if_eq(&quote).is_none() {
+                        break;
+                    }
+                }
             }
-            found = true;
+            _ => at_start = false,
         }
     }
     found
