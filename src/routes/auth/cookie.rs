@@ -41,21 +41,26 @@ pub(super) fn token(headers: &HeaderMap) -> Option<String> {
 /// # Errors
 /// `forbidden` if another site, or no page, sent the request.
 pub(super) fn check_same_origin(headers: &HeaderMap, uri: &Uri) -> Result<()> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let is_same = match text("sec-fetch-site") {
+    let is_same = match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => {
-            let host = uri.authority().map(|host| host.as_str()).or_else(|| text(HOST.as_str()));
-            let origin = text(ORIGIN.as_str()).and_then(|origin| origin.split_once("://"));
-            origin.is_some_and(|(_, authority)| Some(authority) == host)
-        }
+        None => has_own_origin(headers, uri),
     };
     if is_same {
         return Ok(());
     }
-    let detail =
-        "A session in a cookie is only for pages of this origin. Send refresh_token in the body instead.";
+    let detail = "A session in a cookie is only for pages of this origin. Other clients get refresh_token in the \
+        response, and send it in the body.";
     Err(Problem::new(Code::Forbidden, detail))
+}
+
+/// Whether `Origin` is the origin of this request.
+fn has_own_origin(headers: &HeaderMap, uri: &Uri) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let Some((scheme, authority)) = text(ORIGIN).and_then(|origin| origin.split_once("://")) else {
+        return false;
+    };
+    let host = uri.authority().map(|host| host.as_str()).or_else(|| text(HOST));
+    host == Some(authority) && uri.scheme_str().is_none_or(|own| own == scheme)
 }
 
 #[cfg(test)]
@@ -91,7 +96,10 @@ mod tests {
             (&[("sec-fetch-site", "cross-site")], false),
             (&[("sec-fetch-site", "none")], false),
             (&[("origin", "https://cutty.example")], true),
+            (&[("origin", "http://cutty.example")], false),
+            (&[("origin", "https://cutty.example:444")], false),
             (&[("origin", "https://evil.example")], false),
+            (&[("origin", "https://evil.example"), ("host", "evil.example")], false),
             (&[("origin", "null")], false),
             (&[], false),
         ] {

@@ -66,6 +66,17 @@ enum SessionForm {
     Cookie,
 }
 
+impl SessionForm {
+    /// Checks that a page of this origin asks for a session in a cookie. Otherwise another site could sign a visitor in
+    /// to an account of its choice.
+    fn check(self, headers: &HeaderMap, uri: &Uri) -> Result<()> {
+        match self {
+            Self::Tokens => Ok(()),
+            Self::Cookie => cookie::check_same_origin(headers, uri),
+        }
+    }
+}
+
 impl RegisterRequest {
     fn registration<'a>(&'a self, claim: Option<&'a Claim>) -> Registration<'a> {
         let email = self.email.as_deref().unwrap_or_default();
@@ -167,6 +178,7 @@ struct LogoutResponse {
     responses(
         (status = 201, description = "The account and its first tokens", body = SessionResponse),
         (status = 400, description = "bad_request: a field is missing or not valid"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 409, description = "user_exists"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
@@ -183,6 +195,7 @@ async fn register(
     headers: HeaderMap,
     JsonBody(body): JsonBody<RegisterRequest>,
 ) -> Result<Response> {
+    body.session.check(&headers, &uri)?;
     app.admit_address(&caller).await?;
     if body.password2.as_ref().is_some_and(|repeated| *repeated != body.password) {
         let problem = Problem::new(
@@ -235,6 +248,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
         (status = 200, description = "The user and new tokens", body = SessionResponse),
         (status = 400, description = "bad_request: a field is missing"),
         (status = 401, description = "bad_credentials"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
         (status = 429, description = "rate_limited: too many attempts from this address, or for this account"),
@@ -243,8 +257,11 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
 async fn login(
     State(app): State<SharedApp>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    uri: Uri,
     JsonBody(body): JsonBody<LoginRequest>,
 ) -> Result<Response> {
+    body.session.check(&headers, &uri)?;
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let login = given(&body.username).or_else(|| given(&body.email)).ok_or_else(|| {
         Problem::new(Code::BadRequest, "Send a username or an email.").with("field", "username")
@@ -263,6 +280,7 @@ async fn login(
         (status = 200, description = "The new pair", body = RefreshResponse),
         (status = 400, description = "bad_request: a field is missing or not valid"),
         (status = 401, description = "token_expired, or unauthenticated: the session is over"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
     )
@@ -287,6 +305,7 @@ async fn refresh(
         (status = 200, description = "The session is over", body = LogoutResponse),
         (status = 400, description = "bad_request: a field is missing or not valid"),
         (status = 401, description = "unauthenticated: the text is not a refresh token"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
     )

@@ -6,8 +6,10 @@ const NAME: &str = "__Secure-cutty-refresh=";
 
 async fn sign_in(app: &TestApp, path: &str) -> (Value, String) {
     let body = json!({"username": "ada", "password": PASSWORD, "session": "cookie"});
-    let response = send(app, post_json(path, &body)).await;
+    let call = post_json(path, &body).header("sec-fetch-site", "same-origin");
+    let response = send(app, call).await;
     assert!(response.status.is_success(), "{response}");
+    assert!(!response.text().contains(&cookie_of(&response)[NAME.len()..]), "{response}");
     (response.json(), cookie_of(&response))
 }
 
@@ -57,7 +59,8 @@ async fn a_session_in_a_cookie_is_found_refreshed_and_ended_without_a_token_in_a
 
     let logout = from_page(post_json("/api/auth/logout", &json!({})), &next);
     let response = send(&app, logout).await.expect(200);
-    assert!(response.header("set-cookie").starts_with(&format!("{NAME}; Max-Age=0;")));
+    let cleared = "Max-Age=0; Path=/api/auth; HttpOnly; Secure; SameSite=Strict";
+    assert_eq!(response.header("set-cookie"), format!("{NAME}; {cleared}"));
     assert!(session(&app, from_page(get("/api/auth/session"), &next)).await.is_null());
 }
 
@@ -75,7 +78,7 @@ async fn a_first_visit_and_every_bad_cookie_get_no_session_and_no_error() {
 }
 
 #[tokio::test]
-async fn another_site_cannot_use_the_cookie() {
+async fn another_site_cannot_use_or_set_the_cookie() {
     let app = TestApp::new();
     let (_, cookie) = sign_in(&app, "/api/auth/register").await;
     for (name, value) in [
@@ -87,6 +90,11 @@ async fn another_site_cannot_use_the_cookie() {
     ] {
         for path in ["/api/auth/refresh", "/api/auth/logout"] {
             let call = post_json(path, &json!({})).header("cookie", &cookie).header(name, value);
+            send(&app, call).await.expect_problem(403, "forbidden");
+        }
+        let body = json!({"username": "ada", "password": PASSWORD, "session": "cookie"});
+        for path in ["/api/auth/register", "/api/auth/login"] {
+            let call = post_json(path, &body).header(name, value);
             send(&app, call).await.expect_problem(403, "forbidden");
         }
         let call = get("/api/auth/session").header("cookie", &cookie).header(name, value);
