@@ -288,6 +288,14 @@ impl AuthService<'_> {
         }
     }
 
+    /// Whether a user has an account. Creates no account.
+    ///
+    /// # Errors
+    /// `unavailable` if the database failed.
+    pub async fn has_account(&self, user: &UserId) -> Result<bool> {
+        Ok(self.find(user).await?.is_some())
+    }
+
     /// Deletes at most 500 expired tokens and returns the number of deleted tokens. If this number is 500, more expired
     /// tokens may be left, and the caller should call this method again.
     ///

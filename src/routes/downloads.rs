@@ -4,27 +4,30 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use chrono::TimeDelta;
-use http::header::{LOCATION, RANGE};
+use http::header::{IF_MATCH, IF_RANGE, LOCATION, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::cuts::{CutBody, cut_of_body, send_cut};
+use super::conditions::Conditions;
+use super::cuts::{ClientOptions, CutBody, cut_of_body, result_name, send_cut_of};
 use super::extract::body::JsonBody;
 use super::extract::storage::{PathText, Storage};
 use super::file::send_file;
 use crate::app::SharedApp;
-use crate::auth::ticket::{BEGIN_WITHIN_S, MAX_RECIPE_BYTES, RESUME_WITHIN_S, Ticket};
+use crate::auth::ticket::{BEGIN_WITHIN_S, MAX_RECIPE_BYTES, RESUME_WITHIN_S, Ticket, Version};
 use crate::auth::token::Keyring;
 use crate::domain::caller::Caller;
 use crate::domain::ids::FileId;
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
+use crate::http::range::{self, Ranges};
 use crate::routes::table::{Routes, route};
 use crate::storage::R2StorageService;
 use crate::storage::actor::Actor;
+use crate::storage::file::FileRow;
 
 /// Returns the routes.
 pub fn routes() -> Routes {
@@ -54,7 +57,7 @@ struct DownloadResponse {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct DownloadView {
-    /// Path and ticket. Whoever has this URL can download.
+    /// Path and ticket. The URL needs no other credentials, so keep it secret.
     url: String,
     /// Time by which the download must begin.
     #[schema(value_type = String, format = DateTime)]
@@ -64,10 +67,11 @@ struct DownloadView {
 /// Makes a URL with which a browser downloads a file or a cut by itself.
 ///
 /// The download must begin within 5 minutes. The rest of a download of a file that broke can be requested within 24
-/// hours, with `Range`. The URL ends earlier if the file is changed, trashed or deleted. Costs 2 D1 reads.
+/// hours, with `Range` and the ETag of the file in `If-Range` or `If-Match`. The URL ends earlier if the bytes of the
+/// file change, or if the file is trashed or deleted. Costs 2 D1 reads.
 #[utoipa::path(post, path = "/api/downloads", tag = "files", request_body = DownloadRequest,
     responses((status = 201, body = DownloadResponse), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415)))]
+        (status = 415), (status = 422)))]
 async fn post_download(
     State(app): State<SharedApp>,
     Storage(service): Storage,
@@ -77,10 +81,15 @@ async fn post_download(
     let recipe = body.recipe.map(|CutBody(recipe)| checked_recipe(recipe)).transpose()?;
     let file = service.find_readable(id).await?;
     let now = app.now();
+    let principal = match &service.actor.principal {
+        // The role is a fact of the account. A download needs no role.
+        Principal::User { id, .. } => Principal::user(id.clone()),
+        other => other.clone(),
+    };
     let ticket = Ticket {
-        user: file.user_id.clone(),
+        principal,
         file: file.id,
-        version: file.entity_tag(),
+        version: Version::of(&file.entity_tag()),
         recipe,
         issued_at_s: now.instant().timestamp(),
     };
@@ -92,7 +101,7 @@ async fn post_download(
 }
 
 fn checked_recipe(recipe: Value) -> Result<Value> {
-    cut_of_body(&recipe)?;
+    cut_of_body(&recipe)?.filename.as_deref().map(result_name).transpose()?;
     let bytes = recipe.to_string().len();
     if bytes > MAX_RECIPE_BYTES {
         let detail = format!(
@@ -105,10 +114,13 @@ fn checked_recipe(recipe: Value) -> Result<Value> {
 
 /// Downloads what a ticket allows.
 ///
-/// A file supports conditions and ranges, like `GET /api/files/{id}`. A cut costs what `POST /api/files/{id}/cut` costs.
-#[utoipa::path(get, path = "/api/downloads/{ticket}", tag = "files", security(()), params(("ticket" = String, Path)),
-    responses((status = 200, content_type = "text/csv"), (status = 206), (status = 404),
-        (status = 410, description = "gone: the ticket has expired, or the file has changed"), (status = 416)))]
+/// A file supports conditions and ranges, like `GET /api/files/{id}`. Costs 2 D1 reads, and 1 R2 read for each range; a
+/// cut costs what `POST /api/files/{id}/cut` costs.
+#[utoipa::path(get, path = "/api/downloads/{ticket}", tag = "files", security(()),
+    params(("ticket" = String, Path, description = "The ticket, from POST /api/downloads"), Conditions),
+    responses((status = 200, content_type = "text/csv"), (status = 206), (status = 400), (status = 404),
+        (status = 410, description = "gone: the ticket has expired, or the file has changed"), (status = 413),
+        (status = 416), (status = 422), (status = 507)))]
 async fn get_download(
     State(app): State<SharedApp>,
     Extension(caller): Extension<Caller>,
@@ -119,33 +131,79 @@ async fn get_download(
     let ticket = Ticket::verify(&ticket, &Keyring::new(&app.config)).ok_or_else(|| {
         Problem::new(Code::NotFound, "There is no such download. Get a new URL with POST /api/downloads.")
     })?;
-    check_age(&ticket, &headers, app.now())?;
-    let user = app.accounts().account_of(&ticket.user).await?;
-    let actor = Actor { principal: Principal::user(user.id), caller, claim: None };
+    let stage = Stage::of(&ticket, &headers, app.now())?;
+    let owner = ticket.principal.owner().ok_or_else(Problem::no_such_file)?;
+    if !app.accounts().has_account(owner).await? {
+        return Err(Problem::no_such_file());
+    }
+    let actor = Actor { principal: ticket.principal.clone(), caller, claim: None };
     let service = R2StorageService::new(app.clone(), actor);
     let file = service.find_readable(ticket.file).await?;
-    if file.entity_tag() != ticket.version {
+    if !ticket.version.is_of(&file.entity_tag()) {
         return Err(gone("The file has changed since this URL was made."));
     }
-    match &ticket.recipe {
-        None => send_file(&app, &service, &file, &headers).await,
-        Some(recipe) => send_cut(&app, service, file.id, cut_of_body(recipe)?, (&method, &headers)).await,
+    let sent = (&method, &headers);
+    let Some(recipe) = &ticket.recipe else {
+        stage.check_range(&headers, &file)?;
+        return send_file(&app, &service, &file, sent).await;
+    };
+    file.check_undamaged()?;
+    send_cut_of(&app, service, file, cut_of_body(recipe)?, ClientOptions::from_head(sent)?, sent).await
+}
+
+/// What a request with a ticket may get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Everything: the ticket is new.
+    Begin,
+    /// Only the rest of the file.
+    Resume,
+}
+
+impl Stage {
+    /// Decides from the age of the ticket and the headers of the request.
+    ///
+    /// # Errors
+    /// `gone` if the request comes too late.
+    fn of(ticket: &Ticket, headers: &HeaderMap, now: Timestamp) -> Result<Self> {
+        let age_s = now.instant().timestamp() - ticket.issued_at_s;
+        if (0..BEGIN_WITHIN_S).contains(&age_s) {
+            return Ok(Self::Begin);
+        }
+        let may_resume = (0..RESUME_WITHIN_S).contains(&age_s) && ticket.recipe.is_none();
+        if may_resume && headers.contains_key(RANGE) && knows_version(headers, &ticket.version) {
+            return Ok(Self::Resume);
+        }
+        Err(gone("This URL has expired."))
+    }
+
+    /// Checks that the request gets no more than the stage allows.
+    ///
+    /// # Errors
+    /// `gone` if the response to a late request would contain the first byte, or several ranges.
+    fn check_range(self, headers: &HeaderMap, file: &FileRow) -> Result<()> {
+        if self == Self::Begin {
+            return Ok(());
+        }
+        let range = headers.get(RANGE).and_then(|range| range.to_str().ok()).unwrap_or_default();
+        match range::parse(range, file.file_size) {
+            Ranges::Unsatisfiable => Ok(()),
+            Ranges::Satisfiable(ranges) if matches!(ranges[..], [range] if range.start() > 0) => Ok(()),
+            Ranges::Satisfiable(_) | Ranges::Whole => Err(gone("This URL has expired.")),
+        }
     }
 }
 
-/// Checks that the download begins, or goes on, in time.
-fn check_age(ticket: &Ticket, headers: &HeaderMap, now: Timestamp) -> Result<()> {
-    let is_rest = ticket.recipe.is_none()
-        && headers.get(RANGE).and_then(|range| range.to_str().ok()).is_some_and(starts_after_the_first_byte);
-    let limit_s = if is_rest { RESUME_WITHIN_S } else { BEGIN_WITHIN_S };
-    let age_s = now.instant().timestamp() - ticket.issued_at_s;
-    if (0..limit_s).contains(&age_s) { Ok(()) } else { Err(gone("This URL has expired.")) }
-}
-
-/// Whether a `Range` is one range that starts after the first byte, such as `bytes=1000-`.
-fn starts_after_the_first_byte(range: &str) -> bool {
-    let first = range.strip_prefix("bytes=").and_then(|range| range.split('-').next());
-    !range.contains(',') && first.and_then(|first| first.parse::<u64>().ok()).is_some_and(|first| first > 0)
+/// Whether a request has the entity tag of the file. A client that continues a download sends the tag of the first
+/// response: in `If-Range`, or in `If-Match`. If the request has both headers, `If-Range` must have the tag, because
+/// otherwise the response is the whole file.
+fn knows_version(headers: &HeaderMap, version: &Version) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    match (headers.contains_key(IF_RANGE), text(IF_RANGE), text(IF_MATCH)) {
+        (true, tag, _) => tag.is_some_and(|tag| version.is_of(tag.trim())),
+        (false, _, Some(tags)) => tags.split(',').any(|tag| version.is_of(tag.trim())),
+        (false, _, None) => false,
+    }
 }
 
 fn gone(reason: &str) -> Problem {
