@@ -93,6 +93,7 @@ const CASES: &[Case] = &[
     Case("GET /api/cuts/{id}", With(&[Read]), Receipt, |on| get(&on.subject)),
     Case("GET /api/cuts/{id}/recipe", With(&[Read]), Receipt, |on| get(&format!("{}/recipe", on.subject))),
     Case("GET /api/downloads/{ticket}", All, Ticket, |on| get(&on.subject)),
+    Case("GET /api/downloads/{ticket}, a cut", All, Ticket, |on| get(&on.subject)),
     Case("GET /api/files", With(&[List]), File, |_| get("/api/files")),
     Case("GET /api/files/multipart/{id}", With(&[Create]), BothParts, |on| get(&on.subject)),
     Case("GET /api/files/multipart/{id}/parts", With(&[Create]), BothParts, |on| {

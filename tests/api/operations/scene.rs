@@ -33,7 +33,7 @@ pub enum Setup {
     BothParts,
     /// Eve has an account and a session.
     Account,
-    /// Ada has a file and a ticket. The request is about the ticket.
+    /// Ada has a file, and a ticket for the file or for a cut. The request is about the ticket.
     Ticket,
     /// The scrub has recorded a finding about Ada's file.
     Finding,
@@ -127,7 +127,11 @@ impl Scene {
                 self.subject = format!("/api/files/{}", saved["file"]["id"].as_str().unwrap());
             }
             Ticket => {
-                let made = self.send(post_json("/api/downloads", &json!({ "fileId": id }))).await.json();
+                let mut body = json!({"fileId": id});
+                if case.0.ends_with(", a cut") {
+                    body["recipe"] = json!({});
+                }
+                let made = self.send(post_json("/api/downloads", &body)).await.json();
                 self.subject = made["download"]["url"].as_str().unwrap().to_owned();
             }
             Repeat | LostResponse => {
