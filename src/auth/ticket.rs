@@ -100,3 +100,45 @@ impl Ticket {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::ids::UserId;
+
+    const ID: &str = "018f0000-0000-7000-8000-000000000001";
+    const TAG: &str = "\"018f0000-0000-7000-8000-000000000002\"";
+
+    #[test]
+    fn tickets_that_an_older_version_made_can_be_read() {
+        let made = json!({
+            "p": {"kind": "user", "id": "ada", "role": "user"},
+            "f": ID,
+            "v": "fICJ_MH-7-Ni4kbnX-s68Q",
+            "r": {"columns": ["a"]},
+            "i": 1_767_322_200,
+        });
+        let ticket = Ticket {
+            principal: Principal::user(UserId::parse("ada").unwrap()),
+            file: FileId::parse(ID).unwrap(),
+            version: Version::of(TAG),
+            recipe: Some(json!({"columns": ["a"]})),
+            issued_at_s: 1_767_322_200,
+        };
+        assert_eq!(serde_json::to_value(&ticket).unwrap(), made);
+        assert_eq!(serde_json::from_value::<Ticket>(made).unwrap(), ticket);
+    }
+
+    #[test]
+    fn a_version_is_of_one_entity_tag() {
+        let version = Version::of(TAG);
+        assert!(version.is_of(TAG));
+        for other in ["", "*", TAG.trim_matches('"'), "\"018f0000-0000-7000-8000-000000000003\""] {
+            assert!(!version.is_of(other), "{other}");
+        }
+    }
+}
