@@ -256,7 +256,7 @@ fn list_query(params: &ListParams) -> Result<(ListQuery, ListFingerprint)> {
     let sort_text = params.sort.as_deref().unwrap_or("-createdAt");
     let (sort, descending) = parse_sort(sort_text)?;
     let (tags, name_part) = (params.tag.clone(), params.q.clone());
-    let tag_text: String = tags.iter().map(|tag| format!("={tag}\0")).collect();
+    let tag_text = tags.iter().map(|tag| format!("={tag}")).collect::<Vec<_>>().join("\0");
     let option = |value: &Option<String>| value.as_ref().map(|text| format!("={text}")).unwrap_or_default();
     let fingerprint = ListFingerprint::of(&[status_text, sort_text, &tag_text, &option(&name_part)]);
     let start = match &params.cursor {
