@@ -1,7 +1,7 @@
 //! `/api/auth`: accounts and sessions.
 //!
-//! A client keeps its refresh token itself, or asks for a session in a cookie ([`cookie`]). A session in a cookie is for
-//! the pages of this origin: no script can read the refresh token, and requests from other sites are refused.
+//! A client keeps its refresh token itself, or asks for a session in a cookie (`cookie.rs`). A session in a cookie is
+//! for the pages of this origin: no script can read the refresh token, and requests from other sites are refused.
 
 mod cookie;
 
