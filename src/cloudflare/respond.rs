@@ -167,13 +167,19 @@ impl OutgoingBuffer {
         let fits = |buffer: &Uint8Array| buffer.length() >= length;
         let buffer = match self.buffer.take().filter(fits) {
             Some(buffer) => buffer,
-            None => Uint8Array::new_with_length(length.next_power_of_two()),
+            None => Uint8Array::new_with_length(capacity_of(piece.len())),
         };
         let view = buffer.subarray(0, length);
         view.copy_from(piece);
         self.buffer = Some(buffer);
         view
     }
+}
+
+/// Returns the length of the buffer for a piece of `length` bytes. Nearly all pieces have at most [`OUTGOING_BYTES`].
+fn capacity_of(length: usize) -> u32 {
+    let length = if length <= OUTGOING_BYTES { OUTGOING_BYTES } else { length.next_power_of_two() };
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn js_error(problem: &Problem) -> JsValue {

@@ -23,7 +23,8 @@ pub fn accepts_gzip(header: Option<&str>) -> Result<bool, MalformedAcceptEncodin
     }
 }
 
-/// Whether an element of the list is empty, or a coding with at most one weight (RFC 9110 §12.4.2).
+/// Whether an element of the list is empty, or a coding with at most one weight: from 0 to 1, with at most three digits
+/// after the dot (RFC 9110 §12.4.2).
 fn is_coding(element: &str) -> bool {
     let mut parts = element.split(';').map(syntax::trim_ows);
     let (name, weight, more) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
@@ -33,9 +34,14 @@ fn is_coding(element: &str) -> bool {
 
 fn is_weight(parameter: &str) -> bool {
     let Some((name, weight)) = parameter.split_once('=') else { return false };
-    let is_number = weight.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let in_range = weight.parse::<f32>().is_ok_and(|weight| (0.0..=1.0).contains(&weight));
-    name.eq_ignore_ascii_case("q") && is_number && in_range
+    let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
+    let is_fraction = fraction.len() <= 3
+        && match whole {
+            "0" => fraction.bytes().all(|byte| byte.is_ascii_digit()),
+            "1" => fraction.bytes().all(|byte| byte == b'0'),
+            _ => false,
+        };
+    name.eq_ignore_ascii_case("q") && is_fraction
 }
 
 fn names_gzip(header: &str) -> bool {

@@ -17,6 +17,9 @@ pub struct Validators {
     /// `If-None-Match`, it counts for every method except GET and HEAD. A client may have this tag but not the
     /// representation. So this tag must not cause the response 304 to GET or HEAD.
     pub other_etag: Option<EntityTag>,
+    /// Name of the current revision. In `If-Match`, and in `If-None-Match` of a change, a tag with this name before its
+    /// first dot counts as a tag of the representation.
+    pub revision: Option<String>,
     /// Time of the last change; compared in whole seconds.
     pub last_modified: Option<DateTime<Utc>>,
 }
@@ -24,6 +27,23 @@ pub struct Validators {
 impl Validators {
     fn all_etags(&self) -> impl Iterator<Item = &EntityTag> {
         self.etag.iter().chain(&self.other_etag)
+    }
+
+    /// Whether the tag names the current revision.
+    fn is_of_revision(&self, tag: &EntityTag) -> bool {
+        self.revision.is_some() && self.revision.as_deref() == tag.opaque().split('.').next()
+    }
+
+    /// Whether `If-Match` has a tag of this representation.
+    fn are_in_strongly(&self, tags: &EntityTags) -> bool {
+        let is_of_revision = |tag: &EntityTag| !tag.is_weak() && self.is_of_revision(tag);
+        tags.contain_strongly(self.all_etags()) || tags.listed().iter().any(is_of_revision)
+    }
+
+    /// Whether `If-None-Match` of a change has a tag of this representation.
+    fn are_in_weakly(&self, tags: &EntityTags) -> bool {
+        let is_of_revision = |tag: &EntityTag| self.is_of_revision(tag);
+        tags.contain_weakly(self.all_etags()) || tags.listed().iter().any(is_of_revision)
     }
 }
 
@@ -69,7 +89,7 @@ pub fn evaluate(
 
     // Steps 1 and 2: If-Unmodified-Since counts only if If-Match is absent.
     match list_condition(headers, header::IF_MATCH) {
-        EtagCondition::Given(tags) if !tags.contain_strongly(current.all_etags()) => {
+        EtagCondition::Given(tags) if !current.are_in_strongly(&tags) => {
             return PreconditionOutcome::PreconditionFailed;
         }
         EtagCondition::Malformed => return PreconditionOutcome::PreconditionFailed,
@@ -87,7 +107,7 @@ pub fn evaluate(
         EtagCondition::Given(tags) if is_read && tags.contain_weakly(&current.etag) => {
             return PreconditionOutcome::NotModified;
         }
-        EtagCondition::Given(tags) if !is_read && tags.contain_weakly(current.all_etags()) => {
+        EtagCondition::Given(tags) if !is_read && current.are_in_weakly(&tags) => {
             return PreconditionOutcome::PreconditionFailed;
         }
         EtagCondition::Malformed if !is_read => return PreconditionOutcome::PreconditionFailed,
@@ -192,7 +212,12 @@ mod tests {
     fn current() -> Validators {
         let time = Utc.with_ymd_and_hms(2024, 5, 6, 7, 8, 9).unwrap().with_nanosecond(999_000_000);
         let tag = |text| Some(EntityTag::strong(text).unwrap());
-        Validators { etag: tag("v1"), other_etag: tag("r1"), last_modified: time }
+        Validators {
+            etag: tag("v1"),
+            other_etag: tag("r1.9f"),
+            revision: Some("r1".into()),
+            last_modified: time,
+        }
     }
 
     fn outcome(method: Method, fields: &[(&str, &str)]) -> PreconditionOutcome {

@@ -55,6 +55,11 @@ impl EntityTag {
         &self.opaque
     }
 
+    /// Whether the tag is weak (RFC 9110 §8.8.1).
+    pub fn is_weak(&self) -> bool {
+        self.weak
+    }
+
     /// Strong comparison (RFC 9110 §8.8.3.2): both tags are strong and their texts are equal.
     pub fn strongly_equals(&self, other: &Self) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
@@ -91,6 +96,14 @@ impl EntityTags {
             rest = after.trim_start_matches([' ', '\t', ',']);
         }
         (!tags.is_empty()).then_some(Self::List(tags))
+    }
+
+    /// Returns the tags of the list; no tags for `*`.
+    pub fn listed(&self) -> &[EntityTag] {
+        match self {
+            Self::Any => &[],
+            Self::List(tags) => tags,
+        }
     }
 
     /// Whether the value is `*`, or has a tag that strongly equals one of the tags in `current`. For `If-Match`.

@@ -4,8 +4,8 @@
 //!
 //! - Refused: control characters and line separators (they can break headers, logs and terminals), path separators,
 //!   `.` and `..`, empty names, and more than 255 bytes.
-//! - Removed: bidirectional overrides, embeddings and isolates (they are invisible and can make a name look like
-//!   another name), and blanks at both ends.
+//! - Removed: bidirectional overrides, embeddings and isolates, other characters that are never visible, such as U+200B
+//!   (all of them can make a name look like another name), and blanks at both ends.
 //!
 //! A filename is never part of an object key.
 
@@ -20,7 +20,7 @@ pub struct Filename(String);
 /// Reason why a filename is refused. The message also says what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FilenameError {
-    /// The name is empty after blanks and bidirectional controls were removed.
+    /// The name is empty after blanks and invisible characters were removed.
     #[error("the filename is empty: name the file, for example data.csv")]
     Empty,
     /// The name is `.` or `..`.
@@ -62,7 +62,8 @@ impl Filename {
         if text.contains(['/', '\\']) {
             return Err(FilenameError::PathSeparator);
         }
-        let visible: String = text.chars().filter(|c| !is_bidi_control(*c)).collect();
+        let visible: String =
+            text.chars().filter(|c| !is_bidi_control(*c) && !is_never_visible(*c)).collect();
         let name = visible.trim();
         if let Some(control) = name.chars().find(|c| is_line_or_control(*c)) {
             return Err(FilenameError::ControlCharacter { code: u32::from(control) });
@@ -126,14 +127,17 @@ impl Filename {
     /// the name do not count, because Windows ignores them. In contrast to [`Self::extension`], this function returns
     /// an extension for `.htaccess`.
     ///
+    /// Joiners, marks of direction and variation selectors do not count either, because they are not visible.
+    ///
     /// Returns `None` if the name has no dot. Also returns `None` if the text after the last dot has no ASCII letter
     /// (`v1.2`), or has a character that is not visible ASCII, such as the blank in `Dr. Who`. No known format has an
     /// extension of this kind.
-    pub fn system_extension(&self) -> Option<&str> {
-        let (_, extension) = self.0.trim_end_matches(['.', ' ']).rsplit_once('.')?;
+    pub fn system_extension(&self) -> Option<String> {
+        let visible: String = self.0.chars().filter(|c| !is_formatting(*c)).collect();
+        let (_, extension) = visible.trim_end_matches(['.', ' ']).rsplit_once('.')?;
         let is_printable = extension.bytes().all(|b| b.is_ascii_graphic());
         let has_letter = extension.bytes().any(|b| b.is_ascii_alphabetic());
-        (is_printable && has_letter).then_some(extension)
+        (is_printable && has_letter).then(|| extension.to_owned())
     }
 
     /// Returns the name without its extension.
@@ -154,6 +158,27 @@ impl fmt::Display for Filename {
 /// right-to-left names need them.
 fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether the character is invisible and has no use in a name: soft hyphen, fillers, zero-width space, word joiner,
+/// invisible operators, byte order mark, old shaping controls, and language tags.
+fn is_never_visible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{AD}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}' | '\u{200B}' | '\u{2060}'..='\u{2065}'
+            | '\u{206A}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
+            | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E001F}'
+    )
+}
+
+/// Whether the character is invisible but has a use in names: joiners, marks of direction, variation selectors, and the
+/// tags of flags.
+fn is_formatting(character: char) -> bool {
+    matches!(
+        character,
+        '\u{34F}' | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200C}'..='\u{200F}' | '\u{FE00}'..='\u{FE0F}'
+            | '\u{E0020}'..='\u{E0FFF}'
+    )
 }
 
 fn is_line_or_control(character: char) -> bool {
@@ -183,10 +208,14 @@ mod tests {
     }
 
     #[test]
-    fn bidirectional_controls_and_outer_blanks_are_removed() {
-        for (text, expected) in
-            [("  a.csv\t", "a.csv"), ("\u{202e}vsc.exe", "vsc.exe"), ("a\u{2066}b\u{2069}.csv", "ab.csv")]
-        {
+    fn invisible_characters_and_outer_blanks_are_removed() {
+        for (text, expected) in [
+            ("a.csv\u{200b}", "a.csv"),
+            ("\u{e0001}x\u{ad}.c\u{feff}sv", "x.csv"),
+            ("  a.csv\t", "a.csv"),
+            ("\u{202e}vsc.exe", "vsc.exe"),
+            ("a\u{2066}b\u{2069}.csv", "ab.csv"),
+        ] {
             assert_eq!(Filename::parse(text).unwrap().as_str(), expected);
         }
     }

@@ -12,9 +12,11 @@ pub struct MediaType {
     parameters: Vec<(String, String)>,
 }
 
-/// Error: the text is not a media type, or is longer than 255 bytes.
+/// Error: the text is not a media type, repeats a parameter, or is longer than 255 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the media type is malformed or has more than 255 bytes: send for example text/csv; charset=utf-8")]
+#[error(
+    "the media type is malformed, repeats a parameter or has more than 255 bytes: send for example text/csv; charset=utf-8"
+)]
 pub struct InvalidMediaType;
 
 impl MediaType {
@@ -22,7 +24,7 @@ impl MediaType {
     /// keep their case.
     ///
     /// # Errors
-    /// [`InvalidMediaType`] if the text is malformed or too long.
+    /// [`InvalidMediaType`] if the text is malformed or too long, or if a parameter is repeated.
     pub fn parse(text: &str) -> Result<Self, InvalidMediaType> {
         if text.len() > MAX_BYTES {
             return Err(InvalidMediaType);
@@ -36,6 +38,12 @@ impl MediaType {
         }
         let parameters =
             syntax::parse_parameters(parameters, BackslashRule::AnyCharacter).ok_or(InvalidMediaType)?;
+        let is_repeated = |(place, (name, _)): (usize, &(String, String))| {
+            parameters[..place].iter().any(|(known, _)| known == name)
+        };
+        if parameters.iter().enumerate().any(is_repeated) {
+            return Err(InvalidMediaType);
+        }
         Ok(Self { essence: essence.to_ascii_lowercase(), parameters })
     }
 
@@ -68,7 +76,7 @@ mod tests {
 
     #[test]
     fn types_and_parameter_names_may_be_in_upper_or_lower_case() {
-        let parsed = MediaType::parse(" Text/CSV ; Charset=\"Windows-1252\"; charset=utf-8 ").unwrap();
+        let parsed = MediaType::parse(" Text/CSV ; Charset=\"Windows-1252\"; other=utf-8 ").unwrap();
         assert_eq!(parsed.essence(), "text/csv");
         assert!(parsed.is("TEXT/csv"));
         assert_eq!(parsed.charset(), Some("Windows-1252"));
@@ -86,6 +94,7 @@ mod tests {
             "text/csv/x",
             "te xt/csv",
             "text/csv; a",
+            "text/csv; charset=utf-8; Charset=utf-8",
             "text/csv, text/tsv",
             &format!("text/{}", "c".repeat(251)),
         ] {

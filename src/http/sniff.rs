@@ -166,7 +166,7 @@ pub fn check_result_name(name: &Filename) -> Result<(), Refusal> {
 
 /// Returns the extension in lower case, if a stored file must not have it.
 fn refused_extension(name: &Filename) -> Option<String> {
-    let extension = name.system_extension().map(str::to_ascii_lowercase);
+    let extension = name.system_extension().map(|extension| extension.to_ascii_lowercase());
     extension.filter(|extension| !EXTENSIONS.contains(&extension.as_str()))
 }
 

@@ -1,6 +1,9 @@
 //! User metadata of a file: a small, flat JSON object that the user chooses. Cutty stores its own metadata of the file
 //! separately.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::json::UniqueMembers;
@@ -27,6 +30,16 @@ pub enum UserMetadataError {
     NotScalar {
         /// Key of the value.
         key: String,
+    },
+    /// A number has more digits than a 64-bit number keeps.
+    #[error(
+        "the metadata number {number} of {key:?} has more digits than JSON readers keep: send it as a string"
+    )]
+    LongNumber {
+        /// Key of the number.
+        key: String,
+        /// The number.
+        number: String,
     },
     /// A key is empty, longer than 128 bytes, or contains control characters.
     #[error("a metadata key must be 1 to 128 bytes without control characters: change {key:?}")]
@@ -56,10 +69,26 @@ impl UserMetadata {
         let malformed = |error: serde_json::Error| UserMetadataError::Malformed { reason: error.to_string() };
         let value = serde_json::from_str(text).map_err(malformed)?;
         let UniqueMembers = serde_json::from_str(text).map_err(malformed)?;
-        Self::from_value(value)
+        let metadata = Self::from_value(value)?;
+        metadata.check_numbers(text)?;
+        Ok(metadata)
     }
 
-    /// Makes metadata from a JSON value.
+    /// Refuses a number that lost digits when `text`, the JSON text of this metadata, was parsed.
+    fn check_numbers(&self, text: &str) -> Result<(), UserMetadataError> {
+        let malformed = |error: serde_json::Error| UserMetadataError::Malformed { reason: error.to_string() };
+        let written: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(malformed)?;
+        for (key, value) in &self.0 {
+            let (Some(number), Some(written)) = (value.as_number(), written.get(key)) else { continue };
+            if Decimal::parse(written.get()) != Decimal::parse(&number.to_string()) {
+                let (key, number) = (shortened(key), shortened(written.get()));
+                return Err(UserMetadataError::LongNumber { key, number });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes metadata from a JSON value. The caller must already have refused numbers that lost digits.
     ///
     /// # Errors
     /// [`UserMetadataError`].
@@ -88,6 +117,32 @@ impl UserMetadata {
     /// Returns the metadata as a JSON object.
     pub fn as_object(&self) -> &Map<String, Value> {
         &self.0
+    }
+}
+
+/// The exact value of a JSON number: `digits` × 10^`exponent`.
+#[derive(PartialEq)]
+struct Decimal {
+    is_negative: bool,
+    /// Digits without zeros at either end; empty for zero.
+    digits: String,
+    exponent: i64,
+}
+
+impl Decimal {
+    /// Parses a JSON number. Returns `None` if its exponent has more than 64 bits.
+    fn parse(number: &str) -> Option<Self> {
+        let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let all = format!("{}{fraction}", whole.trim_start_matches('-'));
+        let digits = all.trim_start_matches('0').trim_end_matches('0');
+        let zeros_after = all.len() - all.trim_end_matches('0').len();
+        let places = i64::try_from(zeros_after).ok()? - i64::try_from(fraction.len()).ok()?;
+        let exponent = exponent.parse::<i64>().ok()?.checked_add(places)?;
+        Some(match digits {
+            "" => Self { is_negative: false, digits: String::new(), exponent: 0 },
+            _ => Self { is_negative: number.starts_with('-'), digits: digits.to_owned(), exponent },
+        })
     }
 }
 
@@ -124,6 +179,27 @@ mod tests {
         }
         let nested = "[".repeat(100_000);
         assert!(matches!(UserMetadata::parse(&nested), Err(UserMetadataError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_number_that_would_lose_digits_is_refused() {
+        for kept in [
+            "0",
+            "-0",
+            "-0.0",
+            "0e9",
+            "1.50",
+            "1e2",
+            "100e-2",
+            "12345678901234567890",
+            "-9223372036854775808",
+        ] {
+            assert!(UserMetadata::parse(&format!("{{\"a\":{kept}}}")).is_ok(), "{kept}");
+        }
+        for lost in ["123456789012345678901", "0.12345678901234567891", "1e-400", "9007199254740993.5"] {
+            let refused = UserMetadata::parse(&format!("{{\"a\":{lost}}}"));
+            assert!(matches!(refused, Err(UserMetadataError::LongNumber { .. })), "{lost}: {refused:?}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// Limit of all leases of [`IsolateMemory::common`] together. The rest of the isolate's 128 MiB is for the other
 /// budgets, the module, the hashing of a password (7 MiB), FileCache, small buffers, the runtime, and garbage that has
 /// not been collected yet.
-pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 32 << 20 };
+pub const COMMON_BUDGET: Memory = Memory { wasm: 28 << 20, js: 26 << 20 };
 
 /// Limit of all leases of [`IsolateMemory::bodies`] together: for long JSON bodies and the values that a body is parsed
 /// into.

@@ -6,6 +6,9 @@
 //! to `PATCH` has the tag of the metadata. In a `GET`, `If-None-Match` is compared with only one tag
 //! ([`Representation`]).
 //!
+//! The tag of the metadata changes when anything in the metadata changes, also the number of reads. For `If-Match`, only
+//! changes by clients count: a tag is accepted if the text before its first dot names the current revision.
+//!
 //! A condition is evaluated only if the request would succeed without this condition (RFC 9110 §13.2.1). So the
 //! response for a missing file is always `not_found`.
 
@@ -62,20 +65,21 @@ pub enum Representation {
 impl Representation {
     fn validators(self, file: &FileRow) -> Result<Validators> {
         let bytes = EntityTag::parse(&file.entity_tag());
-        let metadata = EntityTag::parse(&file.metadata_tag());
+        let metadata = EntityTag::parse(&file.metadata_tag()?);
         if bytes.is_none() || metadata.is_none() {
             return Err(Problem::internal("the row of a file makes no entity tag"));
         }
         let last_modified = Some(file.updated_at.instant());
+        let revision = Some(file.revision_name());
         Ok(match self {
-            Self::Bytes => Validators { etag: bytes, other_etag: metadata, last_modified },
-            Self::Metadata => Validators { etag: metadata, other_etag: bytes, last_modified },
+            Self::Bytes => Validators { etag: bytes, other_etag: metadata, revision, last_modified },
+            Self::Metadata => Validators { etag: metadata, other_etag: bytes, revision, last_modified },
         })
     }
 
-    fn tag(self, file: &FileRow) -> String {
+    fn tag(self, file: &FileRow) -> Result<String> {
         match self {
-            Self::Bytes => file.entity_tag(),
+            Self::Bytes => Ok(file.entity_tag()),
             Self::Metadata => file.metadata_tag(),
         }
     }
@@ -105,8 +109,8 @@ pub fn evaluate(
 }
 
 /// Evaluates the conditions of a request for a result that is made from the bytes of a file, such as a cut. Returns the
-/// response 304 if the file has not changed and its owner has set no dialect. The caller must use the outcome only if the request would succeed without
-/// conditions.
+/// response 304 if the file has not changed and its owner has set no dialect. The caller must use the outcome only if
+/// the request would succeed without conditions.
 ///
 /// # Errors
 /// `precondition_failed`.
@@ -133,7 +137,7 @@ pub fn evaluate_for_result(
 pub fn validator_headers(file: &FileRow, representation: Representation) -> Result<HeaderMap> {
     let header = |text: &str| HeaderValue::from_str(text).map_err(Problem::internal);
     let mut headers = HeaderMap::new();
-    headers.insert(ETAG, header(&representation.tag(file))?);
+    headers.insert(ETAG, header(&representation.tag(file)?)?);
     headers.insert(LAST_MODIFIED, header(&format_http_date(file.updated_at.instant()))?);
     Ok(headers)
 }

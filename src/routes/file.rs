@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
@@ -242,7 +243,7 @@ struct PatchBody {
     /// New metadata: a flat object, at most 8 KiB. The object replaces all metadata of the file; null for none.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Object>)]
-    metadata: Option<Option<Value>>,
+    metadata: Option<Option<Box<RawValue>>>,
     /// Time at which Cutty moves the file to the trash (RFC 3339); null for never.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -311,9 +312,11 @@ fn checked_change(body: PatchBody, now: Timestamp) -> Result<Change> {
     let filename = filename.map(|name| checked_filename(Filename::parse(&name))).transpose()?;
     let tags = body.tags.map(|tags| Tags::from_values(tags.unwrap_or_default())).transpose();
     let tags = tags.map_err(|error| bad_metadata(&error))?;
-    let metadata = body.metadata.map(|metadata| metadata.unwrap_or_else(|| Map::new().into()));
-    let metadata =
-        metadata.map(UserMetadata::from_value).transpose().map_err(|error| bad_metadata(&error))?;
+    let metadata = body.metadata.map(|metadata| match metadata {
+        Some(metadata) => UserMetadata::parse(metadata.get()),
+        None => Ok(UserMetadata::default()),
+    });
+    let metadata = metadata.transpose().map_err(|error| bad_metadata(&error))?;
     let expires_at = match body.expires_at {
         None => None,
         Some(None) => Some(None),

@@ -5,6 +5,7 @@ mod bodies;
 mod completion;
 mod options;
 mod parameters;
+mod response_headers;
 
 use axum::Json;
 use serde_json::Value;

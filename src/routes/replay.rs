@@ -19,8 +19,8 @@ pub fn respond(done: Done, service: R2StorageService) -> BoxFuture<'static, Resu
             || Problem::internal("the idempotency key of a user has the effect of a registration");
         let owner = service.allow_replay(Some(&done.effect))?.ok_or_else(registered)?;
         match done.effect {
-            Effect::Created { file } => created_file(service.fetch(owner, file).await?),
-            Effect::Saved { file, cut } => saved_cut(service.fetch(owner, file).await?, cut),
+            Effect::Created { file } => created_file(service.fetch_created(owner, file).await?),
+            Effect::Saved { file, cut } => saved_cut(service.fetch_created(owner, file).await?, cut),
             Effect::Changed { file } => file_with_metadata_tag(service.fetch(owner, file).await?),
             Effect::Purged { .. } => Ok(permanently_deleted()),
             Effect::Begun { upload } => {

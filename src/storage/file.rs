@@ -108,9 +108,19 @@ impl FileRow {
         format!("\"{}\"", self.attempt)
     }
 
-    /// Returns the entity tag of the metadata, quoted.
-    pub fn metadata_tag(&self) -> String {
-        format!("\"r{}\"", self.revision)
+    /// Returns the name of the current revision of the metadata. A change by a client changes this name.
+    pub fn revision_name(&self) -> String {
+        format!("r{}", self.revision)
+    }
+
+    /// Returns the entity tag of the metadata, quoted: the name of the revision, a dot, and a hash of the metadata as
+    /// clients see them. A client's change, a new profile or another read of the file changes the tag.
+    ///
+    /// # Errors
+    /// `internal` if the metadata cannot be written as JSON.
+    pub fn metadata_tag(&self) -> Result<String> {
+        let shown = serde_json::to_vec(&FileView::from(self.clone())).map_err(Problem::internal)?;
+        Ok(format!("\"{}.{:016x}\"", self.revision_name(), xxhash_rust::xxh3::xxh3_64(&shown)))
     }
 
     /// Returns the SHA-256 of the bytes; `None` until it is known.
@@ -290,7 +300,7 @@ pub struct FileView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub dialect_options: Option<Value>,
-    /// Number that grows with each change of the file. The ETag of the metadata is made from this number.
+    /// Number that grows with each change of the file. The ETag of the metadata begins with `r` and this number.
     pub revision: u64,
 }
 

@@ -28,6 +28,7 @@ use crate::idempotency::Effect;
 use crate::sql;
 use actor::Actor;
 use file::FileRow;
+use resumable::problems::file_gone;
 
 /// The storage service for one principal. It reads and changes only files of the owner that [`Actor::allow`] returns.
 #[derive(Clone)]
@@ -104,5 +105,18 @@ impl R2StorageService {
         let get = sql::files::Get { file: id, user: owner };
         let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;
         FileRow::read(row)
+    }
+
+    /// Returns a file of `owner` that an earlier request created. The caller must already have checked that the
+    /// principal may use this file.
+    ///
+    /// # Errors
+    /// `gone` if the file is in the trash, has expired or does not exist any more. A response with status 201 would tell
+    /// the client that the file is stored.
+    pub(crate) async fn fetch_created(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
+        let get = sql::files::Get { file: id, user: owner };
+        let row = self.app.database.query(get.statement()).await?.pop();
+        let file = row.map(FileRow::read).transpose()?;
+        file.filter(|file| file.is_readable(self.app.now())).ok_or_else(file_gone)
     }
 }

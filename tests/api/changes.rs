@@ -54,7 +54,7 @@ async fn a_patch_changes_only_the_members_that_it_names() {
     owner.app.advance(TimeDelta::seconds(1));
     let all = json!({"filename": " ü.csv ", "tags": ["x", " y ", "x"], "metadata": {"k": 1}, "expiresAt": "2027-01-01T00:00:00Z"});
     let response = owner.patch(all).await.expect(200);
-    assert_eq!(response.header("etag"), "\"r2\"");
+    assert!(response.header("etag").starts_with("\"r2."));
     let file = response.json()["file"].clone();
     assert_eq!(file["filename"], "ü.csv");
     assert_eq!(file["userTags"], json!(["x", "y"]));
@@ -81,7 +81,7 @@ async fn a_patch_changes_only_the_members_that_it_names() {
         assert_eq!(file[name], value, "{change}");
     }
     let seen = owner.metadata().await.expect(200);
-    assert_eq!(seen.header("etag"), "\"r13\"");
+    assert!(seen.header("etag").starts_with("\"r13."));
     let read = owner.read().await.expect(200);
     assert_eq!(read.text(), CSV);
     assert_eq!(
@@ -302,7 +302,7 @@ async fn an_empty_patch_changes_nothing() {
         patch_json(&owner.path, &json!({})).header("idempotency-key", "k"),
     ] {
         let response = owner.app.send(call.bearer(&owner.token)).await.expect(200);
-        assert_eq!(response.header("etag"), "\"r1\"");
+        assert!(response.header("etag").starts_with("\"r1."));
         assert_eq!(response.json(), before);
     }
     let stale = patch_json(&owner.path, &json!({})).header("if-match", "\"r2\"");

@@ -189,3 +189,45 @@ async fn the_location_of_a_new_tus_upload_has_the_origin_of_the_request() {
         }
     }
 }
+
+#[tokio::test]
+async fn requests_that_read_no_body_refuse_one() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let path = format!("/api/files/{}", app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap());
+    let bodies = [r#"{"permanent":true}"#, "x"];
+    for call in [get, head, delete] {
+        for body in bodies {
+            let refused = app.send(call(&path).bytes(body).bearer(&token)).await;
+            assert_eq!(refused.status, 400, "{body}");
+        }
+    }
+    let chunked =
+        |body| delete(&path).header("transfer-encoding", "chunked").stream(TestBody::from_bytes(body));
+    app.send(chunked("x").bearer(&token)).await.expect_problem(400, "bad_request");
+    assert_eq!(app.database.value("SELECT lifecycle_status FROM files"), "active");
+    app.send(chunked("").bearer(&token)).await.expect(200);
+}
+
+#[tokio::test]
+async fn json_bodies_need_a_well_formed_media_type_and_utf8() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let path = format!("/api/files/{}", app.upload(&token, "a.csv", CSV).await["id"].as_str().unwrap());
+    let rename = |media_type: &'static str| {
+        let call = patch_json(&path, &json!({"filename": "b.csv"})).without("content-type");
+        app.send(call.header("content-type", media_type).bearer(&token))
+    };
+    for accepted in ["application/json; charset=UTF-8", "application/merge-patch+json", "Application/JSON;"] {
+        rename(accepted).await.expect(200);
+    }
+    for refused in [
+        "application/json; charset=latin1",
+        "application/json; charset=utf-8; charset=utf-8",
+        "application/json; x",
+        "json",
+        "a b+json",
+    ] {
+        rename(refused).await.expect_problem(415, "unsupported_type");
+    }
+}

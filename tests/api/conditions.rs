@@ -327,3 +327,31 @@ async fn other_routes_refuse_preconditions_of_changes_and_evaluate_preconditions
     let options = Call::new(Method::OPTIONS, "/api/uploads").header("if-match", "\"zz\"");
     scene.send(options).await.expect(204);
 }
+
+/// Returns the ETag of the metadata, after the time in which reads are counted and profiles are computed.
+async fn current_metadata_tag(scene: &Scene) -> String {
+    scene.app.deliver_twice().await;
+    scene.send(get(&format!("{}/metadata", scene.path))).await.expect(200).header("etag").to_owned()
+}
+
+#[tokio::test]
+async fn a_read_of_the_file_changes_the_tag_of_the_metadata_but_does_not_prevent_a_change() {
+    let scene = Scene::new(Kind::Change).await;
+    let before = current_metadata_tag(&scene).await;
+    assert_eq!(current_metadata_tag(&scene).await, before);
+    let metadata = format!("{}/metadata", scene.path);
+    scene.send(get(&metadata).header("if-none-match", &before)).await.expect(304);
+    scene.send(get(&format!("{}/cut", scene.path))).await.expect(200);
+    let after = current_metadata_tag(&scene).await;
+    assert_ne!(after, before, "accessCount has grown");
+    scene.send(get(&metadata).header("if-none-match", &before)).await.expect(200);
+    scene.send(get(&metadata).header("if-match", &before)).await.expect(200);
+    let rename = || patch_json(&scene.path, &json!({"filename": "new.csv"}));
+    scene.send(rename().header("if-none-match", &before)).await.expect_problem(412, "precondition_failed");
+    scene
+        .send(rename().header("if-match", format!("W/{before}")))
+        .await
+        .expect_problem(412, "precondition_failed");
+    scene.send(rename().header("if-match", &before)).await.expect(200);
+    scene.send(rename().header("if-match", &before)).await.expect_problem(412, "precondition_failed");
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::faults::sweep_up;
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, TestResponse, delete, head};
+use crate::support::client::{Call, TestResponse, delete, head, post};
 use crate::support::parts::{self, complete, part};
 use crate::support::tus::{self, tus};
 use crate::support::uploader::{PART, Uploader, csv};
@@ -281,6 +281,12 @@ async fn a_repeated_completion_returns_the_same_file() {
         assert!(is_replay(&again));
         assert_eq!(again.text(), first.text());
     }
+    let file = format!("/api/files/{}", first.json()["file"]["id"].as_str().unwrap());
+    scene.send(delete(&file)).await.expect(200);
+    scene.keyed(complete(&path, &parts)).await.expect_problem(410, "gone");
+    scene.send(complete(&path, &parts)).await.expect_problem(410, "gone");
+    scene.send(post(&format!("{file}/restore"))).await.expect(200);
+    scene.keyed(complete(&path, &parts)).await.expect(201);
     let other = complete(&path, &[]);
     scene.keyed(other).await.expect_problem(422, "idempotency_reuse");
 }

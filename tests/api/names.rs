@@ -18,6 +18,7 @@ async fn a_name_with_an_unsupported_file_extension_is_refused_by_every_operation
     };
     for name in [
         "x.exe",
+        "x.exe\u{200d}",
         "X.XLSX",
         "x.csv.gz",
         "x.json",

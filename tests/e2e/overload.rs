@@ -90,13 +90,12 @@ fn wait_as_told(retry_after: &str) {
     thread::sleep(Duration::from_secs(retry_after.trim().parse().unwrap()));
 }
 
-/// Sends the head of a form, 4.6 MB of its file, and then nothing. Keeps the connection until the server ends it.
-fn stall(user: &Client) {
+/// Sends the head of a form, `body` as the beginning of its file, and then nothing. Keeps the connection until the server ends it.
+fn stall(user: &Client, body: &[u8]) {
     let mut stream = user.raw("POST /api/files");
     let head = "content-type: multipart/form-data; boundary=b\r\ncontent-length: 52428800\r\n\r\n--b\r\n\
         content-disposition: form-data; name=\"file\"; filename=\"stalled.csv\"\r\ncontent-type: text/csv\r\n\r\n";
-    let body = Orders::file(26, 4_600_000, 0).0;
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
     let mut response = Vec::new();
     let _ = stream.read_to_end(&mut response);
 }
@@ -255,7 +254,7 @@ fn bare(load: &Load) -> u64 {
 /// `/health` took to respond.
 fn run(load: &Load, server: &Server, user: &Client, file: &str, chunked: &[u8]) -> Duration {
     let is_over = AtomicBool::new(false);
-    let (wide_file, is_over) = (&wide_file(), &is_over);
+    let (wide_file, stalled_body, is_over) = (&wide_file(), &Orders::file(26, 4_600_000, 0).0, &is_over);
     thread::scope(|scope| {
         let health = scope.spawn(|| {
             let client = Client::new(server.port);
@@ -272,7 +271,7 @@ fn run(load: &Load, server: &Server, user: &Client, file: &str, chunked: &[u8]) 
             slowest
         });
         for _ in 0..load.stalled_forms {
-            scope.spawn(|| stall(user));
+            scope.spawn(|| stall(user, stalled_body));
         }
         for _ in 0..load.stalled_cuts {
             scope.spawn(|| stall_reading(user, file, is_over));

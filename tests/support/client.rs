@@ -191,13 +191,14 @@ impl TestApp {
 
     /// Sends a request through the real router and reads the response to its end, as the runtime and a client do.
     ///
-    /// Panics if the API description does not list the status of the response, or if pages of other origins cannot read
-    /// one of its headers.
+    /// Panics if the API description does not list the status of the response or one of its headers, or if pages of
+    /// other origins cannot read one of its headers.
     pub async fn send(&self, call: Call) -> TestResponse {
         let (method, path) = (call.request.method().clone(), call.request.uri().path().to_owned());
         let (parts, body) = self.respond(call).await;
         contract::assert_described(&method, &path, parts.status);
         contract::assert_exposed(&parts.headers);
+        contract::assert_headers_described(&method, &path, parts.status, &parts.headers);
         let (body, broken) = match body {
             ResponseBody::Empty => (Vec::new(), false),
             ResponseBody::Bytes(bytes) if method != Method::HEAD => (bytes.to_vec(), false),

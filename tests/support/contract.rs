@@ -138,6 +138,40 @@ const NEED_NO_EXPOSING: [&str; 19] = [
     "set-cookie",
 ];
 
+/// Headers that the description leaves out: every response has them for browsers and caches, or HTTP itself defines
+/// them for this response.
+const NEED_NO_DESCRIPTION: [&str; 12] = [
+    "cache-control",
+    "content-length",
+    "content-type",
+    "vary",
+    "allow",
+    "date",
+    "x-content-type-options",
+    "x-frame-options",
+    "content-security-policy",
+    "cross-origin-resource-policy",
+    "referrer-policy",
+    "strict-transport-security",
+];
+
+/// Panics if a response has a header that the description of the operation does not list for this status.
+pub fn assert_headers_described(method: &Method, path: &str, status: StatusCode, headers: &HeaderMap) {
+    let of_path = operations_at(path);
+    let Some(operation) = of_path.iter().find(|operation| operation.method == *method) else { return };
+    let described = &operation.spec["responses"][status.as_str()];
+    if described.is_null() {
+        return;
+    }
+    let described = described["headers"].as_object();
+    for name in headers.keys().map(HeaderName::as_str) {
+        let is_described =
+            described.is_some_and(|known| known.keys().any(|one| one.eq_ignore_ascii_case(name)));
+        let exempt = NEED_NO_DESCRIPTION.contains(&name) || name.starts_with("access-control-");
+        assert!(is_described || exempt, "{method} {path} {status}: the header {name} is not described");
+    }
+}
+
 /// Panics if a response has a header that web pages of other origins cannot read.
 pub fn assert_exposed(headers: &HeaderMap) {
     for name in headers.keys().map(HeaderName::as_str) {

@@ -99,6 +99,8 @@ fn only_extensions_of_delimited_text_are_accepted() {
     for name in [
         "a.csv.gz",
         "x.exe",
+        "x.exe\u{200b}",
+        "x.e\u{200d}xe\u{fe0f}",
         "a.xls",
         "x.hta",
         "x.7z",

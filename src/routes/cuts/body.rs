@@ -16,6 +16,8 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
+use crate::http::user_metadata::{UserMetadata, UserMetadataError};
+
 /// Maximum number of values of any kind. Each selected column, and each value of a list in a condition, is a value.
 const MAX_VALUES: usize = 100_000;
 
@@ -187,6 +189,12 @@ impl<'de> Visitor<'de> for Counted<'_> {
             let value = if self.is_body && FILTERS.contains(&name.as_str()) {
                 let text = access.next_value::<Box<RawValue>>()?;
                 filter(text.get(), self.counts, MAX_LEVELS)?
+            } else if self.is_body && name == "metadata" {
+                let text = access.next_value::<Box<RawValue>>()?;
+                if let Err(lost @ UserMetadataError::LongNumber { .. }) = UserMetadata::parse(text.get()) {
+                    return Err(A::Error::custom(lost));
+                }
+                serde_json::from_str(text.get()).map_err(A::Error::custom)?
             } else {
                 access.next_value_seed(Counted { is_body: false, ..self })?
             };

@@ -16,6 +16,7 @@ use crate::csv::shortened;
 use crate::error::{Code, Problem, Result};
 pub use crate::http::json::Object;
 use crate::http::json::{MAX_NESTED, MAX_VALUES, UniqueMembers, has_few_values};
+use crate::http::media_type::MediaType;
 use crate::http::text;
 
 /// Maximum length of a JSON body in bytes. A filter with 64 conditions has a few KiB.
@@ -54,7 +55,10 @@ impl<T: DeserializeOwned, S: Send + Sync, const MAX_BYTES: usize> FromRequest<S>
 }
 
 fn not_json() -> Problem {
-    Problem::new(Code::UnsupportedType, "Send the body as JSON, with Content-Type: application/json.")
+    Problem::new(
+        Code::UnsupportedType,
+        "Send the body as JSON in UTF-8, with Content-Type: application/json.",
+    )
 }
 
 /// Reads the whole body; empty if the request has no body.
@@ -184,11 +188,13 @@ pub async fn read_bounded(
     Ok(bytes)
 }
 
-/// Whether the request announces a JSON body.
+/// Whether the request announces a JSON body. JSON is always UTF-8 (RFC 8259 §8.1), so the result is `false` for another
+/// `charset`.
 pub fn is_json(headers: &HeaderMap) -> bool {
-    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = essence.and_then(|text| text.split(';').next()).map(str::trim).unwrap_or_default();
-    essence.eq_ignore_ascii_case("application/json") || essence.to_ascii_lowercase().ends_with("+json")
+    let text = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let Some(media_type) = text.and_then(|text| MediaType::parse(text).ok()) else { return false };
+    let is_utf8 = media_type.charset().is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"));
+    is_utf8 && (media_type.is("application/json") || media_type.essence().ends_with("+json"))
 }
 
 /// Refuses a body with a content coding (RFC 9110 §15.5.16), because Cutty must not store compressed bytes as the file.

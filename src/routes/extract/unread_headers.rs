@@ -4,7 +4,9 @@
 //! refuses a request with such a header if the description of the operation does not name the header
 //! ([`refuse_unread`]). The descriptions are the only lists of the headers that the routes read.
 //!
-//! There is one exception: a GET or HEAD with a condition is not refused. RFC 9110 §13 defines the effect of the
+//! For the same reason, a GET, HEAD or DELETE with a body is refused.
+//!
+//! There is one exception for headers: a GET or HEAD with a condition is not refused. RFC 9110 §13 defines the effect of the
 //! condition even if the response has neither an `ETag` nor a `Last-Modified`. For such a response, a condition with a
 //! date is ignored, `If-Match` is true only for `*`, and `If-None-Match` is false only for `*`.
 
@@ -12,12 +14,15 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use utoipa::openapi::path::{Operation, ParameterIn, Paths};
 use utoipa::openapi::{PathItem, RefOr, Response as Described};
 
-use crate::error::{Code, Problem};
+use super::body;
+use crate::body::incoming::Incoming;
+use crate::body::stream::NativeBody;
+use crate::error::{Code, Problem, Result};
 use crate::http::conditional::{self, PreconditionOutcome, Validators};
 
 static CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, IF_MODIFIED_SINCE];
@@ -58,6 +63,15 @@ const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
 /// `CONDITIONS`: its handler runs. If the response is successful, this function then evaluates the conditions of the
 /// request as if the response had neither `ETag` nor `Last-Modified`.
 pub async fn refuse_unread(description: fn() -> Operation, request: Request, next: Next) -> Response {
+    match possible_body(&request) {
+        Err(problem) => return problem.into_response(),
+        Ok(None) => {}
+        Ok(Some(mut body)) => match body.peek().await {
+            Ok(bytes) if bytes.is_empty() => {}
+            Ok(_) => return body_refusal(request.method()).into_response(),
+            Err(problem) => return problem.into_response(),
+        },
+    }
     let (method, headers) = (request.method(), request.headers());
     if *method == Method::OPTIONS || !has_any(headers) {
         return next.run(request).await;
@@ -87,6 +101,29 @@ pub async fn refuse_unread(description: fn() -> Operation, request: Request, nex
             let detail = "The response has no ETag, so If-Match is true only for *. Leave If-Match out.";
             Problem::new(Code::PreconditionFailed, detail).into_response()
         }
+    }
+}
+
+/// Returns the problem for a GET, HEAD or DELETE with a body. No operation reads such a body, so its content would have
+/// no effect.
+fn body_refusal(method: &Method) -> Problem {
+    Problem::new(Code::BadRequest, format!("A {method} request cannot have a body. Leave the body out."))
+}
+
+/// Refuses a GET, HEAD or DELETE if its `Content-Length` announces a body. If the request has no length but may have a
+/// body, returns this body. The caller must then look for bytes in the body.
+fn possible_body(request: &Request) -> Result<Option<Box<dyn NativeBody>>> {
+    let (method, headers) = (request.method(), request.headers());
+    if !method.is_safe() && *method != Method::DELETE {
+        return Ok(None);
+    }
+    match body::content_length(headers)? {
+        Some(0) => Ok(None),
+        Some(_) => Err(body_refusal(method)),
+        None if headers.contains_key(TRANSFER_ENCODING) => {
+            Ok(request.extensions().get::<Incoming>().and_then(Incoming::take))
+        }
+        None => Ok(None),
     }
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::bodies::members;
-use super::{bodies, parameters};
+use super::{bodies, parameters, response_headers};
 use crate::error::Code;
 
 /// If a member of a path in the description has one of these names, the member is an operation.
@@ -54,6 +54,7 @@ fn complete(operation: &mut Value, method: &str, path: &str) {
         if is_error(status) && response["content"].is_null() && method != "head" {
             response["content"] = json!({PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}});
         }
+        response_headers::complete(response, path, method, status);
         without_nulls(response);
     }
     without_nulls(operation);

@@ -4,7 +4,7 @@ use crate::error::{Code, Problem};
 
 pub(super) const EXPIRED: &str = "The upload has expired. Begin another one.";
 
-const FILE_GONE: &str = "The upload was complete, but its file was deleted or has expired. Begin another upload, or restore the file.";
+const FILE_GONE: &str = "The file was stored, but since then it was deleted or has expired. Restore it, or send it again as a new upload.";
 
 pub(super) fn wrong_offset(at: u64) -> Problem {
     let detail = format!("The upload is at offset {at}. Continue from this offset.");
@@ -30,8 +30,8 @@ pub fn gone(detail: &str) -> Problem {
     Problem::new(Code::Gone, detail)
 }
 
-/// Returns the problem for a complete upload whose file cannot be read any more.
-pub(super) fn file_gone() -> Problem {
+/// Returns the problem for a file that a request stored, and that cannot be read any more.
+pub fn file_gone() -> Problem {
     gone(FILE_GONE)
 }
 
