@@ -1,6 +1,6 @@
 // Small parts that every view uses.
 
-import type { ComponentChildren, JSX } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { Problem, noConnection } from "../api";
 import { t } from "../strings";
@@ -151,7 +151,7 @@ export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
     document.addEventListener("pointerdown", outside);
     return () => document.removeEventListener("pointerdown", outside);
   }, [isOpen]);
-  const onKeyDown = (event: JSX.TargetedKeyboardEvent<HTMLDivElement>) => {
+  const onKeyDown = (event: KeyboardEvent) => {
     if (!isOpen) {
       if (event.key !== "ArrowDown") return;
       event.preventDefault();
@@ -161,7 +161,8 @@ export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
     event.stopPropagation();
     const all = items();
     const at = all.indexOf(document.activeElement as HTMLElement);
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+    const moves: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 };
+    const to = moves[event.key];
     if (to !== undefined) {
       event.preventDefault();
       all.at(to % all.length)?.focus();

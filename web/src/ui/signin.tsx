@@ -60,7 +60,7 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
           <input
             {...attributes}
             name="password"
-            type={isShown ? "text" : "password"}
+            type={(isShown ? "text" : "password") as "password"}
             autocomplete={isNew ? "new-password" : "current-password"}
             required
             minLength={isNew ? 8 : undefined}
