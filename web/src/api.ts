@@ -347,7 +347,9 @@ export const restoreFile = async (id: string): Promise<FileView> =>
 export async function getProfile(id: string, signal?: AbortSignal): Promise<Profile | null> {
   for (let attempt = 0; attempt < 6; attempt++) {
     try {
-      return (await call<{ profile: Profile }>(`${filePath(id)}/profile`, { signal })).profile;
+      const { profile } = await call<{ profile: Profile }>(`${filePath(id)}/profile`, { signal });
+      // Profiles from older versions have no suggestions.
+      return { ...profile, suggestions: profile.suggestions ?? [] };
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== "in_progress") throw error;
       if (error.retryAfter === null) await pause(2 ** attempt);

@@ -495,30 +495,32 @@ function Files({ user }: { user: User }) {
             </span>
           </div>
         )}
-        <ul class="list" aria-label={f.list} aria-busy={isLoading}>
-          {shownUploads
-            .filter(({ result }) => !result || !files.some(({ id }) => id === result.id))
-            .map((item) => (
-              <UploadRow key={item.key} item={item} />
+        {(files.length > 0 || shownUploads.length > 0) && (
+          <ul class="list" aria-label={f.list} aria-busy={isLoading}>
+            {shownUploads
+              .filter(({ result }) => !result || !files.some(({ id }) => id === result.id))
+              .map((item) => (
+                <UploadRow key={item.key} item={item} />
+              ))}
+            {files.map((file) => (
+              <FileRow
+                key={fresh.get(file.id)?.key ?? file.id}
+                file={file}
+                isSelected={selected.has(file.id)}
+                actions={actionsFor(file)}
+                onSelect={(isOn, isRange) => select(file, isOn, isRange)}
+                onOpen={() => open(file.id)}
+                onTag={(tag) => query.tags.includes(tag) || change({ tags: [...query.tags, tag] })}
+                item={fresh.get(file.id)}
+                onChange={() => open(file.id, "reading")}
+                onChanged={(file) => {
+                  replace(file);
+                  uploading.refreshResult(file, true);
+                }}
+              />
             ))}
-          {files.map((file) => (
-            <FileRow
-              key={fresh.get(file.id)?.key ?? file.id}
-              file={file}
-              isSelected={selected.has(file.id)}
-              actions={actionsFor(file)}
-              onSelect={(isOn, isRange) => select(file, isOn, isRange)}
-              onOpen={() => open(file.id)}
-              onTag={(tag) => query.tags.includes(tag) || change({ tags: [...query.tags, tag] })}
-              item={fresh.get(file.id)}
-              onChange={() => open(file.id, "reading")}
-              onChanged={(file) => {
-                replace(file);
-                uploading.refreshResult(file, true);
-              }}
-            />
-          ))}
-        </ul>
+          </ul>
+        )}
         {page?.hasMore && (
           <p class="center">
             <button type="button" aria-busy={isLoading} onClick={() => void load(query, page.nextCursor ?? null)}>

@@ -86,7 +86,7 @@ test("the whole journey by keyboard", async () => {
   await page.getByRole("menu").waitFor();
   for (let i = 0; i < 3; i++) await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
-  await page.getByRole("dialog").getByLabel("Tags").waitFor();
+  await page.getByRole("dialog").getByLabel("Tags", { exact: true }).waitFor();
   await page.waitForFunction(() => document.activeElement?.name === "tags");
   await keyboard.type("2026, people");
   await keyboard.press("Enter");
@@ -131,6 +131,7 @@ test("the whole journey by keyboard", async () => {
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await tabTo(`Account of \u2068${name}\u2069`, "Shift+Tab");
   await keyboard.press("Enter");
+  await page.getByRole("menu").waitFor();
   await keyboard.press("End");
   await keyboard.press("Enter");
   await page.getByRole("heading", { name: "Sign in" }).waitFor();

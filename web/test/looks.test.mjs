@@ -5,8 +5,8 @@ import * as h from "./harness.mjs";
 after(h.close);
 
 const modes = [
-  { colorScheme: "light" },
-  { colorScheme: "dark" },
+  { colorScheme: "light", forcedColors: "none" },
+  { colorScheme: "dark", forcedColors: "none" },
   { colorScheme: "light", forcedColors: "active" },
 ];
 
@@ -18,7 +18,7 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px; nothing
       await page.emulateMedia(mode);
       for (const width of [360, 1280]) {
         await page.setViewportSize({ width, height: 800 });
-        const where = `${view} ${mode.colorScheme} ${mode.forcedColors ?? ""} ${width}`;
+        const where = `${view} ${mode.colorScheme} ${mode.forcedColors} ${width}`;
         for (const violation of await h.axe(page)) found.push(`${where}: ${violation}`);
         const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
         if (isWide) found.push(`${where}: wider than the window`);
