@@ -15,7 +15,9 @@ const pages = (await readdir("web")).filter((name) => name.endsWith(".html"));
 const sources = new Map();
 for (const page of pages) sources.set(page, await readFile(join("web", page), "utf8"));
 const reference = /(?:src|href)="(web\/[^"]+\.(?:tsx|css))"/g;
-const entries = new Set([...sources.values()].flatMap((html) => [...html.matchAll(reference)].map((m) => m[1])));
+const entries = new Set(
+  [...sources.values()].flatMap((html) => [...html.matchAll(reference)].map((m) => m[1])),
+);
 
 // tus-js-client writes a test entry into localStorage when it is loaded. The page keeps its own resume information, so
 // this module is replaced.
@@ -58,7 +60,8 @@ for (const path of Object.keys(outputs)) sizes.set(path, gzipSync(await readFile
 function closure(path, found = new Set()) {
   if (found.has(path)) return found;
   found.add(path);
-  for (const { path: next, kind } of outputs[path].imports) if (kind === "import-statement") closure(next, found);
+  for (const { path: next, kind } of outputs[path].imports)
+    if (kind === "import-statement") closure(next, found);
   return found;
 }
 

@@ -19,7 +19,8 @@ let waiting: (() => void)[] = [];
 
 /** Tabs tell each other about new tokens, sign-ins and sign-outs. The messages stay inside this origin. */
 const channel = new BroadcastChannel("cutty-session");
-type Message = { type: "token"; user: string; token: Token } | { type: "in"; session: Session } | { type: "out" };
+type Message =
+  { type: "token"; user: string; token: Token } | { type: "in"; session: Session } | { type: "out" };
 
 export const authState = (): AuthState => state;
 
@@ -56,7 +57,8 @@ function leave(): void {
 }
 
 channel.onmessage = ({ data }: MessageEvent<Message>) => {
-  if (data.type === "in" && (state.kind === "out" || (state.kind === "in" && state.isOver))) enter(data.session);
+  if (data.type === "in" && (state.kind === "out" || (state.kind === "in" && state.isOver)))
+    enter(data.session);
   if (data.type === "in" && state.kind === "in" && state.user.id !== data.session.user.id) location.reload();
   if (data.type === "token" && state.kind === "in" && state.user.id === data.user) {
     keep(data.token);
@@ -120,7 +122,8 @@ const MARGIN_MS = 30_000;
 
 async function current(): Promise<string> {
   for (;;) {
-    if (state.kind !== "in") throw new api.Problem(401, "unauthenticated", t.errors.outTitle, t.errors.outDetail);
+    if (state.kind !== "in")
+      throw new api.Problem(401, "unauthenticated", t.errors.outTitle, t.errors.outDetail);
     if (state.isOver) await new Promise<void>((resolve) => waiting.push(resolve));
     if (token && Date.now() < expiresAt - MARGIN_MS) return token;
     // A short-lived token is used until it expires.

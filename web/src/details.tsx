@@ -131,7 +131,8 @@ function General({ file, section, onChanged }: GeneralProps) {
     if (name !== file.filename) changes.filename = name;
     const nextTags = parseTags(tags);
     if (nextTags.join("\n") !== file.userTags.join("\n")) changes.tags = nextTags;
-    if (expires !== localTime(file.expiresAt)) changes.expiresAt = expires ? new Date(expires).toISOString() : null;
+    if (expires !== localTime(file.expiresAt))
+      changes.expiresAt = expires ? new Date(expires).toISOString() : null;
     try {
       if (Object.keys(changes).length > 0) onChanged(await api.changeFile(file.id, changes));
       setSaved(true);
@@ -153,7 +154,9 @@ function General({ file, section, onChanged }: GeneralProps) {
         {(a) => <input {...a} name="tags" dir="auto" value={tags} onInput={edit(setTags)} />}
       </Field>
       <Field label={t.details.expires} hint={t.details.expiresHint}>
-        {(a) => <input {...a} name="expiry" type="datetime-local" value={expires} onInput={edit(setExpires)} />}
+        {(a) => (
+          <input {...a} name="expiry" type="datetime-local" value={expires} onInput={edit(setExpires)} />
+        )}
       </Field>
       {problem && <ProblemNote problem={problem} />}
       <div class="row">
@@ -187,8 +190,10 @@ function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
       {profile === "none" && <p class="muted">{r.notReady}</p>}
       {dialect && found && (
         <>
-          <Summary dialect={dialect} profile={found} file={file} />
-          {dialect.confidence !== undefined && <p class="muted">{r.sure(Number(percent(dialect.confidence)))}</p>}
+          <Summary dialect={dialect} />
+          {dialect.confidence !== undefined && (
+            <p class="muted">{r.sure(Number(percent(dialect.confidence)))}</p>
+          )}
           <Findings file={file} profile={found} onChanged={onChanged} />
         </>
       )}
@@ -206,17 +211,45 @@ function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
 }
 
 const ENCODINGS = [
-  "UTF-8", "windows-1252", "ISO-8859-15", "windows-1250", "windows-1251", "windows-1253", "windows-1254",
-  "UTF-16LE", "UTF-16BE", "Shift_JIS", "EUC-JP", "GBK", "GB18030", "Big5", "EUC-KR", "macintosh", "cp850", "cp437",
+  "UTF-8",
+  "windows-1252",
+  "ISO-8859-15",
+  "windows-1250",
+  "windows-1251",
+  "windows-1253",
+  "windows-1254",
+  "UTF-16LE",
+  "UTF-16BE",
+  "Shift_JIS",
+  "EUC-JP",
+  "GBK",
+  "GB18030",
+  "Big5",
+  "EUC-KR",
+  "macintosh",
+  "cp850",
+  "cp437",
 ];
 
 /** The rules that are set. An empty text means that the rule is detected. */
-function Rules({ file, onChanged, isFocused }: { file: FileView; onChanged: (file: FileView) => void; isFocused: boolean }) {
+function Rules({
+  file,
+  onChanged,
+  isFocused,
+}: {
+  file: FileView;
+  onChanged: (file: FileView) => void;
+  isFocused: boolean;
+}) {
   const r = t.reading;
   const set = file.dialectOptions ?? {};
   const text = (name: string): string => {
     const value = set[name];
-    return value === undefined || value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
+    return value === undefined || value === null
+      ? ""
+      : Array.isArray(value)
+        ? value.join(", ")
+        : String(value);
   };
   const words: Record<string, string> = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
   const delimiter = words[text("delimiter")] ?? text("delimiter");
@@ -297,7 +330,8 @@ function Rules({ file, onChanged, isFocused }: { file: FileView; onChanged: (fil
         ["none", r.none],
         ["other", r.other],
       ])}
-      {values.delimiter === "other" && input(r.delimiterText, "delimiterText", { required: true, maxLength: 4 })}
+      {values.delimiter === "other" &&
+        input(r.delimiterText, "delimiterText", { required: true, maxLength: 4 })}
       {input(r.encoding, "encoding", { list: "encodings" })}
       <datalist id="encodings">
         {ENCODINGS.map((name) => (

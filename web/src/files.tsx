@@ -134,7 +134,18 @@ const SAMPLE_ROWS = 500;
 /** Makes a small list in the page: the same one each time. */
 function sampleFile(): File {
   const first = ["Zoë", "Ada", "Noah", "Mia", "Luca", "Léa", "Emil", "Ida", "José", "Yuki", "Amara", "Finn"];
-  const last = ["Amrein", "Berger", "Costa", "Dubois", "Eriksen", "Fontana", "Gruber", "Haas", "Ito", "Keller"];
+  const last = [
+    "Amrein",
+    "Berger",
+    "Costa",
+    "Dubois",
+    "Eriksen",
+    "Fontana",
+    "Gruber",
+    "Haas",
+    "Ito",
+    "Keller",
+  ];
   const cities = ["Bern", "Basel", "Genève", "Lausanne", "Lugano", "Zürich"];
   const lines = ["id,name,city,age,joined,spent"];
   let seed = 17;
@@ -146,7 +157,9 @@ function sampleFile(): File {
     const name = `${first[pick(first.length)]} ${last[pick(last.length)]}`;
     const joined = new Date(Date.UTC(2021, 0, 1 + pick(1800))).toISOString().slice(0, 10);
     const spent = (pick(50000) / 100).toFixed(2);
-    lines.push(`${String(id).padStart(5, "0")},${name},${cities[pick(cities.length)]},${18 + pick(63)},${joined},${spent}`);
+    lines.push(
+      `${String(id).padStart(5, "0")},${name},${cities[pick(cities.length)]},${18 + pick(63)},${joined},${spent}`,
+    );
   }
   return new File([lines.join("\n") + "\n"], t.sample.filename, { type: "text/csv", lastModified: 0 });
 }
@@ -297,14 +310,20 @@ function Files({ user }: { user: User }) {
   const tag = async (files: FileView[], add: string[], remove: string[]) => {
     setDialog(null);
     const done = await each(files, ({ id, userTags }) =>
-      api.changeFile(id, { tags: [...new Set([...userTags.filter((tag) => !remove.includes(tag)), ...add])] }),
+      api.changeFile(id, {
+        tags: [...new Set([...userTags.filter((tag) => !remove.includes(tag)), ...add])],
+      }),
     );
     if (done.length > 0) toast(t.done.tagged(done.length));
     reload();
   };
 
   const actionsFor = (file: FileView): Action[] => {
-    const remove = { label: t.actions.remove, isDangerous: true, run: () => setDialog({ kind: "remove", files: [file] }) };
+    const remove = {
+      label: t.actions.remove,
+      isDangerous: true,
+      run: () => setDialog({ kind: "remove", files: [file] }),
+    };
     if (file.lifecycleStatus === "deleted") {
       return [
         { label: t.actions.restore, run: () => void restore([file]) },
@@ -320,7 +339,10 @@ function Files({ user }: { user: User }) {
       { label: t.actions.tags, run: () => open(file.id, "tags") },
       { label: t.actions.expiry, run: () => open(file.id, "expiry") },
       { label: t.actions.reading, run: () => open(file.id, "reading") },
-      { label: isArchived ? t.actions.unarchive : t.actions.archive, run: () => void archive([file], !isArchived) },
+      {
+        label: isArchived ? t.actions.unarchive : t.actions.archive,
+        run: () => void archive([file], !isArchived),
+      },
       { label: t.actions.trash, run: () => void trash([file]) },
       remove,
     ];
@@ -453,7 +475,12 @@ function Files({ user }: { user: User }) {
             <button type="button" class="danger" onClick={() => setDialog({ kind: "remove", files: chosen })}>
               {t.actions.remove}
             </button>
-            <button type="button" class="quiet square" aria-label={f.clearSelection} onClick={() => setSelected(new Set())}>
+            <button
+              type="button"
+              class="quiet square"
+              aria-label={f.clearSelection}
+              onClick={() => setSelected(new Set())}
+            >
               <Icon name="close" />
             </button>
           </div>
@@ -523,7 +550,11 @@ function Files({ user }: { user: User }) {
         )}
         {page?.hasMore && (
           <p class="center">
-            <button type="button" aria-busy={isLoading} onClick={() => void load(query, page.nextCursor ?? null)}>
+            <button
+              type="button"
+              aria-busy={isLoading}
+              onClick={() => void load(query, page.nextCursor ?? null)}
+            >
               {f.more}
             </button>
           </p>
@@ -577,7 +608,9 @@ function Files({ user }: { user: User }) {
           }}
         />
       )}
-      {dialog?.kind === "tags" && <TagsDialog files={dialog.files} onClose={() => setDialog(null)} onSave={tag} />}
+      {dialog?.kind === "tags" && (
+        <TagsDialog files={dialog.files} onClose={() => setDialog(null)} onSave={tag} />
+      )}
       {dialog?.kind === "remove" && (
         <Dialog
           title={t.confirm.removeTitle(dialog.files.length, dialog.files[0]?.filename ?? "")}
@@ -641,7 +674,8 @@ function moveFocus(event: KeyboardEvent): void {
   const names = [...document.querySelectorAll<HTMLElement>(".list .open")];
   const row = (event.target as HTMLElement).closest("li");
   const at = names.findIndex((name) => row?.contains(name));
-  const isInList = row !== null || event.target === document.body || (event.target as HTMLElement).id === "files";
+  const isInList =
+    row !== null || event.target === document.body || (event.target as HTMLElement).id === "files";
   if (!isInList) return;
   const to = names[at + (event.key === "ArrowDown" ? 1 : -1)] ?? (at < 0 ? names[0] : undefined);
   if (!to) return;
@@ -661,7 +695,17 @@ interface FileRowProps {
   onChanged: (file: FileView) => void;
 }
 
-function FileRow({ file, isSelected, actions, item, onSelect, onOpen, onTag, onChange, onChanged }: FileRowProps) {
+function FileRow({
+  file,
+  isSelected,
+  actions,
+  item,
+  onSelect,
+  onOpen,
+  onTag,
+  onChange,
+  onChanged,
+}: FileRowProps) {
   const isShift = useRef(false);
   return (
     <li class={isSelected ? "file selected" : "file"} data-file={file.id}>
@@ -777,7 +821,11 @@ function Tools({ query, search, searchBox, known, onSearch, onChange }: ToolsPro
           ))}
         </datalist>
       </form>
-      <select aria-label={f.sort} value={query.sort} onChange={(event) => onChange({ sort: event.currentTarget.value })}>
+      <select
+        aria-label={f.sort}
+        value={query.sort}
+        onChange={(event) => onChange({ sort: event.currentTarget.value })}
+      >
         {SORTS.map((sort) => (
           <option value={sort}>{f.sorts[sort]}</option>
         ))}
@@ -797,11 +845,19 @@ function Tools({ query, search, searchBox, known, onSearch, onChange }: ToolsPro
 
 function UsageBar({ usage }: { usage: Usage | null }) {
   if (!usage) return null;
-  const [used, quota, reserved] = [bytes(usage.usedBytes), bytes(usage.quotaBytes), bytes(usage.reservedBytes)];
+  const [used, quota, reserved] = [
+    bytes(usage.usedBytes),
+    bytes(usage.quotaBytes),
+    bytes(usage.reservedBytes),
+  ];
   return (
     <div class="usage" title={t.usage.hint(used, reserved, quota)}>
       <span class="small muted">{t.usage.text(used, quota)}</span>
-      <progress aria-label={t.usage.label} value={usage.usedBytes + usage.reservedBytes} max={usage.quotaBytes || 1} />
+      <progress
+        aria-label={t.usage.label}
+        value={usage.usedBytes + usage.reservedBytes}
+        max={usage.quotaBytes || 1}
+      />
     </div>
   );
 }
@@ -818,7 +874,13 @@ function UploadsRing({ uploads }: { uploads: readonly uploading.Item[] }) {
 }
 
 /** Files that are dropped anywhere on the page are uploaded. */
-function DropZone({ onFiles, children }: { onFiles: (files: File[]) => void; children: preact.ComponentChildren }) {
+function DropZone({
+  onFiles,
+  children,
+}: {
+  onFiles: (files: File[]) => void;
+  children: preact.ComponentChildren;
+}) {
   const [isOver, setOver] = useState(false);
   useEffect(() => {
     let depth = 0;
@@ -839,7 +901,8 @@ function DropZone({ onFiles, children }: { onFiles: (files: File[]) => void; chi
           set(0);
           // A folder is no file: it has no bytes to send.
           const items = [...(event.dataTransfer?.items ?? [])];
-          const isFolder = (item: DataTransferItem | undefined) => item?.webkitGetAsEntry?.()?.isDirectory ?? false;
+          const isFolder = (item: DataTransferItem | undefined) =>
+            item?.webkitGetAsEntry?.()?.isDirectory ?? false;
           onFiles([...(event.dataTransfer?.files ?? [])].filter((_, index) => !isFolder(items[index])));
         },
       ],
@@ -877,7 +940,15 @@ function TagsDialog({ files, onClose, onSave }: TagsProps) {
         }}
       >
         <Field label={t.bulkTags.add} hint={t.details.tagsHint}>
-          {(a) => <input {...a} data-focus dir="auto" value={add} onInput={(event) => setAdd(event.currentTarget.value)} />}
+          {(a) => (
+            <input
+              {...a}
+              data-focus
+              dir="auto"
+              value={add}
+              onInput={(event) => setAdd(event.currentTarget.value)}
+            />
+          )}
         </Field>
         {known.length > 0 && (
           <fieldset>
@@ -887,7 +958,11 @@ function TagsDialog({ files, onClose, onSave }: TagsProps) {
                 <input
                   type="checkbox"
                   onChange={(event) =>
-                    setRemove(event.currentTarget.checked ? [...remove, tag] : remove.filter((other) => other !== tag))
+                    setRemove(
+                      event.currentTarget.checked
+                        ? [...remove, tag]
+                        : remove.filter((other) => other !== tag),
+                    )
                   }
                 />
                 <bdi>{tag}</bdi>

@@ -18,7 +18,11 @@ function database(): Promise<IDBDatabase> {
 }
 
 /** Private windows may refuse the database. Then nothing is kept, and the page works as on a first visit. */
-async function run<T>(store: Store, mode: IDBTransactionMode, work: (store: IDBObjectStore) => IDBRequest<T>) {
+async function run<T>(
+  store: Store,
+  mode: IDBTransactionMode,
+  work: (store: IDBObjectStore) => IDBRequest<T>,
+) {
   try {
     const transaction = (await database()).transaction(store, mode);
     const request = work(transaction.objectStore(store));

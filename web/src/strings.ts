@@ -3,7 +3,8 @@
 const name = (text: string): string => `\u2068${text}\u2069`;
 const number = new Intl.NumberFormat();
 const n = (value: number): string => number.format(value);
-const plural = (value: number, one: string, many: string): string => `${n(value)} ${value === 1 ? one : many}`;
+const plural = (value: number, one: string, many: string): string =>
+  `${n(value)} ${value === 1 ? one : many}`;
 const files = (value: number): string => plural(value, "file", "files");
 const rows = (value: number): string => plural(value, "row", "rows");
 const records = (value: number): string => plural(value, "record", "records");
@@ -101,7 +102,8 @@ export const t = {
     emptyArchive: "The archive is empty. Archive a file to keep it out of the list of active files.",
     emptyTrash: "The trash is empty. Files in the trash can be restored for 30 days.",
     emptyTitle: "Your first file",
-    emptyText: "Drop CSV files anywhere on this page, or choose them. You can use a file as soon as it is uploaded.",
+    emptyText:
+      "Drop CSV files anywhere on this page, or choose them. You can use a file as soon as it is uploaded.",
     trySample: "Try a sample list",
     uploading: "Uploads",
     expires: (when: string) => `expires ${when}`,
@@ -205,13 +207,17 @@ export const t = {
     guessed: "The encoding is a guess from the words of the file.",
     suggestion: {
       noHeader: () => "The first record looks like a row, not like a header.",
-      footer: (count: number) => `The last ${records(count)} ${count === 1 ? "looks" : "look"} like a total, not like a row.`,
-      repeatedHeaders: (count: number) => `${records(count)} ${count === 1 ? "repeats" : "repeat"} the header.`,
+      footer: (count: number) =>
+        count === 1
+          ? "The last record looks like a total, not like a row."
+          : `The last ${records(count)} look like totals, not like rows.`,
+      repeatedHeaders: (count: number) =>
+        `${records(count)} ${count === 1 ? "repeats" : "repeat"} the header.`,
     } as Record<string, (count: number) => string>,
     otherSuggestion: (reason: string) => `Suggestion: ${reason}`,
     apply: {
       noHeader: "Read it as a row",
-      footer: "Leave it out",
+      footer: "Leave out",
       repeatedHeaders: "Leave the repeats out",
     } as Record<string, string>,
     applyOther: "Apply",
@@ -242,7 +248,10 @@ export const t = {
     headerNo: "Is a row",
     comment: "Comment lines begin with",
     trim: "Blanks around values",
-    trims: { none: "Keep", header: "Remove in the header", cells: "Remove everywhere" } as Record<string, string>,
+    trims: { none: "Keep", header: "Remove in the header", cells: "Remove everywhere" } as Record<
+      string,
+      string
+    >,
     skipFooter: "Records at the end to leave out",
     nullValues: "Words that mean “empty”",
     nullValuesHint: "Separated by commas, such as NA, null",
@@ -253,7 +262,7 @@ export const t = {
     saveRules: "Read the file this way",
     detectAll: "Detect everything again",
     more: "More rules",
-    doubleQuote: "Double quote \"",
+    doubleQuote: 'Double quote "',
     singleQuote: "Single quote '",
   },
 

@@ -101,7 +101,17 @@ function newWork(fingerprint: string, name: string, size: number, status: Upload
     profile: "none",
   };
   const creationKey = crypto.randomUUID();
-  return { item, fingerprint, file: null, url: null, creationKey, upload: null, failures: 0, samples: [], release: null };
+  return {
+    item,
+    fingerprint,
+    file: null,
+    url: null,
+    creationKey,
+    upload: null,
+    failures: 0,
+    samples: [],
+    release: null,
+  };
 }
 
 /** Shows the unfinished uploads of this user that no other tab is sending. */
@@ -417,5 +427,6 @@ export function forgetResult(id: string): void {
 }
 
 addEventListener("beforeunload", (event) => {
-  if (works.some(({ item }) => item.status === "sending" || item.status === "waiting")) event.preventDefault();
+  if (works.some(({ item }) => item.status === "sending" || item.status === "waiting"))
+    event.preventDefault();
 });

@@ -11,7 +11,8 @@ export const PASSWORD = "correct horse battery";
 
 const paths = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/google-chrome"];
 const executablePath = process.env.CHROMIUM ?? paths.find((path) => existsSync(path));
-if (!executablePath) throw new Error("Chromium is missing. Install it: apt-get install chromium-headless-shell");
+if (!executablePath)
+  throw new Error("Chromium is missing. Install it: apt-get install chromium-headless-shell");
 
 let browser;
 export const launch = async () => (browser ??= await chromium.launch({ executablePath }));
@@ -19,7 +20,9 @@ export const close = async () => browser?.close();
 
 /** Opens a page in a new context. `faults` collects console errors, failed requests, and violations of the CSP. */
 export async function newPage(options = {}) {
-  const context = await (await launch()).newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
+  const context = await (
+    await launch()
+  ).newContext({ viewport: { width: 1280, height: 800 }, locale: "en-GB", ...options });
   context.setDefaultTimeout(15_000);
   return withFaults(await context.newPage());
 }
@@ -27,11 +30,13 @@ export async function newPage(options = {}) {
 export async function withFaults(page) {
   page.faults = [];
   page.on("console", (message) => {
-    if (message.type() === "error" || message.type() === "warning") page.faults.push(`console: ${message.text()}`);
+    if (message.type() === "error" || message.type() === "warning")
+      page.faults.push(`console: ${message.text()}`);
   });
   page.on("pageerror", (error) => page.faults.push(`error: ${error.message}`));
   page.on("response", (response) => {
-    if (response.status() >= 400) page.faults.push(`${response.status()} ${response.request().method()} ${response.url()}`);
+    if (response.status() >= 400)
+      page.faults.push(`${response.status()} ${response.request().method()} ${response.url()}`);
   });
   page.on("dialog", (dialog) => dialog.accept().catch(() => undefined));
   await page.addInitScript(() => {
@@ -73,7 +78,8 @@ export async function upload(page, ...files) {
   for (const { name } of files) await row(page, name).locator(".shape", { hasText: /\d/ }).waitFor();
 }
 
-export const row = (page, name) => page.locator("li.file").filter({ has: page.getByRole("link", { name, exact: true }) });
+export const row = (page, name) =>
+  page.locator("li.file").filter({ has: page.getByRole("link", { name, exact: true }) });
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -85,5 +91,7 @@ export async function axe(page) {
       runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     }),
   );
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  return violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`,
+  );
 }

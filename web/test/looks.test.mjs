@@ -31,7 +31,11 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px; nothing
   const name = await h.signUp(page);
   await page.getByRole("heading", { name: "Your first file" }).waitFor();
   await look("empty");
-  await h.upload(page, h.csv("a.csv"), h.csv("a-very-long-name-without-any-blank-that-does-not-fit-into-a-narrow-window-at-all.csv"));
+  await h.upload(
+    page,
+    h.csv("a.csv"),
+    h.csv("a-very-long-name-without-any-blank-that-does-not-fit-into-a-narrow-window-at-all.csv"),
+  );
   await h.upload(page, h.csv("totals.csv", "day;amount\n2026-01-01;5;9\n2026-01-02;7\nTotal;12\n"));
   await page.getByLabel("Select \u2068a.csv\u2069").check();
   await page.getByRole("button", { name: "Tag", exact: true }).click();
@@ -46,7 +50,10 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px; nothing
   await look("confirm");
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
-  await h.row(page, "a.csv").getByRole("button", { name: /^Actions/ }).click();
+  await h
+    .row(page, "a.csv")
+    .getByRole("button", { name: /^Actions/ })
+    .click();
   await look("menu");
   await page.keyboard.press("Escape");
   await page.getByRole("link", { name: "totals.csv" }).click();

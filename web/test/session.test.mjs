@@ -28,10 +28,18 @@ test("the page renews an expired token without asking", async () => {
   let refused = 0;
   await page.route("**/api/files?*", async (route) => {
     if (refused++ > 0) return route.continue();
-    const body = { type: "/problems/token_expired", title: "Expired", status: 401, detail: "Expired.", code: "token_expired" };
+    const body = {
+      type: "/problems/token_expired",
+      title: "Expired",
+      status: 401,
+      detail: "Expired.",
+      code: "token_expired",
+    };
     await route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify(body) });
   });
-  const listed = page.waitForResponse((response) => response.url().includes("sort=filename") && response.ok());
+  const listed = page.waitForResponse(
+    (response) => response.url().includes("sort=filename") && response.ok(),
+  );
   await page.getByLabel("Sort").selectOption("filename");
   await listed;
   await h.row(page, "kept.csv").waitFor();
@@ -44,7 +52,10 @@ test("if the session ends in mid-work, the page asks to sign in again and contin
   const page = await h.newPage();
   await h.signUp(page);
   await h.upload(page, h.csv("work.csv"));
-  await h.row(page, "work.csv").getByRole("button", { name: /^Actions/ }).click();
+  await h
+    .row(page, "work.csv")
+    .getByRole("button", { name: /^Actions/ })
+    .click();
   await page.getByRole("menuitem", { name: "Rename" }).click();
   await page.getByLabel("Name", { exact: true }).fill("work-2.csv");
   await page.context().clearCookies();
@@ -52,7 +63,13 @@ test("if the session ends in mid-work, the page asks to sign in again and contin
   await page.route("**/api/files/*", async (route) => {
     if (!isRefused || route.request().method() !== "PATCH") return route.continue();
     isRefused = false;
-    const body = { type: "/problems/token_expired", title: "Expired", status: 401, detail: "Expired.", code: "token_expired" };
+    const body = {
+      type: "/problems/token_expired",
+      title: "Expired",
+      status: 401,
+      detail: "Expired.",
+      code: "token_expired",
+    };
     await route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify(body) });
   });
   await page.getByRole("button", { name: "Save" }).click();

@@ -13,7 +13,9 @@ const MIB = 1024 * 1024;
 /** A file of several chunks, on disk, so that it can be chosen again after a reload. */
 function bigFile(name, mebibytes) {
   const line = "0123456789,abcdefghijklmnopqrstuvwxyz,ABCDEFGHIJKLMNOPQRSTUVW\n";
-  const bytes = Buffer.from("number,small,capital\n" + line.repeat(Math.floor((mebibytes * MIB) / line.length)));
+  const bytes = Buffer.from(
+    "number,small,capital\n" + line.repeat(Math.floor((mebibytes * MIB) / line.length)),
+  );
   const path = join(mkdtempSync(join(tmpdir(), "cutty-page-")), name);
   writeFileSync(path, bytes);
   utimesSync(path, 1_700_000_000, 1_700_000_000);
@@ -75,7 +77,10 @@ test("pause and resume, then a 401 and a 429 on HEAD: no byte is sent again from
   assert.equal(await digest(page, "big.csv"), file.sha256);
   assert.deepEqual(answers, []);
   assert.equal(seen.creations(), 1);
-  assert.ok(seen.offsets.slice(paused).every((offset) => offset > 0), String(seen.offsets));
+  assert.ok(
+    seen.offsets.slice(paused).every((offset) => offset > 0),
+    String(seen.offsets),
+  );
   assert.equal(await page.evaluate(() => localStorage.length), 0);
   await page.context().close();
 });

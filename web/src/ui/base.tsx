@@ -28,14 +28,22 @@ const PATHS = {
   bad: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 5v3.5M8 10.9h.01",
   good: "M3 8.5 6.5 12 13 4.5",
   user: "M8 8a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM2.5 14c.6-2.800 2.700-4 5.500-4s4.900 1.200 5.500 4",
-  offline: "M2 2l12 12M4.500 9.500a5 5 0 0 1 2-1.200M1.800 6.600A9 9 0 0 1 4 5.100M7 4a9 9 0 0 1 7.200 2.600M8 12.500h.01",
+  offline:
+    "M2 2l12 12M4.500 9.500a5 5 0 0 1 2-1.200M1.800 6.600A9 9 0 0 1 4 5.100M7 4a9 9 0 0 1 7.200 2.600M8 12.500h.01",
   cut: "M4.500 6.500a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM4.500 13.500a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM6 5.800 14 12M6 10.200 14 4",
   down: "M4 6l4 4 4-4",
   idea: "M6 13.500h4M6.200 11c0-1.500-2.200-2.300-2.200-5a4 4 0 0 1 8 0c0 2.700-2.200 3.500-2.200 5z",
 };
 
 export const Icon = ({ name }: { name: keyof typeof PATHS }) => (
-  <svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">
+  <svg
+    class={`icon icon-${name}`}
+    viewBox="0 0 16 16"
+    width="16"
+    height="16"
+    aria-hidden="true"
+    focusable="false"
+  >
     <path d={PATHS[name]} />
   </svg>
 );

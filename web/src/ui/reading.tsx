@@ -21,17 +21,11 @@ export const headerText = (dialect: Dialect): string => {
   return dialect.skipRows ? r.headerAfter(dialect.skipRows + 1) : r.header;
 };
 
-export function Summary({ dialect, profile, file }: { dialect: Dialect; profile?: Profile; file: FileView }) {
-  const rows = file.rowCount ?? profile?.rowCount;
-  const columns = file.columnCount ?? profile?.columns.length;
-  return (
-    <p>
-      {r.summary(delimiterName(dialect.delimiter), dialect.encoding ?? "?")}, {headerText(dialect)}.
-      {rows !== undefined && rows !== null && ` ${t.rows(rows)}`}
-      {columns !== undefined && columns !== null && `, ${t.columns(columns)}.`}
-    </p>
-  );
-}
+export const Summary = ({ dialect }: { dialect: Dialect }) => (
+  <p>
+    {r.summary(delimiterName(dialect.delimiter), dialect.encoding ?? "?")}, {headerText(dialect)}.
+  </p>
+);
 
 /** Below this confidence the dialect is not certain. The API has the same limit in `X-Cutty-Notice`. */
 const CERTAIN = 0.8;

@@ -26,7 +26,10 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
   return (
     <form onSubmit={submit} class="stack">
       {problem && <ProblemNote problem={problem} />}
-      <Field label={isNew ? t.auth.username : t.auth.usernameOrEmail} hint={isNew ? t.auth.usernameHint : undefined}>
+      <Field
+        label={isNew ? t.auth.username : t.auth.usernameOrEmail}
+        hint={isNew ? t.auth.usernameHint : undefined}
+      >
         {(attributes) => (
           <input
             {...attributes}
@@ -71,7 +74,11 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
         )}
       </Field>
       <label class="check">
-        <input type="checkbox" checked={isShown} onChange={(event) => setShown(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          checked={isShown}
+          onChange={(event) => setShown(event.currentTarget.checked)}
+        />
         {t.auth.showPassword}
       </label>
       <button type="submit" class="primary" aria-busy={isBusy}>

@@ -23,7 +23,9 @@ function set(next: Toast[]): void {
 }
 
 export function toast(text: string, undo?: Toast["undo"]): void {
-  set([...list.filter((other) => other.problem || (undo && other.undo)), { id: ++last, text, undo }].slice(-3));
+  set(
+    [...list.filter((other) => other.problem || (undo && other.undo)), { id: ++last, text, undo }].slice(-3),
+  );
 }
 
 export function toastProblem(problem: Problem): void {

@@ -28,22 +28,39 @@ export function UploadRow({ item }: { item: Item }) {
     <li class={`upload ${status}`}>
       <div class="what">
         <Name>{name}</Name>
-        {status !== "done" && <progress aria-label={u.progress(name)} value={sent} max={size || 1} />}
+        {status !== "done" && status !== "failed" && (
+          <progress aria-label={u.progress(name)} value={sent} max={size || 1} />
+        )}
         <span class="muted small">{facts.filter(Boolean).join(" · ")}</span>
       </div>
       <div class="row">
         {isRunning && (
-          <button type="button" class="quiet square" aria-label={u.pause(name)} onClick={() => uploading.pause(key)}>
+          <button
+            type="button"
+            class="quiet square"
+            aria-label={u.pause(name)}
+            onClick={() => uploading.pause(key)}
+          >
             <Icon name="pause" />
           </button>
         )}
         {status === "paused" && (
-          <button type="button" class="quiet square" aria-label={u.resume(name)} onClick={() => uploading.resume(key)}>
+          <button
+            type="button"
+            class="quiet square"
+            aria-label={u.resume(name)}
+            onClick={() => uploading.resume(key)}
+          >
             <Icon name="play" />
           </button>
         )}
         {status === "failed" && (
-          <button type="button" class="quiet square" aria-label={u.retry(name)} onClick={() => uploading.resume(key)}>
+          <button
+            type="button"
+            class="quiet square"
+            aria-label={u.retry(name)}
+            onClick={() => uploading.resume(key)}
+          >
             <Icon name="retry" />
           </button>
         )}
@@ -62,7 +79,9 @@ export function UploadRow({ item }: { item: Item }) {
                 event.currentTarget.value = "";
                 if (!file) return;
                 const isSame = uploading.giveFile(key, file);
-                setWrong(isSame ? null : new MakeProblem(0, "other_file", u.otherFileTitle, u.otherFileDetail(name)));
+                setWrong(
+                  isSame ? null : new MakeProblem(0, "other_file", u.otherFileTitle, u.otherFileDetail(name)),
+                );
               }}
             />
           </>
@@ -99,7 +118,7 @@ export function UploadedNote({ item, file, onChange, onChanged }: UploadedProps)
         {profile === "none" && <p class="muted">{r.notReady}</p>}
         {typeof profile === "object" && (
           <>
-            {profile.dialect && <Summary dialect={profile.dialect} profile={profile} file={file} />}
+            {profile.dialect && <Summary dialect={profile.dialect} />}
             <Findings file={file} profile={profile} onChanged={onChanged} />
           </>
         )}
