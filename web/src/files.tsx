@@ -379,8 +379,9 @@ function Files({ user }: { user: User }) {
       const row = target.closest<HTMLElement>("[data-file]")?.dataset.file;
       const run: Record<string, () => void> = {
         "/": () => {
+          if (searchBox.current) return searchBox.current.focus();
+          // The selection bar is where the search was.
           setSelected(new Set());
-          // The selection bar may be where the search is.
           setTimeout(() => searchBox.current?.focus());
         },
         u: () => chooser.current?.click(),

@@ -1,12 +1,16 @@
 // What the tests of the page share: one browser, pages that record their faults, and accounts.
 //
-//   CUTTY_URL   the address of a running server that serves web/dist
+//   CUTTY_URL   the address of a running server (default: each file of tests starts a server, which serves build/ and
+//               web/dist)
 //   CHROMIUM    the browser (default: chromium-headless-shell or chromium of the system)
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
+import { Server } from "./server.mjs";
 
-export const URL_ = (process.env.CUTTY_URL ?? "http://127.0.0.1:8787").replace(/\/$/, "");
+/** The server of this file of tests; null if CUTTY_URL names another one. */
+export const server = process.env.CUTTY_URL ? null : await Server.create();
+export const URL_ = server?.url ?? process.env.CUTTY_URL.replace(/\/$/, "");
 export const PASSWORD = "correct horse battery";
 
 const paths = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/google-chrome"];
@@ -16,7 +20,10 @@ if (!executablePath)
 
 let browser;
 export const launch = async () => (browser ??= await chromium.launch({ executablePath }));
-export const close = async () => browser?.close();
+export const close = async () => {
+  await browser?.close();
+  await server?.remove();
+};
 
 /** Opens a page in a new context. `faults` collects console errors, failed requests, and violations of the CSP. */
 export async function newPage(options = {}) {

@@ -147,3 +147,24 @@ test("a cancelled upload leaves nothing", async () => {
   await page.getByRole("heading", { name: "Your first file" }).waitFor();
   await page.context().close();
 });
+
+test("after a crash of the server, the upload continues by itself", { skip: h.server === null }, async () => {
+  const page = await h.newPage();
+  await h.signUp(page);
+  const file = bigFile("crash.csv", 40);
+  const seen = watch(page);
+  await page.route("**/api/uploads/*", async (route) => {
+    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 300));
+    await route.continue().catch(() => undefined);
+  });
+  await h.chooser(page).setInputFiles(file.path);
+  await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 16 * 1024 * 1024);
+  await h.server.kill();
+  await page.getByText("The server does not respond. This page").waitFor();
+  await h.server.start();
+  await page.getByText("The server does not respond. This page").waitFor({ state: "detached" });
+  assert.equal(await digest(page, "crash.csv"), file.sha256);
+  assert.equal(seen.creations(), 1);
+  assert.equal(seen.offsets.filter((offset) => offset === 0).length, 1);
+  await page.context().close();
+});
