@@ -283,3 +283,73 @@ test("a download by the browser has the bytes of the file", async () => {
   assert.equal(download.suggestedFilename(), "bytes.csv");
   await closeContext(page);
 });
+
+test("a long list has pages, and arrows move through it", async () => {
+  const page = await h.newPage();
+  const api = await h.apiOf(await h.signUp(page));
+  for (let number = 0; number < 53; number++) {
+    const name = `n${String(number).padStart(3, "0")}.csv`;
+    await api("/api/files", "a,b\n1,2\n", { "x-file-name": name, "content-type": "text/csv" });
+  }
+  await page.goto(`${h.URL_}/?sort=filename`);
+  await page.getByText("50 of 53 files").waitFor();
+  await page.getByRole("button", { name: "Show more files" }).click();
+  await page.getByText("53 files", { exact: true }).waitFor();
+  const names = await page.locator("li.file .open").allTextContents();
+  assert.deepEqual(names, [...names].sort());
+  assert.equal(new Set(names).size, 53);
+  await page.locator("li.file .open").first().focus();
+  for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowUp");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "n002.csv");
+  assert.deepEqual(page.faults, []);
+  await closeContext(page);
+});
+
+test("the details show from which file a cut was made, and what was made of a file", async () => {
+  const page = await h.newPage();
+  const api = await h.apiOf(await h.signUp(page));
+  const { file } = await api("/api/files", "a,b\n1,2\n3,4\n", { "x-file-name": "whole.csv" });
+  await api(`/api/files/${file.id}/save`, { filename: "part.csv", whereFilters: { a: "= 1" } });
+  await page.goto(`${h.URL_}/`);
+  await page.getByRole("link", { name: "part.csv" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("It was cut from").waitFor();
+  await dialog.getByRole("link", { name: "whole.csv" }).click();
+  await dialog.getByText("Cut from it").waitFor();
+  await dialog.getByRole("link", { name: "part.csv" }).waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await closeContext(page);
+});
+
+test("expiry and archive", async () => {
+  const page = await h.newPage();
+  await h.signUp(page);
+  await h.upload(page, h.csv("kept.csv"));
+  const act = async (name) => {
+    await h
+      .row(page, "kept.csv")
+      .getByRole("button", { name: /^Actions/ })
+      .click();
+    await page.getByRole("menuitem", { name, exact: true }).click();
+  };
+  await act("Set expiry");
+  await page.getByLabel("Moves to the trash on").fill("2099-12-31T12:00");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.keyboard.press("Escape");
+  await h
+    .row(page, "kept.csv")
+    .getByText(/^expires in/)
+    .waitFor();
+  await act("Archive");
+  await h.row(page, "kept.csv").waitFor({ state: "detached" });
+  await page.getByLabel("Show", { exact: true }).selectOption("archived");
+  await act("Move back to active");
+  await page.getByText("The archive is empty.").waitFor();
+  await page.getByLabel("Show", { exact: true }).selectOption("active");
+  await h.row(page, "kept.csv").waitFor();
+  assert.deepEqual(page.faults, []);
+  await closeContext(page);
+});

@@ -45,6 +45,8 @@ export async function withFaults(page) {
     if (response.status() >= 400)
       page.faults.push(`${response.status()} ${response.request().method()} ${response.url()}`);
   });
+  // From now on, the browser reports file choosers. Without a listener, it begins to report them only while a test waits.
+  page.on("filechooser", () => undefined);
   page.on("dialog", (dialog) => dialog.accept().catch(() => undefined));
   await page.addInitScript(() => {
     globalThis.violations = [];
@@ -101,4 +103,27 @@ export async function axe(page) {
   return violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`,
   );
+}
+
+/** Returns a function that calls the API as this user, with tokens of its own. */
+export async function apiOf(username) {
+  const send = async (path, options = {}) => {
+    const response = await fetch(URL_ + path, options);
+    if (!response.ok) throw new Error(`${response.status} ${path}: ${await response.text()}`);
+    return response.json();
+  };
+  const json = (body) => ({
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const { tokens } = await send("/api/auth/login", json({ username, password: PASSWORD }));
+  return (path, body, headers = {}) => {
+    const options =
+      body === undefined ? {} : typeof body === "string" ? { method: "POST", body } : json(body);
+    return send(path, {
+      ...options,
+      headers: { ...options.headers, ...headers, authorization: `Bearer ${tokens.access_token}` },
+    });
+  };
 }

@@ -10,13 +10,13 @@ const modes = [
   { colorScheme: "light", forcedColors: "active" },
 ];
 
-test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px; nothing is wider than the window", async () => {
+test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 400 % zoom (320 px); nothing is wider than the window", async () => {
   const page = await h.newPage({ reducedMotion: "reduce" });
   const found = [];
   const look = async (view) => {
     for (const mode of modes) {
       await page.emulateMedia(mode);
-      for (const width of [360, 1280]) {
+      for (const width of [320, 360, 1280]) {
         await page.setViewportSize({ width, height: 800 });
         const where = `${view} ${mode.colorScheme} ${mode.forcedColors} ${width}`;
         for (const violation of await h.axe(page)) found.push(`${where}: ${violation}`);
