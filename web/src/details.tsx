@@ -195,6 +195,16 @@ function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
             <p class="muted">{r.sure(Number(percent(dialect.confidence)))}</p>
           )}
           <Findings file={file} profile={found} onChanged={onChanged} />
+          {found.rejects.length > 0 && (
+            <details>
+              <summary>{r.rejects(found.rejects.length)}</summary>
+              <ul class="plain">
+                {found.rejects.map(({ line, record, reason }) => (
+                  <li>{r.reject(line ?? record ?? 0, reason ?? "")}</li>
+                ))}
+              </ul>
+            </details>
+          )}
         </>
       )}
       {isEdited ? (
@@ -454,7 +464,7 @@ const Facts = ({ file }: { file: FileView }) => (
     <dl>
       <dt>{t.details.size}</dt>
       <dd>
-        {bytes(file.size)} <span class="muted">({count(file.size)} B)</span>
+        {bytes(file.size)} {file.size >= 1000 && <span class="muted">({count(file.size)} B)</span>}
       </dd>
       <dt>{t.details.rows}</dt>
       <dd>{typeof file.rowCount === "number" ? count(file.rowCount) : t.details.unknown}</dd>

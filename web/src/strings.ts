@@ -221,6 +221,12 @@ export const t = {
       repeatedHeaders: "Leave the repeats out",
     } as Record<string, string>,
     applyOther: "Apply",
+    alternative: (reading: string, percent: number) =>
+      `It could also be ${reading}: then ${n(percent)} % of the records have the same number of fields.`,
+    applyAlternative: "Read it so",
+    rejects: (count: number) =>
+      count >= 100 ? `The first ${records(count)} with a defect` : `${records(count)} with a defect`,
+    reject: (line: number, reason: string) => `Line ${n(line)}: ${reason}`,
     change: "Change",
     detected: "Detect",
     delimiters: {

@@ -30,11 +30,14 @@ export const Summary = ({ dialect }: { dialect: Dialect }) => (
 /** Below this confidence the dialect is not certain. The API has the same limit in `X-Cutty-Notice`. */
 const CERTAIN = 0.8;
 
+const isUnsure = (dialect: Dialect | null | undefined): boolean =>
+  dialect?.confidence !== undefined && dialect.confidence < CERTAIN;
+
 export function warnings(profile: Profile): string[] {
   const { dialect } = profile;
   const found: string[] = [];
   if (profile.failure) found.push(r.failure(profile.failure.line));
-  if (dialect?.confidence !== undefined && dialect.confidence < CERTAIN) found.push(r.unsure);
+  if (isUnsure(dialect)) found.push(r.unsure);
   if (dialect?.encodingSource === "detected" && !dialect.encoding?.startsWith("UTF-")) found.push(r.guessed);
   if (profile.rowsLong) found.push(r.rowsLong(profile.rowsLong));
   if (profile.rowsShort) found.push(r.rowsShort(profile.rowsShort));
@@ -84,6 +87,21 @@ export function Findings({ file, profile, onChanged }: Props) {
           </button>
         </p>
       ))}
+      {isUnsure(profile.dialect) &&
+        profile.dialect?.alternatives?.map(({ delimiter, quote, confidence }) => (
+          <p class="line">
+            <Icon name="idea" />
+            <span>{r.alternative(delimiterName(delimiter), Math.round(confidence * 100))}</span>
+            <button
+              type="button"
+              class="small"
+              aria-busy={isBusy}
+              onClick={() => void apply({ delimiter: delimiter ?? "none", quote })}
+            >
+              {r.applyAlternative}
+            </button>
+          </p>
+        ))}
       {problem && <ProblemNote problem={problem} />}
     </>
   );
