@@ -148,6 +148,54 @@ test("a cancelled upload leaves nothing", async () => {
   await page.context().close();
 });
 
+test("files that are dropped anywhere are uploaded; folders and text are not", async () => {
+  const page = await h.newPage();
+  await h.signUp(page);
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(["a,b\n1,2\n"], "dropped.csv", { type: "text/csv" }));
+    const send = (type, dataTransfer) =>
+      document.body.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer }));
+    send("dragenter", data);
+    send("dragover", data);
+    send("drop", data);
+    const text = new DataTransfer();
+    text.setData("text/plain", "no file");
+    send("drop", text);
+  });
+  await h.row(page, "dropped.csv").getByText("Read as comma-separated").waitFor();
+  assert.equal(await page.locator(".drop-cover").count(), 0);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test("two tabs do not send the same file, and each user sees only own unfinished uploads", async () => {
+  const page = await h.newPage();
+  const name = await h.signUp(page);
+  const file = bigFile("tabs.csv", 30);
+  await page.route("**/api/uploads/*", async (route) => {
+    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 1500));
+    await route.continue().catch(() => undefined);
+  });
+  await h.chooser(page).setInputFiles(file.path);
+  await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
+  const second = await h.withFaults(await page.context().newPage());
+  await second.goto(`${h.URL_}/`);
+  await second.getByRole("heading", { name: "Your first file" }).waitFor();
+  await h.chooser(second).setInputFiles(file.path);
+  await second.getByText("Another tab uploads this file").waitFor();
+  await second.close();
+
+  await page.getByRole("button", { name: /^Pause the upload/ }).click();
+  await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await h.signUp(page);
+  await page.getByRole("heading", { name: "Your first file" }).waitFor();
+  assert.equal(await page.locator("li.upload").count(), 0);
+  await page.context().close();
+});
+
 test("after a crash of the server, the upload continues by itself", { skip: h.server === null }, async () => {
   const page = await h.newPage();
   await h.signUp(page);
