@@ -1,6 +1,6 @@
 // Everything about one file, and the ways to change it. Loaded when it is first opened.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import type { DialectOptions, FileView, Problem, Profile, Relative } from "./api";
 import { bytes, count, when } from "./format";
@@ -113,7 +113,7 @@ function General({ file, section, onChanged }: GeneralProps) {
   const [isSaved, setSaved] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!section || section === "reading") return;
     const field = form.current?.elements.namedItem(section);
     if (!(field instanceof HTMLInputElement)) return;
@@ -282,7 +282,7 @@ function Rules({
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isBusy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (isFocused) form.current?.querySelector("select")?.focus();
   }, []);
 

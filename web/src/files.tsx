@@ -1,7 +1,7 @@
 // The page `/`: sign in, upload, find, keep.
 
 import { render } from "preact";
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import type { FileView, Page, Problem, Query, Status, Usage, User } from "./api";
 import { authState, begin, onAuth, signOut } from "./auth";
@@ -361,7 +361,7 @@ function Files({ user }: { user: User }) {
     setSelected(next);
   };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
       if (document.querySelector("dialog[open]")) return;
@@ -382,7 +382,7 @@ function Files({ user }: { user: User }) {
           if (searchBox.current) return searchBox.current.focus();
           // The selection bar is where the search was.
           setSelected(new Set());
-          setTimeout(() => searchBox.current?.focus());
+          requestAnimationFrame(() => searchBox.current?.focus());
         },
         u: () => chooser.current?.click(),
         z: undoLast,

@@ -1,7 +1,7 @@
 // Small parts that every view uses.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem, noConnection } from "../api";
 import { t } from "../strings";
 
@@ -83,7 +83,8 @@ interface DialogProps {
 export function Dialog({ title, onClose, children, wide, required }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Layout effects move the focus before the next key is pressed.
+  useLayoutEffect(() => {
     const dialog = ref.current!;
     const before = document.activeElement;
     dialog.showModal();
@@ -150,7 +151,7 @@ export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
   const items = () => [...root.current!.querySelectorAll<HTMLElement>("[role=menuitem]")];
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isOpen) return;
     items()[0]?.focus();
     const outside = (event: Event) => {
