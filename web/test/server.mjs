@@ -45,6 +45,8 @@ export class Server {
     server.url = `http://127.0.0.1:${server.port}`;
     server.env = {
       ...process.env,
+      // wrangler needs the Node of the npm package `node`.
+      PATH: `${join(ROOT, "node_modules/.bin")}:${process.env.PATH}`,
       CI: "1",
       WRANGLER_REGISTRY_PATH: join(server.folder, "registry"),
       WRANGLER_SEND_METRICS: "false",
@@ -73,6 +75,7 @@ export class Server {
     });
     if (status !== 0) throw new Error(`${stdout}\n${stderr}`);
     await server.start();
+    process.on("exit", () => server.isRunning && process.kill(-server.process.pid, "SIGKILL"));
     return server;
   }
 
@@ -89,7 +92,10 @@ export class Server {
     for (let tries = 0; tries < 300; tries++) {
       if (this.process.exitCode !== null) throw new Error(readFileSync(join(this.folder, "log"), "utf8"));
       const response = await fetch(`${this.url}/health`).catch(() => null);
-      if (response?.ok) return;
+      if (response?.ok) {
+        this.isRunning = true;
+        return;
+      }
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     throw new Error(`the server did not start: see ${this.folder}/log`);
@@ -98,6 +104,7 @@ export class Server {
   /** Ends the server at once, as a crash would. */
   async kill() {
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
+    this.isRunning = false;
     process.kill(-this.process.pid, "SIGKILL");
     await ended;
   }
