@@ -56,7 +56,7 @@ export class Server {
     writeFileSync(
       join(server.folder, ".dev.vars"),
       ["JWT_SECRET", "SIGNING_SECRET", "OPERATOR_TOKEN"]
-        .map((name) => `${name}="the tests of the pages use this value as ${name}"\n`)
+        .map((name) => `${name}="the-tests-of-the-pages-use-this-value-as-${name}"\n`)
         .join(""),
     );
     const migrations = [
@@ -74,8 +74,8 @@ export class Server {
       encoding: "utf8",
     });
     if (status !== 0) throw new Error(`${stdout}\n${stderr}`);
-    await server.start();
     process.on("exit", () => server.isRunning && process.kill(-server.process.pid, "SIGKILL"));
+    await server.start();
     return server;
   }
 
@@ -87,15 +87,13 @@ export class Server {
       ["dev", ...options, "--persist-to", join(this.folder, "state"), "--show-interactive-dev-session=false"],
       { cwd: this.folder, env: this.env, detached: true, stdio: ["ignore", "pipe", "pipe"] },
     );
+    this.isRunning = true;
     this.process.stdout.pipe(log);
     this.process.stderr.pipe(log);
     for (let tries = 0; tries < 300; tries++) {
       if (this.process.exitCode !== null) throw new Error(readFileSync(join(this.folder, "log"), "utf8"));
       const response = await fetch(`${this.url}/health`).catch(() => null);
-      if (response?.ok) {
-        this.isRunning = true;
-        return;
-      }
+      if (response?.ok) return;
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     throw new Error(`the server did not start: see ${this.folder}/log`);

@@ -210,7 +210,9 @@ test("after a crash of the server, the upload continues by itself", { skip: h.se
   await h.server.kill();
   await page.getByText("The server does not respond. This page").waitFor();
   await h.server.start();
-  await page.getByText("The server does not respond. This page").waitFor({ state: "detached", timeout: 90_000 });
+  await page
+    .getByText("The server does not respond. This page")
+    .waitFor({ state: "detached", timeout: 90_000 });
   assert.equal(await digest(page, "crash.csv"), file.sha256);
   assert.equal(seen.creations(), 1);
   assert.equal(seen.offsets.filter((offset) => offset === 0).length, 1);
