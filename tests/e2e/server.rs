@@ -354,8 +354,7 @@ fn build_once() {
     BUILT.get_or_init(|| {
         require("setsid", "apt-get install util-linux");
         remove_leftovers(&root().join("target/e2e"));
-        let built =
-            Command::new(root().join("scripts/build")).env_remove("CUTTY_BUILD").output().unwrap();
+        let built = Command::new(root().join("scripts/build")).env_remove("CUTTY_BUILD").output().unwrap();
         assert!(built.status.success(), "scripts/build:\n{}", String::from_utf8_lossy(&built.stderr));
         let wrangler = root().join("node_modules/.bin/wrangler");
         assert!(wrangler.exists(), "wrangler is missing. Install it: scripts/setup");
