@@ -16,8 +16,8 @@ help: ## list the commands
 setup: ## install everything that is missing (npm packages, Rust for wasm, build tools, local secrets)
 	@scripts/setup
 
-build: ## build the release of the Worker into build/ (deploys and tests do this themselves)
-	@scripts/build-wasm
+build: ## build the release of the Worker into build/ and the pages into web/dist/ (deploys and tests do this themselves)
+	@scripts/build
 
 dev: ## set up, build and serve Cutty on this machine (PORT=8787 STATE=.wrangler/state)
 	@exec env PORT='$(PORT)' STATE='$(STATE)' scripts/dev
@@ -36,7 +36,7 @@ fuzz: ## fuzz the engine and the parsers with random input (SECONDS=30 per targe
 
 bench: ## measure the speed and memory of Cutty, of bare Workers and of other CSV programs
 	@scripts/setup
-	@env -u CUTTY_BUILD scripts/build-wasm
+	@env -u CUTTY_BUILD scripts/build
 	@scripts/fixtures
 	@benches/run
 
@@ -51,4 +51,4 @@ fsck: ## check that rows, objects and quotas of a running server agree (URL=http
 	@URL='$(URL)' DEEP='$(DEEP)' scripts/fsck
 
 clean: ## remove build output and local state (keeps node_modules, the tools' cache and .dev.vars)
-	rm -rf target build .wrangler
+	rm -rf target build web/dist .wrangler

@@ -11,8 +11,8 @@ use cutty::ports::{ObjectClass, RateLimit};
 use toml::{Table, Value};
 
 /// Keys that an environment inherits from the top level, so that it need not repeat them.
-const INHERITED: [&str; 8] =
-    ["name", "main", "compatibility_date", "build", "triggers", "limits", "observability", "env"];
+const INHERITED: [&str; 9] =
+    ["name", "main", "compatibility_date", "build", "assets", "triggers", "limits", "observability", "env"];
 
 /// Members that differ between environments: names of resources, and references to them.
 const DIFFERING: [&str; 8] = [

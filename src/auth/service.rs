@@ -56,7 +56,7 @@ impl User {
 }
 
 /// A pair of tokens.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone)]
 pub struct Tokens {
     /// Access token, for `Authorization: Bearer`.
     pub access_token: String,
@@ -207,6 +207,23 @@ impl AuthService<'_> {
         self.session(row.user.into(), &refresh)
     }
 
+    /// Returns the user of a refresh token and a new access token. The refresh token stays as it is. Returns `None` if the
+    /// session is over. A token that was exchanged within the last 30 s still counts, because another tab may have
+    /// exchanged it.
+    ///
+    /// # Errors
+    /// `unavailable` if the database failed.
+    pub async fn session_of(&self, token: &str) -> Result<Option<(User, String)>> {
+        let now = self.app.now();
+        let Ok(claims) = self.keyring().verify(token, TokenKind::Refresh, now) else { return Ok(None) };
+        let spent_before = now.plus(TimeDelta::seconds(-GRACE_S));
+        let find = sql::FindSession { token: &claims.id, user: &claims.user, spent_before };
+        let Some(row) = self.app.database.query(find.statement()).await?.pop() else { return Ok(None) };
+        let user = parse_user(row)?;
+        let access_token = self.access_token(&user)?;
+        Ok(Some((user, access_token)))
+    }
+
     /// Ends the session of a refresh token and returns the session's user. It is not an error if the session has
     /// already ended or the token has expired. Access tokens that were already issued stay valid until they expire.
     ///
@@ -271,6 +288,14 @@ impl AuthService<'_> {
         }
     }
 
+    /// Whether a user has an account. Creates no account.
+    ///
+    /// # Errors
+    /// `unavailable` if the database failed.
+    pub async fn has_account(&self, user: &UserId) -> Result<bool> {
+        Ok(self.find(user).await?.is_some())
+    }
+
     /// Deletes at most 500 expired tokens and returns the number of deleted tokens. If this number is 500, more expired
     /// tokens may be left, and the caller should call this method again.
     ///
@@ -313,29 +338,35 @@ impl AuthService<'_> {
     /// Signs the pair of tokens. The text of the refresh token depends only on the token's row, so a repeated refresh
     /// returns the same text.
     fn session(&self, user: User, refresh: &RefreshToken) -> Result<Session> {
-        let expires_in = self.app.config.access_token_ttl_s;
-        let now_s = self.app.now().instant().timestamp();
-        let access_id = self.app.fresh_id::<TokenId>();
-        let claims = |kind, id: TokenId, issued_at_s, expires_at_s| Claims {
-            kind,
-            id: id.to_string(),
-            issued_at_s: Some(issued_at_s),
-            expires_at_s,
+        let claims = Claims {
+            kind: TokenKind::Refresh,
+            id: refresh.id.to_string(),
+            issued_at_s: Some(refresh.issued_at.instant().timestamp()),
+            expires_at_s: refresh.expires_at.instant().timestamp(),
             user: user.id.clone(),
             not_before_s: None,
             audience: None,
         };
-        let access = claims(TokenKind::Access, access_id, now_s, now_s + i64::from(expires_in));
-        let issued_at_s = refresh.issued_at.instant().timestamp();
-        let expires_at_s = refresh.expires_at.instant().timestamp();
-        let refresh = claims(TokenKind::Refresh, refresh.id, issued_at_s, expires_at_s);
-        let keyring = self.keyring();
         let tokens = Tokens {
-            access_token: keyring.sign(&access)?,
-            refresh_token: keyring.sign(&refresh)?,
-            expires_in,
+            access_token: self.access_token(&user)?,
+            refresh_token: self.keyring().sign(&claims)?,
+            expires_in: self.app.config.access_token_ttl_s,
         };
         Ok(Session { user, tokens })
+    }
+
+    /// Signs a new access token.
+    fn access_token(&self, user: &User) -> Result<String> {
+        let now_s = self.app.now().instant().timestamp();
+        self.keyring().sign(&Claims {
+            kind: TokenKind::Access,
+            id: self.app.fresh_id::<TokenId>().to_string(),
+            issued_at_s: Some(now_s),
+            expires_at_s: now_s + i64::from(self.app.config.access_token_ttl_s),
+            user: user.id.clone(),
+            not_before_s: None,
+            audience: None,
+        })
     }
 
     fn replace_hash(&self, account: &AccountRow, password: &str) -> Result<Statement> {

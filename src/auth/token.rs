@@ -126,6 +126,20 @@ impl<'a> Keyring<'a> {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
+    /// Returns the signature of a text by the first key.
+    ///
+    /// # Errors
+    /// `internal` if no key is configured.
+    pub(super) fn signature(&self, text: &str) -> Result<Vec<u8>> {
+        let key = self.keys.first().ok_or_else(|| Problem::internal("no key to sign with"))?;
+        Ok(key.mac(text)?.finalize().into_bytes().to_vec())
+    }
+
+    /// Whether a configured key made the signature of a text. Takes the same time for every wrong signature.
+    pub(super) fn is_signature(&self, text: &str, signature: &[u8]) -> bool {
+        self.accepts(None, text, signature)
+    }
+
     /// Verifies a token of `kind` at the time `now` and returns its claims. The signature is verified before any claim,
     /// even the expiry, is read.
     ///

@@ -1,6 +1,9 @@
 //! Cross-origin requests: the CORS protocol (WHATWG Fetch standard, §3.2).
 //!
-//! Credentials are in the `Authorization` header, never in cookies, so `Access-Control-Allow-Credentials` is not sent.
+//! Pages of other origins send their credentials in the `Authorization` header. The only cookie is for pages of the
+//! service's own origin. So `Access-Control-Allow-Credentials` is not sent, and browsers neither send nor store the
+//! cookie with a request of another origin.
+//!
 //! A request from an origin that is not allowed gets a response without CORS headers, and the browser hides this
 //! response from the page.
 

@@ -70,15 +70,7 @@ async fn get_file(
     headers: HeaderMap,
 ) -> Result<Response> {
     let file = service.find_readable(id).await?;
-    match decide(&app, &file, &Method::GET, &headers)? {
-        Decision::Status(status) => Ok((status, representation_headers(&file)?).into_response()),
-        Decision::Unsatisfiable => Ok(unsatisfiable(&file)),
-        Decision::Whole => {
-            let body = service.send(&file, None).await?;
-            Ok((representation_headers(&file)?, content_headers(&file)?, body).into_response())
-        }
-        Decision::Ranges(ranges) => send_ranges(&app, &service, &file, &ranges).await,
-    }
+    send_file(&app, &service, &file, (&Method::GET, &headers)).await
 }
 
 /// Returns the headers of the response to a download, without the bytes. Costs 2 D1 reads.
@@ -91,13 +83,32 @@ async fn head_file(
     headers: HeaderMap,
 ) -> Result<Response> {
     let file = service.find_readable(id).await?;
-    match decide(&app, &file, &Method::HEAD, &headers)? {
-        Decision::Status(status) => Ok((status, representation_headers(&file)?).into_response()),
-        Decision::Whole | Decision::Ranges(_) | Decision::Unsatisfiable => {
+    send_file(&app, &service, &file, (&Method::HEAD, &headers)).await
+}
+
+/// Sends the bytes of a file, as the conditions and ranges in the headers say. The response to `HEAD` has no bytes.
+///
+/// # Errors
+/// `precondition_failed`; the errors of the storage.
+pub async fn send_file(
+    app: &App,
+    service: &R2StorageService,
+    file: &FileRow,
+    (method, headers): (&Method, &HeaderMap),
+) -> Result<Response> {
+    match decide(app, file, method, headers)? {
+        Decision::Status(status) => Ok((status, representation_headers(file)?).into_response()),
+        _ if *method == Method::HEAD => {
             let length = [(CONTENT_LENGTH, HeaderValue::from(file.file_size))];
-            let head = (representation_headers(&file)?, content_headers(&file)?, length);
+            let head = (representation_headers(file)?, content_headers(file)?, length);
             Ok((head, ResponseBody::Empty).into_response())
         }
+        Decision::Unsatisfiable => Ok(unsatisfiable(file)),
+        Decision::Whole => {
+            let body = service.send(file, None).await?;
+            Ok((representation_headers(file)?, content_headers(file)?, body).into_response())
+        }
+        Decision::Ranges(ranges) => send_ranges(app, service, file, &ranges).await,
     }
 }
 

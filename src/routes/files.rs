@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::UploadBody;
@@ -157,7 +157,7 @@ async fn copy(source: &mut LeasedSource, writer: &mut PartWriter, limit_bytes: u
 }
 
 /// Query of the list of files.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ListParams {
     /// Number of files on a page: 1 to 1,000, default 50.
@@ -168,12 +168,47 @@ struct ListParams {
     offset: Option<String>,
     /// `active` (default), `archived` or `deleted`.
     status: Option<String>,
-    /// Only files with this tag.
-    tag: Option<String>,
+    /// Only files with this tag. The parameter may occur up to 16 times: then only files with all these tags.
+    #[param(style = Form, explode = true, max_items = 16)]
+    tag: Vec<String>,
     /// Only files whose name contains this text; the case of ASCII letters is ignored.
     q: Option<String>,
     /// `createdAt`, `filename` or `size`; with `-` before the name for descending order. Default `-createdAt`.
     sort: Option<String>,
+}
+
+/// Maximum number of tags in the query of a list.
+const MAX_LIST_TAGS: usize = 16;
+
+impl ListParams {
+    fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self> {
+        let mut params = Self::default();
+        for (name, value) in pairs {
+            let single = match name.as_str() {
+                "limit" => &mut params.limit,
+                "cursor" => &mut params.cursor,
+                "offset" => &mut params.offset,
+                "status" => &mut params.status,
+                "q" => &mut params.q,
+                "sort" => &mut params.sort,
+                _ => {
+                    params.tag.push(value);
+                    continue;
+                }
+            };
+            if single.replace(value).is_some() {
+                let detail = format!(
+                    "The query has {name} twice. Send each parameter once; only tag may be repeated."
+                );
+                return Err(Problem::new(Code::BadRequest, detail));
+            }
+        }
+        if params.tag.len() > MAX_LIST_TAGS {
+            let detail = format!("The query has {} tags. Send at most {MAX_LIST_TAGS}.", params.tag.len());
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        Ok(params)
+    }
 }
 
 /// A page of files.
@@ -194,9 +229,9 @@ struct ListResponse {
     responses((status = 200, body = ListResponse), (status = 400), (status = 401)))]
 async fn list_files(
     Storage(service): Storage,
-    Params(params): Params<ListParams>,
+    Params(pairs): Params<Vec<(String, String)>>,
 ) -> Result<Json<ListResponse>> {
-    let (query, fingerprint) = list_query(&params)?;
+    let (query, fingerprint) = list_query(&ListParams::from_pairs(pairs)?)?;
     let page = service.list(&query).await?;
     let next_cursor = match (page.has_more, page.files.last()) {
         (true, Some(last)) => cursor_after(last, &query, fingerprint).encode(),
@@ -220,14 +255,15 @@ fn list_query(params: &ListParams) -> Result<(ListQuery, ListFingerprint)> {
     })?;
     let sort_text = params.sort.as_deref().unwrap_or("-createdAt");
     let (sort, descending) = parse_sort(sort_text)?;
-    let (tag, name_part) = (params.tag.clone(), params.q.clone());
+    let (tags, name_part) = (params.tag.clone(), params.q.clone());
+    let tag_text = tags.iter().map(|tag| format!("={tag}")).collect::<Vec<_>>().join("\0");
     let option = |value: &Option<String>| value.as_ref().map(|text| format!("={text}")).unwrap_or_default();
-    let fingerprint = ListFingerprint::of(&[status_text, sort_text, &option(&tag), &option(&name_part)]);
+    let fingerprint = ListFingerprint::of(&[status_text, sort_text, &tag_text, &option(&name_part)]);
     let start = match &params.cursor {
         Some(cursor) => page_start(cursor, fingerprint, sort, descending)?,
         None => PageStart::Offset(offset),
     };
-    Ok((ListQuery { status, tag, name_part, sort, descending, limit: limit.into(), start }, fingerprint))
+    Ok((ListQuery { status, tags, name_part, sort, descending, limit: limit.into(), start }, fingerprint))
 }
 
 fn parse_sort(text: &str) -> Result<(SortColumn, bool)> {

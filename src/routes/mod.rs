@@ -9,6 +9,7 @@ mod carried;
 pub mod conditions;
 pub mod cuts;
 mod document;
+mod downloads;
 pub mod extract;
 pub mod file;
 pub mod files;
@@ -21,6 +22,7 @@ mod replay;
 pub mod responses;
 pub mod table;
 pub mod uploads;
+mod usage;
 
 use std::sync::LazyLock;
 
@@ -120,6 +122,8 @@ pub fn all() -> Routes {
         .merge(files::routes())
         .merge(file::routes())
         .merge(cuts::routes())
+        .merge(downloads::routes())
+        .merge(usage::routes())
         .merge(admin::routes())
         .merge(uploads::routes())
         .merge(multipart::routes())

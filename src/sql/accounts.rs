@@ -78,6 +78,13 @@ statements! {
         JOIN refresh_tokens AS next ON next.jti = spent.successor_jti
         JOIN users ON users.id = spent.user_id
         WHERE spent.jti = :token AND spent.user_id = :user AND next.revoked_at IS NULL";
+    /// Selects the user of a token, if its session is not over. A token that was spent before `:spent_before` does not
+    /// count.
+    FindSession<'a> { token: &'a str, user: &'a UserId, spent_before: Timestamp } =
+        "SELECT users.id, users.username, users.email, users.role
+        FROM refresh_tokens AS token JOIN users ON users.id = token.user_id
+        WHERE token.jti = :token AND token.user_id = :user AND token.revoked_at IS NULL
+            AND (token.successor_jti IS NULL OR token.rotated_at >= :spent_before)";
     /// Revokes the family of a token of `:user`.
     RevokeFamily<'a> { token: &'a str, user: &'a UserId, now: Timestamp } =
         "UPDATE refresh_tokens SET revoked_at = :now

@@ -21,12 +21,14 @@ macro_rules! file_columns {
 }
 
 /// The FROM and WHERE clauses of a list: the files of `:user` with `:status`. Leaves out files that have expired,
-/// except in the trash. `:tag` and `:name_part` are NULL if the list does not filter by them.
+/// except in the trash. `:tags` is a JSON array: a file must have each of these tags. `:name_part` is NULL if the list
+/// does not filter by it.
 macro_rules! listed {
     () => {
         "FROM files WHERE user_id = :user AND lifecycle_status = :status
         AND (expires_at IS NULL OR expires_at > :now OR lifecycle_status = 'deleted')
-        AND (:tag IS NULL OR EXISTS (SELECT 1 FROM file_tags WHERE file_id = files.id AND tag = :tag))
+        AND NOT EXISTS (SELECT 1 FROM json_each(:tags) WHERE value NOT IN
+            (SELECT tag FROM file_tags WHERE file_id = files.id))
         AND (:name_part IS NULL OR instr(lower(filename), lower(:name_part)) > 0)"
     };
 }
@@ -175,7 +177,7 @@ statements! {
         user: &'a UserId,
         status: &'a str,
         now: Timestamp,
-        tag: Option<&'a str>,
+        tags: &'a str,
         name_part: Option<&'a str>,
     } = concat!("SELECT count(*) AS total ", listed!());
     /// Changes the name, metadata (JSON), expiry and status of an active or archived file. If `:revision` is not NULL,
@@ -286,7 +288,7 @@ statement_variants! {
         user: &'a UserId,
         status: &'a str,
         now: Timestamp,
-        tag: Option<&'a str>,
+        tags: &'a str,
         name_part: Option<&'a str>,
         limit: u64,
         after_value: Option<&'a SortValue>,

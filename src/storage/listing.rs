@@ -1,7 +1,7 @@
 //! Lists of files, page by page. A page begins at a cursor or at an offset. If a client follows the cursors, it gets
 //! each file exactly once, even if other files are added or deleted between two pages.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::domain::ids::UserId;
 use crate::domain::principal::Scope;
@@ -24,8 +24,8 @@ const LIST_MEMORY: Memory = Memory { wasm: 1 << 20, js: 1 << 20 };
 pub struct ListQuery {
     /// Status of the files to list.
     pub status: LifecycleStatus,
-    /// Only files that have this tag.
-    pub tag: Option<String>,
+    /// Only files that have each of these tags.
+    pub tags: Vec<String>,
     /// Only files whose name contains this text. ASCII letters match in upper case and lower case.
     pub name_part: Option<String>,
     /// Column to sort by.
@@ -70,7 +70,8 @@ impl R2StorageService {
     pub async fn list(&self, query: &ListQuery) -> Result<FilePage> {
         let (user, now) = (self.allow(Scope::List, None)?, self.app.now());
         let _lease = self.app.lease_large_memory(LIST_MEMORY).await?;
-        let batch = vec![count(user, query, now), page(user, query, now)];
+        let tags = json!(query.tags).to_string();
+        let batch = vec![count(user, query, &tags, now), page(user, query, &tags, now)];
         let mut results = self.app.database.batch(batch).await?;
         let rows = results.pop().unwrap_or_default();
         let total = results.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
@@ -81,18 +82,13 @@ impl R2StorageService {
     }
 }
 
-fn count(user: &UserId, query: &ListQuery, now: Timestamp) -> Statement {
-    let count = files::Count {
-        user,
-        status: query.status.name(),
-        now,
-        tag: query.tag.as_deref(),
-        name_part: query.name_part.as_deref(),
-    };
+fn count(user: &UserId, query: &ListQuery, tags: &str, now: Timestamp) -> Statement {
+    let count =
+        files::Count { user, status: query.status.name(), now, tags, name_part: query.name_part.as_deref() };
     count.statement()
 }
 
-fn page(user: &UserId, query: &ListQuery, now: Timestamp) -> Statement {
+fn page(user: &UserId, query: &ListQuery, tags: &str, now: Timestamp) -> Statement {
     let (after_value, after_id, offset) = match &query.start {
         PageStart::Offset(offset) => (None, None, *offset),
         PageStart::After { value, id } => (Some(value), Some(id.as_str()), 0),
@@ -102,7 +98,7 @@ fn page(user: &UserId, query: &ListQuery, now: Timestamp) -> Statement {
         user,
         status: query.status.name(),
         now,
-        tag: query.tag.as_deref(),
+        tags,
         name_part: query.name_part.as_deref(),
         // The query selects one file more than fits on the page. The extra file shows that there is another page.
         limit: query.limit + 1,

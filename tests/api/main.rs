@@ -16,6 +16,7 @@ mod damaged_bytes;
 mod dialects;
 mod doubles;
 mod download;
+mod downloads;
 mod erasure;
 mod faults;
 mod files;

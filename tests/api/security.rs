@@ -103,6 +103,8 @@ async fn every_route_authenticates_before_it_calls_a_store() {
     assert_eq!(
         open,
         [
+            "GET /api/auth/session",
+            "GET /api/downloads/{ticket}",
             "GET /api/openapi.json",
             "GET /health",
             "GET /health/ready",

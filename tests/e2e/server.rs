@@ -348,15 +348,14 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds the Worker if it is out of date, and removes the files that earlier runs left, mostly logs.
+/// Builds the Worker and the pages if they are out of date, and removes the files that earlier runs left, mostly logs.
 fn build_once() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
         require("setsid", "apt-get install util-linux");
         remove_leftovers(&root().join("target/e2e"));
-        let built =
-            Command::new(root().join("scripts/build-wasm")).env_remove("CUTTY_BUILD").output().unwrap();
-        assert!(built.status.success(), "scripts/build-wasm:\n{}", String::from_utf8_lossy(&built.stderr));
+        let built = Command::new(root().join("scripts/build")).env_remove("CUTTY_BUILD").output().unwrap();
+        assert!(built.status.success(), "scripts/build:\n{}", String::from_utf8_lossy(&built.stderr));
         let wrangler = root().join("node_modules/.bin/wrangler");
         assert!(wrangler.exists(), "wrangler is missing. Install it: scripts/setup");
     });
@@ -405,6 +404,7 @@ fn write_configuration(entry: Entry, folder: &Path) {
             Some("max_batch_timeout") => "max_batch_timeout = 1".to_owned(),
             // With the deployed delay, a test that makes a job fail would wait for minutes.
             Some("retry_delay") => "retry_delay = 1".to_owned(),
+            Some("directory") => format!("directory = {:?}", root().join("web/dist")),
             Some("migrations_dir") => format!("migrations_dir = {:?}", root().join("migrations")),
             _ => line.to_owned(),
         };

@@ -74,6 +74,7 @@ function configured(name, main) {
   const kept = sections.filter((section) => !/^\[+(build\]|env\.)/.test(section)).join("");
   const moved = kept
     .replace(/^main = .*$/m, `main = ${JSON.stringify(main)}`)
+    .replace(/^directory = .*$/m, `directory = ${JSON.stringify(path.join(ROOT, "web/dist"))}`)
     .replace(/^migrations_dir = .*$/m, `migrations_dir = ${JSON.stringify(path.join(ROOT, "migrations"))}`);
   fs.writeFileSync(path.join(folder, "wrangler.toml"), moved);
   return folder;

@@ -115,7 +115,7 @@ fn matches(template: &str, path: &str) -> bool {
 
 /// Headers that need not be exposed. Some are CORS-safelisted response headers (Fetch standard), which every web page
 /// may read. Only browsers and caches need the other headers.
-const NEED_NO_EXPOSING: [&str; 18] = [
+const NEED_NO_EXPOSING: [&str; 19] = [
     "cache-control",
     "content-language",
     "content-length",
@@ -134,6 +134,8 @@ const NEED_NO_EXPOSING: [&str; 18] = [
     "cross-origin-resource-policy",
     "referrer-policy",
     "strict-transport-security",
+    // No page can read this header. Browsers do not store cookies from responses to pages of other origins.
+    "set-cookie",
 ];
 
 /// Headers that the description leaves out: every response has them for browsers and caches, or HTTP itself defines

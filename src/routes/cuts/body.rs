@@ -32,7 +32,7 @@ const FILTERS: [&str; 2] = ["filter", "whereFilters"];
 
 /// The body of a cut.
 #[derive(Debug)]
-pub(super) struct CutBody(pub(super) Value);
+pub struct CutBody(pub Value);
 
 impl<'de> Deserialize<'de> for CutBody {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

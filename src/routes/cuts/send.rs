@@ -7,6 +7,7 @@ use http::header::{
     LINK, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
 
 use super::body::CutBody;
 use super::{Pairs, add_notice, borrowed, derived_name};
@@ -90,9 +91,7 @@ async fn post_cut(
     headers: HeaderMap,
     JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
-    let request = CutRequest::from_json(&body).map_err(request_problem)?;
-    refuse_description(&request)?;
-    send_cut(&app, storage, id, request, (&Method::POST, &headers)).await
+    send_cut(&app, storage, id, cut_of_body(&body)?, (&Method::POST, &headers)).await
 }
 
 /// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
@@ -127,18 +126,44 @@ async fn post_process(
     post_cut(app, storage, id, headers, body).await
 }
 
+/// Parses the body of a request for a cut.
+///
+/// # Errors
+/// `bad_request`, `bad_filter` or `unknown_option` for an invalid body.
+pub fn cut_of_body(body: &Value) -> Result<CutRequest> {
+    let request = CutRequest::from_json(body).map_err(request_problem)?;
+    refuse_description(&request)?;
+    Ok(request)
+}
+
 async fn send_cut(
     app: &SharedApp,
     storage: R2StorageService,
     id: FileId,
     request: CutRequest,
+    sent: (&Method, &HeaderMap),
+) -> Result<Response> {
+    let client = ClientOptions::from_head(sent)?;
+    let file = storage.find_undamaged(id).await?;
+    send_cut_of(app, storage, file, request, client, sent).await
+}
+
+/// Sends a cut of an undamaged file: as a stream, or as a whole if the request says so. `sent` is the method and the
+/// headers of the request, and `client` the options in them.
+///
+/// # Errors
+/// The errors of [`CutService::prepare`] and [`CutService::begin`]; `precondition_failed`.
+pub async fn send_cut_of(
+    app: &SharedApp,
+    storage: R2StorageService,
+    file: FileRow,
+    request: CutRequest,
+    client: ClientOptions,
     (method, sent): (&Method, &HeaderMap),
 ) -> Result<Response> {
-    let client = &ClientOptions::from_head(method, sent)?;
-    let file = storage.find_undamaged(id).await?;
     let owner = file.user_id.clone();
     let cuts = CutService::new(storage);
-    let coding = Coding::choose(&request, client);
+    let coding = Coding::choose(&request, &client);
     let mut headers = cut_headers(&file, &request, coding)?;
     add_notice(&mut headers, file.notice(&request.input))?;
     let streaming = request.streaming;
@@ -197,13 +222,17 @@ fn refuse_description(request: &CutRequest) -> Result<()> {
 }
 
 /// Options of a cut that come from the method and the headers of the request.
-struct ClientOptions {
+pub struct ClientOptions {
     head_only: bool,
     gzip: bool,
 }
 
 impl ClientOptions {
-    fn from_head(method: &Method, headers: &HeaderMap) -> Result<Self> {
+    /// Reads the method and the headers of a request.
+    ///
+    /// # Errors
+    /// `bad_request` for a malformed `Accept-Encoding`.
+    pub fn from_head((method, headers): (&Method, &HeaderMap)) -> Result<Self> {
         let accepted = header_text(headers, ACCEPT_ENCODING)?;
         let gzip =
             accepts_gzip(accepted).map_err(|error| Problem::new(Code::BadRequest, sentence(&error)))?;
@@ -237,7 +266,10 @@ fn header(text: &str) -> Result<HeaderValue> {
 }
 
 /// Checks the name that a client chose for the result.
-fn result_name(name: &str) -> Result<Filename> {
+///
+/// # Errors
+/// `bad_name`, `unsupported_type`.
+pub fn result_name(name: &str) -> Result<Filename> {
     let name = Filename::parse(name).map_err(|error| Problem::new(Code::BadName, sentence(&error)))?;
     sniff::check_result_name(&name).map_err(|error| Problem::new(Code::UnsupportedType, sentence(&error)))?;
     Ok(name)

@@ -38,11 +38,19 @@ impl IntoResponse for Problem {
 #[derive(Debug, Clone)]
 pub struct OriginalPath(pub String);
 
+/// Returns the path for logs and problems. The path of a download contains a ticket, which is a secret.
+fn without_secrets(path: &str) -> String {
+    match path.split_once("/downloads/") {
+        Some((start, _)) => format!("{start}/downloads/{{ticket}}"),
+        None => path.to_owned(),
+    }
+}
+
 /// Gives each request an id, renders problems as documents, and logs refusals and the causes of problems.
 pub async fn render_problems(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let caller = caller_of(&app, request.headers());
-    let path =
-        request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0).to_owned();
+    let path = request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0);
+    let path = without_secrets(path);
     let puts_file = *request.method() == Method::PUT && request.uri().path().starts_with("/api/files");
     let observed = Observed::default();
     request.extensions_mut().insert(caller.clone());

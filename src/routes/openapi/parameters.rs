@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::options::{MAX_NULL_VALUES_TEXT, delimiter, described_without_default, options};
+use crate::auth::ticket::MAX_TICKET_BYTES;
 use crate::csv::request::input::QUOTE_CHARACTER;
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::storage::resumable::limits::MAX_PARTS;
@@ -43,6 +44,7 @@ pub(super) fn complete(operation: &mut Value, path: &str) {
 fn schema_of(path: &str, name: &str) -> Option<Value> {
     Some(match (path, name) {
         (_, "id") => json!({"type": "string", "format": "uuid"}),
+        (_, "ticket") => json!({"type": "string", "minLength": 1, "maxLength": MAX_TICKET_BYTES}),
         (_, "number") => json!({"type": "integer", "minimum": 1, "maximum": MAX_PARTS}),
         ("/api/files/{id}/rows", "limit") => {
             json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100})

@@ -15,14 +15,25 @@ impl DescribedResponse<'_> {
         self.status.starts_with('2')
     }
 
+    /// Whether the operation is a download with a ticket, which returns the bytes of a file or the result of a cut.
+    fn has_ticket(&self) -> bool {
+        self.path == "/api/downloads/{ticket}"
+    }
+
     /// Whether the operation returns the bytes of a file.
     fn is_download(&self) -> bool {
-        self.path == "/api/files/{id}" && ["get", "head"].contains(&self.method)
+        self.has_ticket() || self.path == "/api/files/{id}" && ["get", "head"].contains(&self.method)
     }
 
     /// Whether the operation returns the result of a cut.
     fn is_cut(&self) -> bool {
-        self.path.ends_with("/cut") || self.path.ends_with("/process")
+        self.has_ticket() || self.path.ends_with("/cut") || self.path.ends_with("/process")
+    }
+
+    /// Whether the operation begins, continues or ends a session.
+    fn is_session(&self) -> bool {
+        let actions = ["register", "login", "refresh", "logout"];
+        self.path.strip_prefix("/api/auth/").is_some_and(|action| actions.contains(&action))
     }
 
     fn is_tus(&self) -> bool {
@@ -63,7 +74,7 @@ fn count() -> Value {
     json!({"type": "integer", "minimum": 0})
 }
 
-static HEADERS: [HeaderRule; 31] = [
+static HEADERS: [HeaderRule; 32] = [
     ("X-Request-Id", "Id of the request, which is also in the log", text, |_| true),
     ("Retry-After", "Seconds after which the client should send the request again", count, |response| {
         ["409", "429", "503"].contains(&response.status)
@@ -85,7 +96,10 @@ static HEADERS: [HeaderRule; 31] = [
     ("Last-Modified", "Time of the last change of the file (HTTP-date)", text, |response| {
         response.is_metadata() || response.is_download() && ["200", "206", "304"].contains(&response.status)
     }),
-    ("Location", "Address of the new file or upload", text, |response| response.status == "201"),
+    ("Location", "Address of the new file, upload or download", text, |response| response.status == "201"),
+    ("Set-Cookie", "The refresh token of a session in a cookie", text, |response| {
+        response.is_session() && response.is_success()
+    }),
     ("Accept-Ranges", "`bytes`", text, |response| {
         response.is_download() && ["200", "206", "304"].contains(&response.status)
     }),

@@ -1,6 +1,7 @@
 //! Accounts, sessions and access control.
 
 mod accounts;
+mod cookies;
 mod faults;
 mod sessions;
 mod tokens;

@@ -99,6 +99,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     POST /api/auth/logout                          4
     POST /api/auth/refresh                         4
     POST /api/auth/register                        4
+    POST /api/downloads                            8
     POST /api/files                                20
     POST /api/files/multipart                      12
     POST /api/files/multipart/{id}/complete        24

@@ -34,9 +34,12 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/admin/findings                      1 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 0 queue
+    GET /api/auth/session                        1 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/user                           2 D1, 0 R2, 0 DO, 0 queue
     GET /api/cuts/{id}                           2 D1, 0 R2, 0 DO, 0 queue
     GET /api/cuts/{id}/recipe                    2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/downloads/{ticket}                  2 D1, 1 R2, 0 DO, 1 queue
+    GET /api/downloads/{ticket}, a cut           4 D1, 2 R2, 0 DO, 0 queue
     GET /api/files                               2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/multipart/{id}                3 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/multipart/{id}/parts          3 D1, 0 R2, 0 DO, 0 queue
@@ -56,6 +59,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/files/{id}/recipe                   2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/rows                     2 D1, 2 R2, 0 DO, 0 queue
     GET /api/openapi.json                        0 D1, 0 R2, 0 DO, 0 queue
+    GET /api/usage                               2 D1, 0 R2, 0 DO, 0 queue
     GET /health                                  0 D1, 0 R2, 0 DO, 0 queue
     GET /health/ready                            1 D1, 3 R2, 0 DO, 0 queue
     GET /health/storage                          0 D1, 1 R2, 0 DO, 0 queue
@@ -78,6 +82,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     POST /api/auth/register                      1 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/register, keyed               2 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/register, keyed, again        3 D1, 0 R2, 0 DO, 0 queue
+    POST /api/downloads                          2 D1, 0 R2, 0 DO, 0 queue
     POST /api/files                              3 D1, 2 R2, 0 DO, 0 queue
     POST /api/files, a form                      4 D1, 2 R2, 0 DO, 0 queue
     POST /api/files, a form of 6 MiB             6 D1, 5 R2, 0 DO, 0 queue

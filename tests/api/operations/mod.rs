@@ -17,7 +17,7 @@ use serde_json::json;
 
 use self::scene::Setup::{
     self, Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Saved,
-    Trashed,
+    Ticket, Trashed,
 };
 use self::scene::{Scene, eve};
 use super::form::long_csv;
@@ -84,9 +84,16 @@ const CASES: &[Case] = &[
     Case("GET /api/admin/findings", Operator, Finding, |_| get("/api/admin/findings").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/isolate", Operator, Nothing, |_| get("/api/admin/isolate").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/sweeps", Operator, Nothing, |_| get("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
+    Case("GET /api/auth/session", All, Account, |on| {
+        get("/api/auth/session")
+            .header("cookie", format!("__Secure-cutty-refresh={}", on.subject))
+            .header("sec-fetch-site", "same-origin")
+    }),
     Case("GET /api/auth/user", User, Nothing, |_| get("/api/auth/user")),
     Case("GET /api/cuts/{id}", With(&[Read]), Receipt, |on| get(&on.subject)),
     Case("GET /api/cuts/{id}/recipe", With(&[Read]), Receipt, |on| get(&format!("{}/recipe", on.subject))),
+    Case("GET /api/downloads/{ticket}", All, Ticket, |on| get(&on.subject)),
+    Case("GET /api/downloads/{ticket}, a cut", All, Ticket, |on| get(&on.subject)),
     Case("GET /api/files", With(&[List]), File, |_| get("/api/files")),
     Case("GET /api/files/multipart/{id}", With(&[Create]), BothParts, |on| get(&on.subject)),
     Case("GET /api/files/multipart/{id}/parts", With(&[Create]), BothParts, |on| {
@@ -118,6 +125,7 @@ const CASES: &[Case] = &[
     Case("GET /api/files/{id}/recipe", With(&[Read]), Saved, |on| get(&format!("{}/recipe", on.subject))),
     Case("GET /api/files/{id}/rows", With(&[Read]), File, |on| get(&format!("{}/rows", on.subject))),
     Case("GET /api/openapi.json", All, Nothing, |_| get("/api/openapi.json")),
+    Case("GET /api/usage", User, Nothing, |_| get("/api/usage")),
     Case("GET /health", All, Nothing, |_| get("/health")),
     Case("GET /health/ready", All, Nothing, |_| get("/health/ready")),
     Case("GET /health/storage", All, Nothing, |_| get("/health/storage")),
@@ -157,6 +165,9 @@ const CASES: &[Case] = &[
     Case("POST /api/auth/register, keyed", All, Nothing, |_| keyed(post_json("/api/auth/register", &eve()))),
     Case("POST /api/auth/register, keyed, again", All, Repeat, |_| {
         keyed(post_json("/api/auth/register", &eve()))
+    }),
+    Case("POST /api/downloads", With(&[Read]), File, |on| {
+        post_json("/api/downloads", &json!({"fileId": on.subject.trim_start_matches("/api/files/")}))
     }),
     Case("POST /api/files", With(&[Create]), Nothing, |_| upload("b.csv", CSV)),
     Case("POST /api/files, a form", With(&[Create]), Nothing, |_| {

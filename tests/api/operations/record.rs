@@ -91,9 +91,12 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/admin/findings                      row: none; line: read_findings by operator
     GET /api/admin/isolate                       row: none; line: read_isolate by operator
     GET /api/admin/sweeps                        row: none; line: read_sweeps by operator
+    GET /api/auth/session                        nothing
     GET /api/auth/user                           nothing
     GET /api/cuts/{id}                           nothing
     GET /api/cuts/{id}/recipe                    nothing
+    GET /api/downloads/{ticket}                  row and line: download by user:ada
+    GET /api/downloads/{ticket}, a cut           row and line: process by user:ada
     GET /api/files                               nothing
     GET /api/files/multipart/{id}                nothing
     GET /api/files/multipart/{id}/parts          nothing
@@ -113,6 +116,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/files/{id}/recipe                   nothing
     GET /api/files/{id}/rows                     nothing
     GET /api/openapi.json                        nothing
+    GET /api/usage                               nothing
     GET /health                                  nothing
     GET /health/ready                            nothing
     GET /health/storage                          nothing
@@ -135,6 +139,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     POST /api/auth/register                      row: none; line: register by user:eve
     POST /api/auth/register, keyed               row: none; line: register by user:eve
     POST /api/auth/register, keyed, again        row: none; line: login by user:eve
+    POST /api/downloads                          nothing
     POST /api/files                              row and line: upload by user:ada
     POST /api/files, a form                      row and line: upload by user:ada
     POST /api/files, a form of 6 MiB             row and line: upload by user:ada

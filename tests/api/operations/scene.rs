@@ -33,11 +33,14 @@ pub enum Setup {
     BothParts,
     /// Eve has an account and a session.
     Account,
+    /// Ada has a file, and a ticket for the file or for a cut. The request is about the ticket.
+    Ticket,
     /// The scrub has recorded a finding about Ada's file.
     Finding,
 }
 use Setup::{
-    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Saved, Trashed,
+    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Saved, Ticket,
+    Trashed,
 };
 
 /// An application in the state that a case needs.
@@ -89,7 +92,7 @@ impl Scene {
     async fn prepare(&mut self, case: &Case) {
         match case.2 {
             Nothing => {}
-            File | Trashed | Receipt | Saved | Repeat | LostResponse | Finding => {
+            File | Trashed | Receipt | Saved | Repeat | LostResponse | Finding | Ticket => {
                 self.prepare_file(case).await
             }
             HalfUpload => {
@@ -122,6 +125,14 @@ impl Scene {
             Saved => {
                 let saved = self.send(post_json(&format!("{}/save", self.subject), &json!({}))).await.json();
                 self.subject = format!("/api/files/{}", saved["file"]["id"].as_str().unwrap());
+            }
+            Ticket => {
+                let mut body = json!({"fileId": id});
+                if case.0.ends_with(", a cut") {
+                    body["recipe"] = json!({});
+                }
+                let made = self.send(post_json("/api/downloads", &body)).await.json();
+                self.subject = made["download"]["url"].as_str().unwrap().to_owned();
             }
             Repeat | LostResponse => {
                 self.send(self.call(case)).await;

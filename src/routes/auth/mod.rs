@@ -1,16 +1,18 @@
 //! `/api/auth`: accounts and sessions.
+//!
+//! A client keeps its refresh token itself, or asks for a session in a cookie (`cookie.rs`). A session in a cookie is
+//! for the pages of this origin: no script can read the refresh token, and requests from other sites are refused.
+
+mod cookie;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use http::header::CACHE_CONTROL;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::header::{CACHE_CONTROL, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::extract::body::JsonBody;
-use super::extract::identity::Authenticated;
-use super::layers::idempotency::{describe_key, key_of, mark_replayed};
 use crate::app::{App, SharedApp};
 use crate::audit::security::{SecurityEvent, SignInOutcome};
 use crate::auth::names::parse_username;
@@ -20,6 +22,9 @@ use crate::domain::caller::Caller;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::{Claim, ClaimOutcome, KeyScope, reused};
+use crate::routes::extract::body::JsonBody;
+use crate::routes::extract::identity::Authenticated;
+use crate::routes::layers::idempotency::{describe_key, key_of, mark_replayed};
 use crate::routes::table::{Routes, route};
 
 /// Returns the routes of this module.
@@ -29,6 +34,7 @@ pub fn routes() -> Routes {
         .route(route!(login))
         .route(route!(refresh))
         .route(route!(logout))
+        .route(route!(get_session))
         .route(route!(get_user))
 }
 
@@ -44,6 +50,31 @@ struct RegisterRequest {
     password: String,
     /// Optional; must be equal to `password`.
     password2: Option<String>,
+    /// Where the refresh token goes; default `tokens`.
+    #[serde(default)]
+    session: SessionForm,
+}
+
+/// Where the refresh token of a session goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum SessionForm {
+    /// Into the response. The client keeps it.
+    #[default]
+    Tokens,
+    /// Into a cookie that only this origin's `/api/auth` gets. Scripts cannot read it.
+    Cookie,
+}
+
+impl SessionForm {
+    /// Checks that a page of this origin asks for a session in a cookie. Otherwise another site could sign a visitor in
+    /// to an account of its choice.
+    fn check(self, headers: &HeaderMap, uri: &Uri) -> Result<()> {
+        match self {
+            Self::Tokens => Ok(()),
+            Self::Cookie => cookie::check_same_origin(headers, uri),
+        }
+    }
 }
 
 impl RegisterRequest {
@@ -63,14 +94,29 @@ struct LoginRequest {
     email: Option<String>,
     /// Password.
     password: String,
+    /// Where the refresh token goes; default `tokens`.
+    #[serde(default)]
+    session: SessionForm,
 }
 
 /// A refresh token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefreshTokenRequest {
-    /// The newest refresh token from register, login or refresh.
-    refresh_token: String,
+    /// The newest refresh token from register, login or refresh. If it is absent, the token in the cookie is used.
+    refresh_token: Option<String>,
+}
+
+/// A pair of tokens.
+#[derive(Clone, Serialize, ToSchema)]
+struct TokensView {
+    /// Access token, for `Authorization: Bearer`.
+    access_token: String,
+    /// Refresh token, for one call of `POST /api/auth/refresh`. Absent if it is in the cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    /// Seconds until the access token expires.
+    expires_in: u32,
 }
 
 /// A user with new tokens.
@@ -78,7 +124,7 @@ struct RefreshTokenRequest {
 struct SessionResponse {
     success: bool,
     user: User,
-    tokens: Tokens,
+    tokens: TokensView,
 }
 
 /// A new pair of tokens. Older clients read the tokens from the top level of the JSON. Newer clients read them from
@@ -86,10 +132,27 @@ struct SessionResponse {
 #[derive(Serialize, ToSchema)]
 struct RefreshResponse {
     success: bool,
+    #[serde(flatten)]
+    top: TokensView,
+    tokens: TokensView,
+}
+
+/// The session of the cookie.
+#[derive(Serialize, ToSchema)]
+struct CookieSessionResponse {
+    success: bool,
+    /// Null if the request has no cookie, or if its session is over.
+    session: Option<CookieSession>,
+}
+
+/// A user whose session is in the cookie.
+#[derive(Serialize, ToSchema)]
+struct CookieSession {
+    user: User,
+    /// Access token, for `Authorization: Bearer`.
     access_token: String,
-    refresh_token: String,
+    /// Seconds until the access token expires.
     expires_in: u32,
-    tokens: Tokens,
 }
 
 /// The signed-in user, with the user's quota and usage.
@@ -115,6 +178,7 @@ struct LogoutResponse {
     responses(
         (status = 201, description = "The account and its first tokens", body = SessionResponse),
         (status = 400, description = "bad_request: a field is missing or not valid"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 409, description = "user_exists"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
@@ -131,6 +195,7 @@ async fn register(
     headers: HeaderMap,
     JsonBody(body): JsonBody<RegisterRequest>,
 ) -> Result<Response> {
+    body.session.check(&headers, &uri)?;
     app.admit_address(&caller).await?;
     if body.password2.as_ref().is_some_and(|repeated| *repeated != body.password) {
         let problem = Problem::new(
@@ -142,7 +207,7 @@ async fn register(
     let Some(key) = key_of(&headers)? else {
         let registered = app.accounts().register(body.registration(None)).await;
         report(&app, SecurityEvent::Register, &caller, &registered);
-        return Ok(no_store_response(StatusCode::CREATED, session_response(registered?)));
+        return session_response(StatusCode::CREATED, registered?, body.session, &app);
     };
     // The fingerprint does not include the password, because a fast hash of a password must not be stored.
     let target = [method.as_str(), uri.path(), &body.username, body.email.as_deref().unwrap_or_default()];
@@ -155,7 +220,7 @@ async fn register(
             if registered.is_err() {
                 app.release(&claim).await;
             }
-            Ok(no_store_response(StatusCode::CREATED, session_response(registered?)))
+            session_response(StatusCode::CREATED, registered?, body.session, &app)
         }
         ClaimOutcome::Replayed(..) | ClaimOutcome::EffectRecorded(_) => {
             register_again(&app, &caller, &body).await.map(mark_replayed)
@@ -170,7 +235,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
     let session = app.accounts().login(body.username.trim(), &body.password).await;
     report(app, SecurityEvent::SignIn, caller, &session);
     match session {
-        Ok(session) => Ok(no_store_response(StatusCode::CREATED, session_response(session))),
+        Ok(session) => session_response(StatusCode::CREATED, session, body.session, app),
         Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),
         Err(problem) => Err(problem),
     }
@@ -183,6 +248,7 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
         (status = 200, description = "The user and new tokens", body = SessionResponse),
         (status = 400, description = "bad_request: a field is missing"),
         (status = 401, description = "bad_credentials"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
         (status = 429, description = "rate_limited: too many attempts from this address, or for this account"),
@@ -191,8 +257,11 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
 async fn login(
     State(app): State<SharedApp>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    uri: Uri,
     JsonBody(body): JsonBody<LoginRequest>,
 ) -> Result<Response> {
+    body.session.check(&headers, &uri)?;
     let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
     let login = given(&body.username).or_else(|| given(&body.email)).ok_or_else(|| {
         Problem::new(Code::BadRequest, "Send a username or an email.").with("field", "username")
@@ -200,7 +269,7 @@ async fn login(
     app.admit_login(&login, &caller).await?;
     let session = app.accounts().login(&login, &body.password).await;
     report(&app, SecurityEvent::SignIn, &caller, &session);
-    Ok(no_store_response(StatusCode::OK, session_response(session?)))
+    session_response(StatusCode::OK, session?, body.session, &app)
 }
 
 /// Exchanges a refresh token for a new pair of tokens. If a client sends the old refresh token again within 30 s, the
@@ -211,6 +280,7 @@ async fn login(
         (status = 200, description = "The new pair", body = RefreshResponse),
         (status = 400, description = "bad_request: a field is missing or not valid"),
         (status = 401, description = "token_expired, or unauthenticated: the session is over"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
     )
@@ -218,17 +288,14 @@ async fn login(
 async fn refresh(
     State(app): State<SharedApp>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    uri: Uri,
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
-    let tokens = app.accounts().refresh(&body.refresh_token, &caller).await?.tokens;
-    let body = RefreshResponse {
-        success: true,
-        access_token: tokens.access_token.clone(),
-        refresh_token: tokens.refresh_token.clone(),
-        expires_in: tokens.expires_in,
-        tokens,
-    };
-    Ok(no_store_response(StatusCode::OK, body))
+    let (token, form) = sent_token(body, &headers, &uri)?;
+    let session = app.accounts().refresh(&token, &caller).await?;
+    let (tokens, cookie) = tokens_view(session.tokens, form, &app)?;
+    Ok(with_cookie(StatusCode::OK, RefreshResponse { success: true, top: tokens.clone(), tokens }, cookie))
 }
 
 /// Ends the session of a refresh token. A repeated request changes nothing. Costs 1 D1 call.
@@ -238,6 +305,7 @@ async fn refresh(
         (status = 200, description = "The session is over", body = LogoutResponse),
         (status = 400, description = "bad_request: a field is missing or not valid"),
         (status = 401, description = "unauthenticated: the text is not a refresh token"),
+        (status = 403, description = "forbidden: a page of another origin sent a request for a session in a cookie"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
     )
@@ -245,11 +313,50 @@ async fn refresh(
 async fn logout(
     State(app): State<SharedApp>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    uri: Uri,
     JsonBody(body): JsonBody<RefreshTokenRequest>,
-) -> Result<Json<LogoutResponse>> {
-    let user = app.accounts().logout(&body.refresh_token).await?;
+) -> Result<Response> {
+    let (token, form) = sent_token(body, &headers, &uri)?;
+    let user = app.accounts().logout(&token).await?;
     app.audit().report(&SecurityEvent::SignOut { user }, &caller);
-    Ok(Json(LogoutResponse { success: true }))
+    let cookie = (form == SessionForm::Cookie).then(cookie::cleared);
+    Ok(with_cookie(StatusCode::OK, LogoutResponse { success: true }, cookie))
+}
+
+/// Returns the session of the cookie: the user, and an access token. Without a session, `session` is null, so a page can
+/// ask on its first visit without an error. The refresh token stays as it is. Costs 1 D1 read, or none without a cookie.
+#[utoipa::path(
+    get, path = "/api/auth/session", tag = "auth", security(()),
+    responses((status = 200, description = "The session, or null", body = CookieSessionResponse))
+)]
+async fn get_session(State(app): State<SharedApp>, headers: HeaderMap, uri: Uri) -> Result<Response> {
+    let token = cookie::token(&headers).filter(|_| cookie::check_same_origin(&headers, &uri).is_ok());
+    let session = match token {
+        Some(token) => app.accounts().session_of(&token).await?,
+        None => None,
+    };
+    let session = session.map(|(user, access_token)| CookieSession {
+        user,
+        access_token,
+        expires_in: app.config.access_token_ttl_s,
+    });
+    Ok(no_store_response(StatusCode::OK, CookieSessionResponse { success: true, session }))
+}
+
+/// Returns the refresh token of a request, and where it was. A token in the cookie counts only if a page of this origin
+/// sent the request.
+fn sent_token(body: RefreshTokenRequest, headers: &HeaderMap, uri: &Uri) -> Result<(String, SessionForm)> {
+    if let Some(token) = body.refresh_token {
+        return Ok((token, SessionForm::Tokens));
+    }
+    let Some(token) = cookie::token(headers) else {
+        let detail =
+            "Send refresh_token, or sign in with \"session\": \"cookie\". There is no cookie with a session.";
+        return Err(Problem::new(Code::Unauthenticated, detail));
+    };
+    cookie::check_same_origin(headers, uri)?;
+    Ok((token, SessionForm::Cookie))
 }
 
 /// Returns the signed-in user, with the user's quota and usage. Costs 2 D1 calls.
@@ -272,8 +379,29 @@ fn report(app: &App, event: fn(SignInOutcome) -> SecurityEvent, caller: &Caller,
     app.audit().report(&event(outcome), caller);
 }
 
-fn session_response(session: Session) -> SessionResponse {
-    SessionResponse { success: true, user: session.user, tokens: session.tokens }
+fn session_response(status: StatusCode, session: Session, form: SessionForm, app: &App) -> Result<Response> {
+    let (tokens, cookie) = tokens_view(session.tokens, form, app)?;
+    Ok(with_cookie(status, SessionResponse { success: true, user: session.user, tokens }, cookie))
+}
+
+/// Returns the tokens for the response, and the cookie with the refresh token if the session is in a cookie.
+fn tokens_view(tokens: Tokens, form: SessionForm, app: &App) -> Result<(TokensView, Option<HeaderValue>)> {
+    let Tokens { access_token, refresh_token, expires_in } = tokens;
+    let (refresh_token, cookie) = match form {
+        SessionForm::Tokens => (Some(refresh_token), None),
+        SessionForm::Cookie => {
+            (None, Some(cookie::with_token(&refresh_token, app.config.refresh_token_ttl_s)?))
+        }
+    };
+    Ok((TokensView { access_token, refresh_token, expires_in }, cookie))
+}
+
+fn with_cookie(status: StatusCode, body: impl Serialize, cookie: Option<HeaderValue>) -> Response {
+    let mut response = no_store_response(status, body);
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Makes a response with `Cache-Control: no-store` (RFC 6749 §5.1).

@@ -1,0 +1,483 @@
+// Everything about one file, and the ways to change it. Loaded when it is first opened.
+
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import * as api from "./api";
+import type { DialectOptions, FileView, Problem, Profile, Relative } from "./api";
+import { bytes, count, when } from "./format";
+import { t } from "./strings";
+import { Dialog, Field, Name, ProblemNote, parseTags, problemFrom } from "./ui/base";
+import { Findings, Summary, delimiterName, percent } from "./ui/reading";
+
+export type Section = "name" | "tags" | "expiry" | "reading";
+
+interface Props {
+  id: string;
+  section: Section | null;
+  onClose: () => void;
+  onOpen: (id: string) => void;
+  onDownload: (file: FileView) => void;
+  onChanged: (file: FileView, isReadAgain: boolean) => void;
+}
+
+export function Details({ id, section, onClose, onOpen, onDownload, onChanged }: Props) {
+  const [file, setFile] = useState<FileView | null>(null);
+  const [profile, setProfile] = useState<Profile | "loading" | "none">("loading");
+  const [lineage, setLineage] = useState<{ parents: Relative[]; children: Relative[] } | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [version, setVersion] = useState(0);
+
+  useEffect(() => {
+    const abort = new AbortController();
+    setProblem(null);
+    const load = async () => {
+      const found = await api.getFile(id);
+      if (abort.signal.aborted) return;
+      setFile(found);
+      if (found.lifecycleStatus === "deleted") return setProfile("none");
+      const lines = api.getLineage(id).then((found) => !abort.signal.aborted && setLineage(found));
+      const read = api.getProfile(id, abort.signal).then(async (found) => {
+        if (abort.signal.aborted) return;
+        setProfile(found ?? "none");
+        const fresh = await api.getFile(id);
+        if (!abort.signal.aborted) setFile(fresh);
+      });
+      await Promise.all([lines, read]);
+    };
+    load().catch((error: unknown) => {
+      if (!abort.signal.aborted) setProblem(problemFrom(error));
+    });
+    return () => abort.abort();
+  }, [id, version]);
+
+  const changed = (next: FileView, isReadAgain = false) => {
+    setFile(next);
+    onChanged(next, isReadAgain);
+    if (isReadAgain) {
+      setProfile("loading");
+      setVersion(version + 1);
+    }
+  };
+
+  const title = file ? <Name>{file.filename}</Name> : t.actions.details;
+  return (
+    <Dialog title={title} wide onClose={onClose}>
+      {problem && <ProblemNote problem={problem} />}
+      {!file && !problem && <p class="muted">{t.loading}</p>}
+      {file && (
+        <div class="stack wide-gap">
+          {file.lifecycleStatus === "deleted" ? (
+            <p class="note">{t.details.inTrash}</p>
+          ) : (
+            <>
+              <p>
+                <button type="button" onClick={() => onDownload(file)}>
+                  {t.actions.download}
+                </button>
+              </p>
+              <General key={file.id} file={file} section={section} onChanged={changed} />
+              <Reading
+                file={file}
+                profile={profile}
+                isOpen={section === "reading"}
+                onChanged={(next) => changed(next, true)}
+              />
+              {typeof profile === "object" && <Columns profile={profile} />}
+              <Lineage file={file} lineage={lineage} onOpen={onOpen} />
+            </>
+          )}
+          <Facts file={file} />
+        </div>
+      )}
+    </Dialog>
+  );
+}
+
+interface GeneralProps {
+  file: FileView;
+  section: Section | null;
+  onChanged: (file: FileView) => void;
+}
+
+const pad = (value: number): string => String(value).padStart(2, "0");
+function localTime(iso: string | null | undefined): string {
+  if (!iso) return "";
+  const d = new Date(iso);
+  return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}T${pad(d.getHours())}:${pad(d.getMinutes())}`;
+}
+
+function General({ file, section, onChanged }: GeneralProps) {
+  const [name, setName] = useState(file.filename);
+  const [tags, setTags] = useState(file.userTags.join(", "));
+  const [expires, setExpires] = useState(localTime(file.expiresAt));
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [isSaved, setSaved] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  useLayoutEffect(() => {
+    if (!section || section === "reading") return;
+    const field = form.current?.elements.namedItem(section);
+    if (!(field instanceof HTMLInputElement)) return;
+    field.focus();
+    // Selects the name without its extension.
+    if (section === "name") field.setSelectionRange(0, file.filename.replace(/\.\w+$/, "").length);
+  }, []);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    setBusy(true);
+    setProblem(null);
+    setSaved(false);
+    const changes: api.Changes = {};
+    if (name !== file.filename) changes.filename = name;
+    const nextTags = parseTags(tags);
+    if (nextTags.join("\n") !== file.userTags.join("\n")) changes.tags = nextTags;
+    if (expires !== localTime(file.expiresAt))
+      changes.expiresAt = expires ? new Date(expires).toISOString() : null;
+    try {
+      if (Object.keys(changes).length > 0) onChanged(await api.changeFile(file.id, changes));
+      setSaved(true);
+    } catch (error) {
+      setProblem(problemFrom(error));
+    }
+    setBusy(false);
+  };
+  const edit = (set: (value: string) => void) => (event: Event) => {
+    setSaved(false);
+    set((event.currentTarget as HTMLInputElement).value);
+  };
+  return (
+    <form ref={form} class="fields" aria-label={t.details.general} onSubmit={submit}>
+      <Field label={t.details.name}>
+        {(a) => <input {...a} name="name" dir="auto" required value={name} onInput={edit(setName)} />}
+      </Field>
+      <Field label={t.details.tags} hint={t.details.tagsHint}>
+        {(a) => <input {...a} name="tags" dir="auto" value={tags} onInput={edit(setTags)} />}
+      </Field>
+      <Field label={t.details.expires} hint={t.details.expiresHint}>
+        {(a) => (
+          <input {...a} name="expiry" type="datetime-local" value={expires} onInput={edit(setExpires)} />
+        )}
+      </Field>
+      {problem && <ProblemNote problem={problem} />}
+      <div class="row">
+        <button type="submit" class="primary" aria-busy={isBusy}>
+          {t.save}
+        </button>
+        <span role="status" class="muted">
+          {isSaved && t.details.saved}
+        </span>
+      </div>
+    </form>
+  );
+}
+
+interface ReadingProps {
+  file: FileView;
+  profile: Profile | "loading" | "none";
+  isOpen: boolean;
+  onChanged: (file: FileView) => void;
+}
+
+function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
+  const r = t.reading;
+  const [isEdited, setEdited] = useState(isOpen);
+  const found = typeof profile === "object" ? profile : null;
+  const dialect = found?.dialect ?? file.dialect ?? null;
+  return (
+    <section class="stack" aria-labelledby="reading-title">
+      <h3 id="reading-title">{r.title}</h3>
+      {profile === "loading" && <p class="muted">{r.working}</p>}
+      {profile === "none" && <p class="muted">{r.notReady}</p>}
+      {dialect && found && (
+        <>
+          <Summary dialect={dialect} />
+          {dialect.confidence !== undefined && (
+            <p class="muted">{r.sure(Number(percent(dialect.confidence)))}</p>
+          )}
+          <Findings file={file} profile={found} onChanged={onChanged} />
+          {found.rejects.length > 0 && (
+            <details>
+              <summary>{r.rejects(found.rejects.length)}</summary>
+              <ul class="plain">
+                {found.rejects.map(({ line, record, reason }) => (
+                  <li>{r.reject(line ?? record ?? 0, reason ?? "")}</li>
+                ))}
+              </ul>
+            </details>
+          )}
+        </>
+      )}
+      {isEdited ? (
+        <Rules file={file} onChanged={onChanged} isFocused={isOpen} />
+      ) : (
+        <p>
+          <button type="button" onClick={() => setEdited(true)}>
+            {t.actions.reading}
+          </button>
+        </p>
+      )}
+    </section>
+  );
+}
+
+const ENCODINGS = [
+  "UTF-8",
+  "windows-1252",
+  "ISO-8859-15",
+  "windows-1250",
+  "windows-1251",
+  "windows-1253",
+  "windows-1254",
+  "UTF-16LE",
+  "UTF-16BE",
+  "Shift_JIS",
+  "EUC-JP",
+  "GBK",
+  "GB18030",
+  "Big5",
+  "EUC-KR",
+  "macintosh",
+  "cp850",
+  "cp437",
+];
+
+/** The rules that are set. An empty text means that the rule is detected. */
+function Rules({
+  file,
+  onChanged,
+  isFocused,
+}: {
+  file: FileView;
+  onChanged: (file: FileView) => void;
+  isFocused: boolean;
+}) {
+  const r = t.reading;
+  const set = file.dialectOptions ?? {};
+  const text = (name: string): string => {
+    const value = set[name];
+    return value === undefined || value === null
+      ? ""
+      : Array.isArray(value)
+        ? value.join(", ")
+        : String(value);
+  };
+  const words: Record<string, string> = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
+  const delimiter = words[text("delimiter")] ?? text("delimiter");
+  const isWord = ["", "comma", "semicolon", "tab", "pipe", "none"].includes(delimiter);
+  const [values, setValues] = useState<Record<string, string>>({
+    delimiter: isWord ? delimiter : "other",
+    delimiterText: isWord ? "" : delimiter,
+    encoding: text("encoding"),
+    quote: text("quote"),
+    escape: text("escape"),
+    skipRows: text("skipRows"),
+    inputHeader: text("inputHeader"),
+    comment: text("comment"),
+    trim: text("trim"),
+    skipFooter: text("skipFooter"),
+    nullValues: text("nullValues"),
+    ragged: text("ragged"),
+    repeatedHeaders: text("repeatedHeaders"),
+  });
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  useLayoutEffect(() => {
+    if (isFocused) form.current?.querySelector("select")?.focus();
+  }, []);
+
+  const send = async (dialect: DialectOptions | null) => {
+    if (isBusy) return;
+    setBusy(true);
+    setProblem(null);
+    try {
+      onChanged(await api.changeFile(file.id, { dialect }));
+    } catch (error) {
+      setProblem(problemFrom(error));
+    }
+    setBusy(false);
+  };
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const dialect: DialectOptions = {};
+    for (const [name, value] of Object.entries(values)) {
+      if (value === "" || name === "delimiterText") continue;
+      if (name === "delimiter") dialect.delimiter = value === "other" ? values.delimiterText : value;
+      else if (name === "skipRows" || name === "skipFooter") dialect[name] = Number(value);
+      else if (name === "inputHeader") dialect[name] = value === "true";
+      else if (name === "nullValues") dialect[name] = value.split(",").map((word) => word.trim());
+      else dialect[name] = value;
+    }
+    void send(Object.keys(dialect).length > 0 ? dialect : null);
+  };
+  const bind = (name: string) => ({
+    name,
+    value: values[name],
+    onInput: (event: Event) =>
+      setValues({ ...values, [name]: (event.currentTarget as HTMLInputElement | HTMLSelectElement).value }),
+  });
+  const choice = (label: string, name: string, options: [string, string][]) => (
+    <Field label={label}>
+      {(a) => (
+        <select {...a} {...bind(name)}>
+          <option value="">{r.detected}</option>
+          {options.map(([value, label]) => (
+            <option value={value}>{label}</option>
+          ))}
+        </select>
+      )}
+    </Field>
+  );
+  const input = (label: string, name: string, rest: Record<string, unknown> = {}, hint?: string) => (
+    <Field label={label} hint={hint}>
+      {(a) => <input {...a} {...rest} {...bind(name)} placeholder={r.detected} />}
+    </Field>
+  );
+  return (
+    <form ref={form} class="fields rules" onSubmit={submit} aria-label={r.title}>
+      {choice(r.delimiter, "delimiter", [
+        ...Object.values(r.delimiters).map((word): [string, string] => [word, word]),
+        ["none", r.none],
+        ["other", r.other],
+      ])}
+      {values.delimiter === "other" &&
+        input(r.delimiterText, "delimiterText", { required: true, maxLength: 4 })}
+      {input(r.encoding, "encoding", { list: "encodings" })}
+      <datalist id="encodings">
+        {ENCODINGS.map((name) => (
+          <option value={name} />
+        ))}
+      </datalist>
+      {choice(r.inputHeader, "inputHeader", [
+        ["true", r.headerYes],
+        ["false", r.headerNo],
+      ])}
+      {input(r.skipRows, "skipRows", { type: "number", min: 0, max: 10000 })}
+      {input(r.skipFooter, "skipFooter", { type: "number", min: 0, max: 100 })}
+      <details>
+        <summary>{r.more}</summary>
+        <div class="fields rules">
+          {choice(r.quote, "quote", [
+            ['"', r.doubleQuote],
+            ["'", r.singleQuote],
+            ["none", r.none],
+          ])}
+          {choice(r.escape, "escape", Object.entries(r.escapes))}
+          {input(r.comment, "comment", { maxLength: 4 })}
+          {choice(r.trim, "trim", Object.entries(r.trims))}
+          {input(r.nullValues, "nullValues", {}, r.nullValuesHint)}
+          {choice(r.ragged, "ragged", Object.entries(r.raggeds))}
+          {choice(r.repeatedHeaders, "repeatedHeaders", Object.entries(r.repeats))}
+        </div>
+      </details>
+      {problem && <ProblemNote problem={problem} />}
+      <div class="row">
+        <button type="submit" class="primary" aria-busy={isBusy}>
+          {r.saveRules}
+        </button>
+        {file.dialectOptions && (
+          <button type="button" onClick={() => void send(null)}>
+            {r.detectAll}
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}
+
+const COLUMNS_SHOWN = 100;
+
+const Columns = ({ profile }: { profile: Profile }) => (
+  <section class="stack" aria-labelledby="columns-title">
+    <h3 id="columns-title">
+      {t.details.columns} <span class="muted">{count(profile.columns.length)}</span>
+    </h3>
+    <ul class="columns">
+      {profile.columns.slice(0, COLUMNS_SHOWN).map(({ name, type }, index) => (
+        <li>
+          <Name>{name || `#${index + 1}`}</Name> <span class="muted small">{type}</span>
+        </li>
+      ))}
+    </ul>
+    {profile.columns.length > COLUMNS_SHOWN && (
+      <p class="muted">{t.details.moreColumns(profile.columns.length - COLUMNS_SHOWN)}</p>
+    )}
+  </section>
+);
+
+interface LineageProps {
+  file: FileView;
+  lineage: { parents: Relative[]; children: Relative[] } | null;
+  onOpen: (id: string) => void;
+}
+
+function Lineage({ file, lineage, onOpen }: LineageProps) {
+  if (!lineage) return null;
+  const list = (relatives: Relative[]) => (
+    <ul class="plain">
+      {relatives.map(({ fileId, filename, createdAt, lifecycleStatus }) => (
+        <li>
+          {lifecycleStatus === "purged" || !filename ? (
+            <span class="muted">{filename ? <Name>{filename}</Name> : t.details.unknownFile}</span>
+          ) : (
+            <a
+              href={`/?file=${fileId}`}
+              onClick={(event) => {
+                event.preventDefault();
+                onOpen(fileId);
+              }}
+            >
+              <Name>{filename}</Name>
+            </a>
+          )}{" "}
+          <span class="muted small">{when(createdAt)}</span>
+        </li>
+      ))}
+    </ul>
+  );
+  return (
+    <section class="stack" aria-labelledby="lineage-title">
+      <h3 id="lineage-title">{t.details.lineage}</h3>
+      {lineage.parents.length > 0 ? (
+        <div>
+          <p>{t.details.parents}</p>
+          {list(lineage.parents)}
+        </div>
+      ) : (
+        file.source !== "cut" && <p>{t.details.noParents}</p>
+      )}
+      {lineage.children.length > 0 ? (
+        <div>
+          <p>{t.details.children}</p>
+          {list(lineage.children)}
+        </div>
+      ) : (
+        <p class="muted">{t.details.noChildren}</p>
+      )}
+    </section>
+  );
+}
+
+const Facts = ({ file }: { file: FileView }) => (
+  <section class="stack" aria-labelledby="facts-title">
+    <h3 id="facts-title">{t.details.facts}</h3>
+    <dl>
+      <dt>{t.details.size}</dt>
+      <dd>
+        {bytes(file.size)} {file.size >= 1000 && <span class="muted">({count(file.size)} B)</span>}
+      </dd>
+      <dt>{t.details.rows}</dt>
+      <dd>{typeof file.rowCount === "number" ? count(file.rowCount) : t.details.unknown}</dd>
+      {file.dialect && (
+        <>
+          <dt>{t.reading.delimiter}</dt>
+          <dd>{delimiterName(file.dialect.delimiter)}</dd>
+        </>
+      )}
+      <dt>{t.details.created}</dt>
+      <dd>{when(file.createdAt)}</dd>
+      <dt>{t.details.checksum}</dt>
+      <dd class="mono break">{file.checksum ?? t.details.unverified}</dd>
+    </dl>
+  </section>
+);

@@ -1,0 +1,48 @@
+// Numbers, bytes and times in the reader's language.
+
+import { t } from "./strings";
+
+const number = new Intl.NumberFormat();
+const short = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+export const count = (value: number): string => number.format(value);
+
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+/** Decimal units: 1 kB has 1,000 bytes. */
+export function bytes(value: number): string {
+  let step = 0;
+  while (value >= 999.5 && step < UNITS.length - 1) {
+    value /= 1000;
+    step++;
+  }
+  return `${short.format(value)} ${UNITS[step]}`;
+}
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["year", 365 * 86400],
+  ["month", 30 * 86400],
+  ["day", 86400],
+  ["hour", 3600],
+  ["minute", 60],
+];
+
+export function ago(iso: string, now = Date.now()): string {
+  const seconds = (Date.parse(iso) - now) / 1000;
+  for (const [unit, length] of STEPS) {
+    if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
+  }
+  return t.justNow;
+}
+
+export const when = (iso: string): string => exact.format(new Date(iso));
+
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "";
+  const rounded = Math.max(1, Math.round(seconds));
+  if (rounded < 60) return t.seconds(rounded);
+  if (rounded < 3600) return t.minutes(Math.floor(rounded / 60), rounded % 60);
+  return t.hours(Math.floor(rounded / 3600), Math.floor((rounded % 3600) / 60));
+}

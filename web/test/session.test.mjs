@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import * as h from "./harness.mjs";
+
+after(h.close);
+
+test("a reload keeps the session, and two tabs share sign-in and sign-out", async () => {
+  const page = await h.newPage();
+  const name = await h.signUp(page);
+  await page.reload();
+  await page.getByRole("heading", { name: "Files", exact: true }).waitFor();
+  const second = await h.withFaults(await page.context().newPage());
+  await second.goto(`${h.URL_}/`);
+  await second.getByRole("heading", { name: "Files", exact: true }).waitFor();
+  await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await second.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.deepEqual([...page.faults, ...second.faults], []);
+  await page.context().close();
+});
+
+test("the page renews an expired token without asking", async () => {
+  const page = await h.newPage();
+  await h.signUp(page);
+  await h.upload(page, h.csv("kept.csv"));
+  // The server refuses the token once.
+  let refused = 0;
+  await page.route("**/api/files?*", async (route) => {
+    if (refused++ > 0) return route.continue();
+    const body = {
+      type: "/problems/token_expired",
+      title: "Expired",
+      status: 401,
+      detail: "Expired.",
+      code: "token_expired",
+    };
+    await route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify(body) });
+  });
+  const listed = page.waitForResponse(
+    (response) => response.url().includes("sort=filename") && response.ok(),
+  );
+  await page.getByLabel("Sort").selectOption("filename");
+  await listed;
+  await h.row(page, "kept.csv").waitFor();
+  assert.equal(refused, 2);
+  assert.equal(await page.getByRole("dialog").count(), 0);
+  await page.context().close();
+});
+
+test("if the session ends in mid-work, the page asks to sign in again and continues", async () => {
+  const page = await h.newPage();
+  await h.signUp(page);
+  await h.upload(page, h.csv("work.csv"));
+  await h
+    .row(page, "work.csv")
+    .getByRole("button", { name: /^Actions/ })
+    .click();
+  await page.getByRole("menuitem", { name: "Rename" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("work-2.csv");
+  await page.context().clearCookies();
+  let isRefused = true;
+  await page.route("**/api/files/*", async (route) => {
+    if (!isRefused || route.request().method() !== "PATCH") return route.continue();
+    isRefused = false;
+    const body = {
+      type: "/problems/token_expired",
+      title: "Expired",
+      status: 401,
+      detail: "Expired.",
+      code: "token_expired",
+    };
+    await route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify(body) });
+  });
+  await page.getByRole("button", { name: "Save" }).click();
+  const again = page.getByRole("dialog", { name: "Sign in again" });
+  await again.getByLabel("Password", { exact: true }).fill(h.PASSWORD);
+  await again.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.keyboard.press("Escape");
+  await h.row(page, "work-2.csv").waitFor();
+  await page.context().close();
+});
+
+test("errors show the title and the detail of the problem", async () => {
+  const page = await h.newPage();
+  await page.goto(`${h.URL_}/`);
+  await page.getByLabel("Username or email").fill("nobody-here");
+  await page.getByLabel("Password", { exact: true }).fill("wrong password");
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  const alert = page.getByRole("alert");
+  await alert.waitFor();
+  const [title, detail, request] = (await alert.innerText()).split(/\n+/);
+  assert.ok(title && detail, `${title} ${detail}`);
+  assert.match(request, /^Request /);
+  await h.signUp(page);
+  await h.chooser(page).setInputFiles([{ ...h.csv("notes.pdf", "%PDF-1.4\n"), mimeType: "application/pdf" }]);
+  await page.locator("li.upload.failed").getByRole("alert").waitFor();
+  await page.context().close();
+});
+
+test("offline: a banner, and the list comes back with the connection", async () => {
+  const page = await h.newPage();
+  await h.signUp(page);
+  await h.upload(page, h.csv("here.csv"));
+  await page.context().setOffline(true);
+  await page.getByText("You are offline. You can keep").waitFor();
+  await page.getByLabel("Search by name").fill("here");
+  await page.getByRole("alert").waitFor();
+  await page.context().setOffline(false);
+  await page.getByText("You are offline. You can keep").waitFor({ state: "detached" });
+  await page.getByRole("alert").waitFor({ state: "detached" });
+  await h.row(page, "here.csv").waitFor();
+  await page.context().close();
+});
