@@ -53,16 +53,20 @@ const problem = (status, code) => ({
   body: JSON.stringify({ type: `/problems/${code}`, title: code, status, detail: `${code}.`, code }),
 });
 
+/** Delays each chunk of an upload. The page may end a request meanwhile, and then there is nothing to continue. */
+const delayChunks = (page, ms) =>
+  page.route("**/api/uploads/*", async (route) => {
+    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, ms));
+    await route.continue().catch(() => undefined);
+  });
+
 test("pause and resume, then a 401 and a 429 on HEAD: no byte is sent again from zero", async () => {
   const page = await h.newPage();
   await h.signUp(page);
   const file = bigFile("big.csv", 30);
   const seen = watch(page);
   // Slow enough to pause in the middle.
-  await page.route("**/api/uploads/*", async (route) => {
-    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 300));
-    await route.continue();
-  });
+  await delayChunks(page, 300);
   await h.chooser(page).setInputFiles(file.path);
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
   await page.getByRole("button", { name: /^Pause the upload/ }).click();
@@ -89,10 +93,7 @@ test("after a reload, the same file continues where it was; another file is refu
   const page = await h.newPage();
   await h.signUp(page);
   const file = bigFile("again.csv", 30);
-  await page.route("**/api/uploads/*", async (route) => {
-    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 500));
-    await route.continue();
-  });
+  await delayChunks(page, 500);
   await h.chooser(page).setInputFiles(file.path);
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
   await page.reload();
@@ -114,10 +115,7 @@ test("an upload waits while the connection is down, and continues by itself", as
   await h.signUp(page);
   const file = bigFile("offline.csv", 30);
   const seen = watch(page);
-  await page.route("**/api/uploads/*", async (route) => {
-    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 300));
-    await route.continue();
-  });
+  await delayChunks(page, 300);
   await h.chooser(page).setInputFiles(file.path);
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
   await page.context().setOffline(true);
@@ -133,10 +131,7 @@ test("a cancelled upload leaves nothing", async () => {
   const page = await h.newPage();
   await h.signUp(page);
   const file = bigFile("cancelled.csv", 30);
-  await page.route("**/api/uploads/*", async (route) => {
-    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 500));
-    await route.continue().catch(() => undefined);
-  });
+  await delayChunks(page, 500);
   await h.chooser(page).setInputFiles(file.path);
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
   const ended = page.waitForResponse((response) => response.request().method() === "DELETE");
@@ -173,10 +168,7 @@ test("two tabs do not send the same file, and each user sees only own unfinished
   const page = await h.newPage();
   const name = await h.signUp(page);
   const file = bigFile("tabs.csv", 30);
-  await page.route("**/api/uploads/*", async (route) => {
-    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 1500));
-    await route.continue().catch(() => undefined);
-  });
+  await delayChunks(page, 1500);
   await h.chooser(page).setInputFiles(file.path);
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
   const second = await h.withFaults(await page.context().newPage());
@@ -201,10 +193,7 @@ test("after a crash of the server, the upload continues by itself", { skip: h.se
   await h.signUp(page);
   const file = bigFile("crash.csv", 40);
   const seen = watch(page);
-  await page.route("**/api/uploads/*", async (route) => {
-    if (route.request().method() === "PATCH") await new Promise((resolve) => setTimeout(resolve, 300));
-    await route.continue().catch(() => undefined);
-  });
+  await delayChunks(page, 300);
   await h.chooser(page).setInputFiles(file.path);
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 16 * 1024 * 1024);
   await h.server.kill();
