@@ -118,11 +118,12 @@ export async function apiOf(username) {
     body: JSON.stringify(body),
   });
   const { tokens } = await send("/api/auth/login", json({ username, password: PASSWORD }));
-  return (path, body, headers = {}) => {
+  return (path, body, headers = {}, method = undefined) => {
     const options =
       body === undefined ? {} : typeof body === "string" ? { method: "POST", body } : json(body);
     return send(path, {
       ...options,
+      ...(method && { method }),
       headers: { ...options.headers, ...headers, authorization: `Bearer ${tokens.access_token}` },
     });
   };
