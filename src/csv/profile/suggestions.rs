@@ -101,7 +101,7 @@ pub(super) struct OddRecords {
     footer: u32,
     /// Number of these records that are short.
     footer_short: u32,
-    /// Whether one of these records begins with a word for a total.
+    /// Whether one of these records begins with a word for a total, or is blank.
     footer_has_total: bool,
 }
 
@@ -217,9 +217,9 @@ impl OddRecords {
     ) -> Vec<Suggestion> {
         let no_header = has_header && looks_like_row(columns);
         let others_are_full = u64::from(self.footer_short) == rows_short;
+        let footer = u64::from(self.footer);
         let has_footer = (1..=MAX_SKIP_FOOTER).contains(&self.footer)
-            && u64::from(self.footer) * 2 < rows
-            && (self.footer_has_total || others_are_full);
+            && ((self.footer_has_total && footer < rows) || (others_are_full && footer * 2 < rows));
         let suggestions = [
             no_header.then_some(Suggestion::NoHeader),
             has_footer.then_some(Suggestion::Footer { records: self.footer }),

@@ -14,6 +14,8 @@ pub(super) struct Fit {
     pub(super) width_share: f64,
     /// `share`, changed by what speaks for or against the candidate.
     pub(super) score: f64,
+    /// Share of the records that have the most frequent number of fields above one.
+    pub(super) split_share: f64,
     pub(super) columns: usize,
     pub(super) max_fields: usize,
     /// Whether a record has a stray or an unclosed quote.
@@ -30,6 +32,7 @@ impl Fit {
                 share: 1.0,
                 width_share: 1.0,
                 score: 0.0,
+                split_share: 0.0,
                 columns: 0,
                 max_fields: 0,
                 has_malformed: false,
@@ -52,6 +55,7 @@ impl Fit {
             share,
             width_share: share_of(records.iter().filter(has_width).count()),
             score,
+            split_share: share_of(most_frequent_split(records)),
             columns: width.max(header.fields),
             max_fields,
             has_malformed: records.iter().any(|record| record.is_malformed),
@@ -67,4 +71,12 @@ impl Fit {
             .then(own_score.total_cmp(&other_score))
             .then(self.columns.cmp(&other.columns))
     }
+}
+
+/// Returns how many records have the most frequent number of fields above one.
+fn most_frequent_split(records: &[SampleRecord]) -> usize {
+    let mut widths: Vec<usize> =
+        records.iter().map(|record| record.fields).filter(|fields| *fields > 1).collect();
+    widths.sort_unstable();
+    widths.chunk_by(|one, other| one == other).map(<[usize]>::len).max().unwrap_or(0)
 }

@@ -59,6 +59,9 @@ const COLUMN_BONUS: f64 = 0.04;
 const SENTENCE_PENALTY: f64 = 0.02;
 /// Two candidates whose scores differ by less are nearly equal. The result is then not certain.
 const NEARLY_EQUAL: f64 = 0.15;
+/// If a delimiter splits this share of the records into equally many fields, the file may be a table although its first
+/// record is not split.
+const MIN_SPLIT_SHARE: f64 = 0.25;
 /// The confidence of a result that is not certain.
 const UNCERTAIN_PERCENT: u8 = 60;
 
@@ -138,7 +141,9 @@ fn single_column(
     let delimiter = if is_empty || is_unknown { Delimiter::COMMA } else { Delimiter::NONE };
     let table = TableDialect { delimiter, ..options.table() };
     let candidate = ScoredDialect::of(table, sample, whole, skip, options);
-    let is_split = candidates.iter().any(|candidate| candidate.fit.columns > 1);
+    let splits =
+        |candidate: &ScoredDialect| candidate.fit.columns > 1 || candidate.fit.split_share >= MIN_SPLIT_SHARE;
+    let is_split = candidates.iter().any(splits);
     Sniffed {
         max_fields: candidate.fit.max_fields,
         table: candidate.table,

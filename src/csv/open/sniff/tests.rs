@@ -38,8 +38,11 @@ fn a_file_whose_header_no_candidate_splits_has_no_delimiter() {
         "Adresse\nBahnhofstr. 1, Bern\nHauptstr. 2, Basel\nSeeweg 3, Thun\n",
         "one column\n",
         "1\n2\n3\n",
+        "Table 12\nPopulation\nYear;Sum\n2019;8\n2020;9\n____\nSource: office\n(C) 2024\n",
     ] {
         let found = sniffed(sample);
+        let is_split = sample.contains(['Y', ',']);
+        assert_eq!(found.confidence_percent <= UNCERTAIN_PERCENT, is_split, "{sample:?}");
         assert_eq!((found.table.delimiter, found.table.skip_rows), (Delimiter::NONE, 0), "{sample:?}");
     }
 }
