@@ -98,6 +98,17 @@ pub fn number(header: &'static str, text: &str) -> Result<u64, TusError> {
         .ok_or_else(|| TusError::NotANumber { header, text: text.chars().take(40).collect() })
 }
 
+/// Reasons why a value of `Upload-Metadata` cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataTextError {
+    /// The value of this key is not UTF-8.
+    #[error("the value of {0} in Upload-Metadata is not UTF-8: encode it as UTF-8")]
+    NotUtf8(&'static str),
+    /// Two keys with the same meaning have different values.
+    #[error("{0} and {1} in Upload-Metadata have the same meaning but different values: send one of them")]
+    Differ(&'static str, &'static str),
+}
+
 /// Keys and decoded values of `Upload-Metadata`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata(Vec<(String, Vec<u8>)>);
@@ -129,19 +140,25 @@ impl Metadata {
         Ok(Self(pairs))
     }
 
-    /// Looks up the keys in order, ignoring case. Returns the first value that is present and not empty.
+    /// Returns the value of keys that have the same meaning, ignoring case. `None` if no value is present and not empty.
     ///
     /// # Errors
-    /// The key, if the value of this key is not UTF-8.
-    pub fn text<'a>(&self, keys: &[&'a str]) -> Result<Option<&str>, &'a str> {
+    /// [`MetadataTextError`].
+    pub fn text(&self, keys: &[&'static str]) -> Result<Option<&str>, MetadataTextError> {
+        let mut found: Option<(&'static str, &str)> = None;
         for &key in keys {
             let is_found = |known: &str, value: &[u8]| known.eq_ignore_ascii_case(key) && !value.is_empty();
-            let found = self.0.iter().find(|(known, value)| is_found(known, value));
-            if let Some((_, value)) = found {
-                return std::str::from_utf8(value).map(Some).map_err(|_| key);
+            let Some((_, value)) = self.0.iter().find(|(known, value)| is_found(known, value)) else {
+                continue;
+            };
+            let value = std::str::from_utf8(value).map_err(|_| MetadataTextError::NotUtf8(key))?;
+            match found {
+                Some((other, known)) if known != value => return Err(MetadataTextError::Differ(other, key)),
+                Some(_) => {}
+                None => found = Some((key, value)),
             }
         }
-        Ok(None)
+        Ok(found.map(|(_, value)| value))
     }
 }
 
@@ -229,7 +246,13 @@ mod tests {
         assert_eq!(metadata.text(&["filename"]), Ok(Some("world_domination.pdf")));
         assert_eq!(metadata.text(&["nothing", "name"]), Ok(Some("ü")));
         assert_eq!(metadata.text(&["is_confidential"]), Ok(None));
-        assert_eq!(Metadata::parse("a /w==").unwrap().text(&["a"]), Err("a"));
+        assert_eq!(Metadata::parse("a /w==").unwrap().text(&["a"]), Err(MetadataTextError::NotUtf8("a")));
+        let text = |header: &str| {
+            Metadata::parse(header).unwrap().text(&["a", "b"]).map(|text| text.map(str::to_owned))
+        };
+        assert_eq!(text("a YQ==,b YQ=="), Ok(Some("a".to_owned())));
+        assert_eq!(text("a ,b Yg=="), Ok(Some("b".to_owned())));
+        assert_eq!(text("b YQ==,a Yg=="), Err(MetadataTextError::Differ("a", "b")));
         assert_eq!(Metadata::parse(""), Ok(Metadata::default()));
         assert!(matches!(Metadata::parse("a YQ==,a Yg=="), Err(TusError::RepeatedKey { .. })));
         assert!(matches!(Metadata::parse("a YQ==,A Yg=="), Err(TusError::RepeatedKey { .. })));

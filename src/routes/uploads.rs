@@ -322,10 +322,7 @@ fn new_upload(
     let sent = header_text(headers, METADATA)?;
     let metadata = Metadata::parse(sent.unwrap_or_default()).map_err(bad_header)?;
     let value = |keys: &[&'static str]| {
-        metadata.text(keys).map_err(|key| {
-            let detail = format!("The value of {key} in Upload-Metadata is not UTF-8. Encode it as UTF-8.");
-            Problem::new(Code::BadMetadata, detail)
-        })
+        metadata.text(keys).map_err(|error| Problem::new(Code::BadMetadata, sentence(&error)))
     };
     let filename = match value(&["filename", "name"])? {
         Some(name) => checked_filename(Filename::from_client_path(name))?,
