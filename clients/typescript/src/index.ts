@@ -160,7 +160,8 @@ export function problemOf(
     return typeof value === "string" ? value : null;
   };
   const detail = member("detail");
-  if (detail === null) return new Problem(status, "unknown", texts.unexpected, texts.status(status), id, seconds);
+  if (detail === null)
+    return new Problem(status, "unknown", texts.unexpected, texts.status(status), id, seconds);
   const title = member("title") ?? texts.unexpected;
   return new Problem(status, member("code") ?? "unknown", title, detail, member("requestId") ?? id, seconds);
 }

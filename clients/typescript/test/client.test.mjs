@@ -71,12 +71,20 @@ test("a refused token is renewed once, and the request is repeated with its body
 test("a busy server is asked again if it says when, and at most as often as allowed", async () => {
   const tokens = { current: () => "token" };
   const wait = { "retry-after": "0" };
-  const busy = [problem(503, "unavailable", wait), problem(409, "in_progress", wait), json(200, { usage: 1 })];
+  const busy = [
+    problem(503, "unavailable", wait),
+    problem(409, "in_progress", wait),
+    json(200, { usage: 1 }),
+  ];
   const { client, requests } = clientOf(busy, { tokens });
   assert.deepEqual(await done(client.GET("/api/usage")), { usage: 1 });
   assert.equal(requests.length, 3);
 
-  const final = [problem(409, "conflict", wait), problem(503, "unavailable"), problem(503, "unavailable", wait)];
+  const final = [
+    problem(409, "conflict", wait),
+    problem(503, "unavailable"),
+    problem(503, "unavailable", wait),
+  ];
   const other = clientOf(final, { tokens, retries: 0 });
   for (const code of ["conflict", "unavailable", "unavailable"])
     await assert.rejects(done(other.client.GET("/api/usage")), { code });
