@@ -4,10 +4,13 @@ import { build } from "esbuild";
 import { readFile, writeFile, mkdir, rm, readdir, copyFile, rename } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { basename, join } from "node:path";
+import { renderReference } from "./reference.mjs";
 
 // Gzipped bytes: all scripts and styles of the first view of a page, and each chunk that is loaded later.
 const FIRST_VIEW_BYTES = 60_000;
 const LAZY_CHUNK_BYTES = 30_000;
+// Gzipped bytes of the HTML of a page.
+const HTML_BYTES = 60_000;
 
 const OUT = "web/dist";
 const STAGING = "web/dist/.staging";
@@ -65,6 +68,7 @@ function closure(path, found = new Set()) {
   return found;
 }
 
+const description = JSON.parse(await readFile("clients/openapi.json", "utf8"));
 const failures = [];
 const first = new Set();
 for (const [page, html] of sources) {
@@ -78,6 +82,9 @@ for (const [page, html] of sources) {
   const preloads = [...used].filter((path) => path.endsWith(".js") && !direct.has(path));
   const links = preloads.map((path) => `<link rel="modulepreload" href="/assets/${basename(path)}" />\n    `);
   result = result.replace('<script type="module"', links.join("") + '<script type="module"');
+  result = result.replace("<!-- reference -->", () => renderReference(description));
+  const htmlBytes = gzipSync(result, { level: 9 }).length;
+  if (htmlBytes > HTML_BYTES) failures.push(`${page} has ${htmlBytes} bytes gzipped`);
   await writeFile(join(STAGING, page), result);
   const total = [...used].reduce((sum, path) => sum + sizes.get(path), 0);
   for (const path of used) first.add(path);

@@ -169,7 +169,7 @@ struct ListParams {
     /// `active` (default), `archived` or `deleted`.
     status: Option<String>,
     /// Only files with this tag. The parameter may occur up to 16 times: then only files with all these tags.
-    #[param(style = Form, explode = true, max_items = 16)]
+    #[param(style = Form, explode = true, max_items = 16, required = false)]
     tag: Vec<String>,
     /// Only files whose name contains this text; the case of ASCII letters is ignored.
     q: Option<String>,

@@ -1,13 +1,36 @@
-// Every request of the page to the API goes through this file.
+// Every request of the page to the API goes through this file, with the client of clients/typescript.
 
+import { createClient, done, problemOf as problemWith, Problem } from "../../clients/typescript/src/index";
+import type {
+  Result,
+  Schemas,
+  Texts,
+  Tokens as TokenSource,
+  operations,
+} from "../../clients/typescript/src/index";
 import { t } from "./strings";
 
-export interface User {
-  id: string;
-  username: string;
-  email?: string | null;
-  role: string;
-}
+export { Problem };
+
+export type User = Schemas["User"];
+export type Usage = Schemas["UsageView"];
+export type Relative = Schemas["Relative"];
+export type Status = Schemas["LifecycleStatus"];
+export type Token = Pick<Schemas["TokensView"], "access_token" | "expires_in">;
+export type Session = Schemas["CookieSession"];
+export type Page = Omit<Schemas["ListResponse"], "files"> & { files: FileView[] };
+
+/** The rules that a user can set. A rule that is absent is detected. */
+export type DialectOptions = Record<string, unknown>;
+
+/** Changes of a file. */
+export type Changes = Omit<Schemas["PatchBody"], "dialect"> & { dialect?: DialectOptions | null };
+
+/** A file. The API description says of `dialect` only that it is an object. */
+export type FileView = Omit<Schemas["FileView"], "dialect" | "dialectOptions"> & {
+  dialect?: Dialect | null;
+  dialectOptions?: DialectOptions | null;
+};
 
 export interface Dialect {
   encoding?: string;
@@ -28,30 +51,6 @@ export interface Dialect {
   alternatives?: { delimiter: string | null; quote: string; confidence: number }[];
 }
 
-/** The rules that a user can set. A rule that is absent is detected. */
-export type DialectOptions = Record<string, unknown>;
-
-export type Status = "active" | "archived" | "deleted";
-
-export interface FileView {
-  id: string;
-  filename: string;
-  size: number;
-  contentType: string;
-  checksum?: string | null;
-  verified: boolean;
-  createdAt: string;
-  updatedAt: string;
-  expiresAt?: string | null;
-  userTags: string[];
-  lifecycleStatus: Status;
-  source: string;
-  rowCount?: number | null;
-  columnCount?: number | null;
-  dialect?: Dialect | null;
-  dialectOptions?: DialectOptions | null;
-}
-
 export interface Suggestion {
   reason: string;
   records: number;
@@ -65,6 +64,7 @@ export interface Malformed {
   reason?: string;
 }
 
+/** A profile. The API description says only that it is an object. */
 export interface Profile {
   dialect?: Dialect | null;
   columns: { name: string; type?: string | null }[];
@@ -78,30 +78,6 @@ export interface Profile {
   suggestions: Suggestion[];
 }
 
-export interface Relative {
-  fileId: string;
-  filename?: string | null;
-  lifecycleStatus?: string | null;
-  relationshipType: string;
-  createdAt: string;
-}
-
-export interface Usage {
-  usedBytes: number;
-  reservedBytes: number;
-  quotaBytes: number;
-  files: number;
-}
-
-export interface Token {
-  access_token: string;
-  expires_in: number;
-}
-
-export interface Session extends Token {
-  user: User;
-}
-
 export interface Query {
   q: string;
   tags: string[];
@@ -109,62 +85,14 @@ export interface Query {
   status: Status;
 }
 
-export interface Page {
-  files: FileView[];
-  total: number;
-  hasMore: boolean;
-  nextCursor?: string | null;
-}
-
-export interface Changes {
-  filename?: string;
-  tags?: string[] | null;
-  expiresAt?: string | null;
-  archived?: boolean;
-  dialect?: DialectOptions | null;
-}
-
-/** An error that a person can read: what happened, and what to do. */
-export class Problem extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    readonly title: string,
-    readonly detail: string,
-    readonly requestId: string | null = null,
-    readonly retryAfter: number | null = null,
-  ) {
-    super(`${title}: ${detail}`);
-  }
-}
+const texts: Texts = { unexpected: t.errors.unexpected, status: t.errors.status };
 
 /** Makes a problem from a response, even if another server between the page and Cutty wrote the response. */
-export function problemOf(
+export const problemOf = (
   status: number,
   header: (name: string) => string | null | undefined,
   body: string,
-): Problem {
-  const seconds = Number(header("retry-after") || NaN);
-  const retryAfter = Number.isFinite(seconds) ? seconds : null;
-  const id = header("x-request-id") ?? null;
-  try {
-    const json = JSON.parse(body) as Record<string, unknown>;
-    if (json && typeof json.detail === "string") {
-      const text = (name: string) => (typeof json[name] === "string" ? (json[name] as string) : null);
-      return new Problem(
-        status,
-        text("code") ?? "unknown",
-        text("title") ?? t.errors.unexpected,
-        json.detail,
-        text("requestId") ?? id,
-        retryAfter,
-      );
-    }
-  } catch {
-    // The body is no JSON.
-  }
-  return new Problem(status, "unknown", t.errors.unexpected, t.errors.status(status), id, retryAfter);
-}
+): Problem => problemWith(status, header, body, texts);
 
 /** Whether the server responds. The banners show it. */
 export type Reach = "ok" | "offline" | "down";
@@ -206,150 +134,114 @@ export const noConnection = (): Problem =>
     ? new Problem(0, "down", t.errors.downTitle, t.errors.downDetail)
     : new Problem(0, "offline", t.errors.offlineTitle, t.errors.offlineDetail);
 
-/** Supplies the access token. auth.ts sets it. */
-export interface Tokens {
-  /** Returns a token that is valid now. Waits while the user has to sign in again. */
-  current(): Promise<string>;
-  /** Replaces a token that the server refused. */
-  renew(refused: string): Promise<void>;
+/** Sends a request and reads the whole response. If the server cannot be reached, the banner says so. */
+async function send(request: Request): Promise<Response> {
+  try {
+    const response = await fetch(request);
+    const body = await response.arrayBuffer();
+    setReach("ok");
+    return new Response(body.byteLength > 0 ? body : null, response);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    setReach(navigator.onLine ? "down" : "offline");
+    throw noConnection();
+  }
 }
+
+/** Supplies the access token. `current` waits while the user has to sign in again. auth.ts sets it. */
+export type Tokens = Required<TokenSource>;
 
 let tokens: Tokens;
 export const useTokens = (source: Tokens): void => void (tokens = source);
 
-interface Options {
-  method?: string;
-  body?: unknown;
-  signal?: AbortSignal;
-  headers?: Record<string, string>;
-  /** Whether the request names its user. */
-  signed?: boolean;
-}
+const baseUrl = location.origin;
+const open = createClient({ baseUrl, fetch: send });
+const cutty = createClient({
+  baseUrl,
+  fetch: send,
+  tokens: { current: () => tokens.current(), renew: (refused) => tokens.renew(refused) },
+});
+
+const bodyOf = <T>(result: Promise<Result<T>>): Promise<T> => done(result, texts);
 
 const pause = (seconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.min(seconds, 10) * 1000));
 
-async function call<T>(path: string, options: Options = {}): Promise<T> {
-  const { method = "GET", body, signal, signed = true } = options;
-  // With the key, a repeated request has no second effect.
-  const key = signed && method !== "GET" ? crypto.randomUUID() : null;
-  let renewed = false;
-  for (let attempt = 0; ; attempt++) {
-    const headers: Record<string, string> = { ...options.headers };
-    const token = signed ? await tokens.current() : null;
-    if (token) headers.Authorization = `Bearer ${token}`;
-    if (key) headers["Idempotency-Key"] = key;
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(path, {
-        method,
-        headers,
-        signal,
-        credentials: "same-origin",
-        body: body === undefined ? undefined : JSON.stringify(body),
-      });
-      text = await response.text();
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      setReach(navigator.onLine ? "down" : "offline");
-      throw noConnection();
-    }
-    setReach("ok");
-    if (response.ok) return (text ? JSON.parse(text) : undefined) as T;
-    const problem = problemOf(response.status, (name) => response.headers.get(name), text);
-    if (problem.status === 401 && token && !renewed) {
-      renewed = true;
-      await tokens.renew(token);
-      continue;
-    }
-    const isBusy = problem.status === 503 || problem.code === "in_progress";
-    if (isBusy && signed && problem.retryAfter !== null && attempt < 3) {
-      await pause(problem.retryAfter);
-      continue;
-    }
-    throw problem;
-  }
-}
-
 // --- Accounts -------------------------------------------------------------------------------------------------------
 
 /** Returns the session of the cookie; null if there is none. */
-export async function getSession(): Promise<Session | null> {
-  try {
-    return (await call<{ session: Session | null }>("/api/auth/session", { signed: false })).session;
-  } catch (error) {
-    if (error instanceof Problem && error.status === 404) return null;
-    throw error;
-  }
+export const getSession = async (): Promise<Session | null> =>
+  (await bodyOf(open.GET("/api/auth/session"))).session ?? null;
+
+const sessionOf = ({ user, tokens: token }: Schemas["SessionResponse"]): Session => ({
+  user,
+  access_token: token.access_token,
+  expires_in: token.expires_in,
+});
+
+export const login = async (username: string, password: string): Promise<Session> =>
+  sessionOf(await bodyOf(open.POST("/api/auth/login", { body: { username, password, session: "cookie" } })));
+
+export async function register(username: string, password: string, email: string): Promise<Session> {
+  const account = { username, password, password2: password, ...(email ? { email } : {}) };
+  return sessionOf(
+    await bodyOf(open.POST("/api/auth/register", { body: { ...account, session: "cookie" } })),
+  );
 }
 
-interface SignedIn {
-  user: User;
-  tokens: Token;
-}
+export const refresh = async (): Promise<Token> =>
+  (await bodyOf(open.POST("/api/auth/refresh", { body: {} }))).tokens;
 
-async function open(path: string, body: Record<string, unknown>): Promise<Session> {
-  const { user, tokens: token } = await call<SignedIn>(path, {
-    method: "POST",
-    signed: false,
-    body: { ...body, session: "cookie" },
-  });
-  return { user, access_token: token.access_token, expires_in: token.expires_in };
-}
+export const logout = (): Promise<unknown> => bodyOf(open.POST("/api/auth/logout", { body: {} }));
 
-export const login = (username: string, password: string): Promise<Session> =>
-  open("/api/auth/login", { username, password });
-
-export const register = (username: string, password: string, email: string): Promise<Session> =>
-  open("/api/auth/register", { username, password, password2: password, ...(email ? { email } : {}) });
-
-export const refresh = (): Promise<Token> =>
-  call("/api/auth/refresh", { method: "POST", body: {}, signed: false });
-
-export const logout = (): Promise<unknown> =>
-  call("/api/auth/logout", { method: "POST", body: {}, signed: false });
-
-export const getUsage = async (): Promise<Usage> => (await call<{ usage: Usage }>("/api/usage")).usage;
+export const getUsage = async (): Promise<Usage> => (await bodyOf(cutty.GET("/api/usage"))).usage;
 
 // --- Files ----------------------------------------------------------------------------------------------------------
 
-const filePath = (id: string): string => `/api/files/${encodeURIComponent(id)}`;
+type Sort = NonNullable<operations["list_files"]["parameters"]["query"]>["sort"];
 
-export function listFiles(query: Query, cursor: string | null, signal?: AbortSignal): Promise<Page> {
-  const params = new URLSearchParams({ limit: "50", sort: query.sort, status: query.status });
-  if (query.q) params.set("q", query.q);
-  for (const tag of query.tags) params.append("tag", tag);
-  if (cursor) params.set("cursor", cursor);
-  return call(`/api/files?${params}`, { signal });
-}
+const fileOf = (id: string) => ({ params: { path: { id } } });
 
-interface OneFile {
-  file: FileView;
+const viewOf = ({ file }: Schemas["FileResponse"]): FileView => file as FileView;
+
+export async function listFiles(query: Query, cursor: string | null, signal?: AbortSignal): Promise<Page> {
+  const { q, tags, sort, status } = query;
+  const wanted = {
+    limit: 50,
+    sort: sort as Sort,
+    status,
+    ...(q && { q }),
+    ...(tags.length > 0 && { tag: tags }),
+    ...(cursor && { cursor }),
+  };
+  return (await bodyOf(cutty.GET("/api/files", { params: { query: wanted }, signal }))) as Page;
 }
 
 export const getFile = async (id: string): Promise<FileView> =>
-  (await call<OneFile>(`${filePath(id)}/metadata`)).file;
+  viewOf(await bodyOf(cutty.GET("/api/files/{id}/metadata", fileOf(id))));
 
 export const changeFile = async (id: string, changes: Changes): Promise<FileView> =>
-  (await call<OneFile>(filePath(id), { method: "PATCH", body: changes })).file;
+  viewOf(
+    await bodyOf(cutty.PATCH("/api/files/{id}", { ...fileOf(id), body: changes as Schemas["PatchBody"] })),
+  );
 
-export const trashFile = (id: string): Promise<unknown> => call(filePath(id), { method: "DELETE" });
+export const trashFile = (id: string): Promise<unknown> =>
+  bodyOf(cutty.DELETE("/api/files/{id}", fileOf(id)));
 
 export const deleteFile = (id: string): Promise<unknown> =>
-  call(`${filePath(id)}?permanent=true`, { method: "DELETE" });
+  bodyOf(cutty.DELETE("/api/files/{id}", { params: { path: { id }, query: { permanent: true } } }));
 
 export const restoreFile = async (id: string): Promise<FileView> =>
-  (await call<OneFile>(`${filePath(id)}/restore`, { method: "POST" })).file;
+  viewOf(await bodyOf(cutty.POST("/api/files/{id}/restore", fileOf(id))));
 
 /** Returns the profile; null if Cutty has not computed it within about a minute. */
 export async function getProfile(id: string, signal?: AbortSignal): Promise<Profile | null> {
   for (let attempt = 0; attempt < 6; attempt++) {
     try {
-      const { profile } = await call<{ profile: Profile }>(`${filePath(id)}/profile`, { signal });
+      const { profile } = await bodyOf(cutty.GET("/api/files/{id}/profile", { ...fileOf(id), signal }));
+      const known = profile as unknown as Profile;
       // Profiles from older versions have no suggestions.
-      return { ...profile, suggestions: profile.suggestions ?? [] };
+      return { ...known, suggestions: known.suggestions ?? [] };
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== "in_progress") throw error;
       if (error.retryAfter === null) await pause(2 ** attempt);
@@ -360,21 +252,19 @@ export async function getProfile(id: string, signal?: AbortSignal): Promise<Prof
 }
 
 export const getLineage = (id: string): Promise<{ parents: Relative[]; children: Relative[] }> =>
-  call(`${filePath(id)}/lineage?limit=100`);
+  bodyOf(cutty.GET("/api/files/{id}/lineage", { params: { path: { id }, query: { limit: 100 } } }));
 
 /** Returns an address from which the browser itself can download the file. */
 export const getDownload = async (fileId: string): Promise<string> =>
-  (
-    await call<{ download: { url: string; expiresAt: string } }>("/api/downloads", {
-      method: "POST",
-      body: { fileId },
-    })
-  ).download.url;
+  (await bodyOf(cutty.POST("/api/downloads", { body: { fileId } }))).download.url;
 
 /** Ends an unfinished upload, which frees the storage that it reserves. */
-export const endUpload = (url: string): Promise<unknown> =>
-  call(new URL(url, location.href).pathname, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0" } });
+export function endUpload(url: string): Promise<unknown> {
+  const id = new URL(url, location.href).pathname.split("/").pop() ?? "";
+  const header = { "Tus-Resumable": "1.0.0" as const };
+  return bodyOf(cutty.DELETE("/api/uploads/{id}", { params: { path: { id }, header } }));
+}
 
 /** The token for requests that other libraries send. */
-export const currentToken = (): Promise<string> => tokens.current();
-export const renewToken = (refused: string): Promise<void> => tokens.renew(refused);
+export const currentToken = async (): Promise<string> => tokens.current();
+export const renewToken = async (refused: string): Promise<void> => tokens.renew(refused);

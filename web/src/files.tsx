@@ -421,6 +421,7 @@ function Files({ user }: { user: User }) {
           label={t.auth.account(user.username)}
           actions={[
             { label: t.shortcuts.open, run: () => setDialog({ kind: "shortcuts" }) },
+            { label: t.reference, run: () => location.assign("/docs") },
             { label: t.auth.signOut, run: () => void leave(uploads) },
           ]}
           header={

@@ -307,6 +307,8 @@ export const t = {
     remove: "Tags to remove",
   },
 
+  reference: "API reference",
+
   shortcuts: {
     title: "Keyboard shortcuts",
     enabled: "Use single-key shortcuts",

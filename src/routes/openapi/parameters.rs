@@ -38,6 +38,20 @@ pub(super) fn complete(operation: &mut Value, path: &str) {
         if let Some(first) = schema["type"].as_array().and_then(|types| types.first()).cloned() {
             schema["type"] = first;
         }
+        if parameter["in"] == "path" && parameter["description"].is_null() {
+            parameter["description"] = text_of(path).into();
+        }
+    }
+}
+
+/// Returns the description of the id in a path.
+fn text_of(path: &str) -> &'static str {
+    match path.split('/').nth(2) {
+        Some("admin") => "Id of the finding.",
+        Some("cuts") => "Id of the receipt.",
+        Some("uploads") => "Id of the upload.",
+        _ if path.starts_with("/api/files/multipart/") => "Id of the multipart upload.",
+        _ => "Id of the file.",
     }
 }
 
