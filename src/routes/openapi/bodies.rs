@@ -30,6 +30,9 @@ pub(super) fn complete(operation: &mut Value, method: &str, path: &str) {
             }
         }
     }
+    if (method, path) == ("post", "/api/uploads") {
+        operation["requestBody"]["required"] = false.into();
+    }
     let responses = &mut operation["responses"];
     match (method, path) {
         ("get", "/api/files/{id}") => {

@@ -27,11 +27,15 @@ pub(super) fn completed(mut description: Value) -> Value {
     for (name, schema) in bodies::schemas() {
         schemas[name] = schema;
     }
-    for (body, member) in [("PatchBody", "dialect"), ("FileView", "dialectOptions")] {
+    for (body, member, name) in [
+        ("PatchBody", "dialect", "DialectOptions"),
+        ("FileView", "dialectOptions", "DialectOptions"),
+        ("DownloadRequest", "recipe", "CutBody"),
+    ] {
         let text = schemas[body]["properties"][member]["description"].take();
-        let options = json!({"$ref": "#/components/schemas/DialectOptions"});
+        let reference = json!({"$ref": format!("#/components/schemas/{name}")});
         schemas[body]["properties"][member] =
-            json!({"description": text, "anyOf": [options, {"type": "null"}]});
+            json!({"description": text, "anyOf": [reference, {"type": "null"}]});
     }
     description
 }
