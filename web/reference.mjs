@@ -1,5 +1,8 @@
 // Renders the API description as HTML, for the page /docs. build.mjs calls it.
 
+import { readFile, writeFile } from "node:fs/promises";
+import { SAMPLE, curl, examplesModule, typescript } from "./examples.mjs";
+
 const METHODS = ["get", "head", "post", "put", "patch", "delete", "options"];
 const TITLES = {
   auth: "Accounts",
@@ -8,6 +11,12 @@ const TITLES = {
   uploads: "Large uploads",
   admin: "Operators",
 };
+
+const CLIENTS = `import { createClient, done } from "@cutty/client";
+
+const guest = createClient({ baseUrl });
+const cutty = createClient({ baseUrl, tokens: { current: () => accessToken } });
+const operator = createClient({ baseUrl, tokens: { current: () => operatorToken } });`;
 
 export const escaped = (text) =>
   String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
@@ -79,61 +88,6 @@ function membersOf(schema) {
   ]);
 }
 
-/** A value that fits a schema. */
-function sample(schema = {}, schemas = {}, depth = 0) {
-  if (schema.$ref) return depth > 3 ? {} : sample(schemas[nameOf(schema.$ref)], schemas, depth + 1);
-  if (schema.example !== undefined) return schema.example;
-  if (schema.default !== undefined) return schema.default;
-  if (schema.const !== undefined) return schema.const;
-  if (schema.enum) return schema.enum[0];
-  const one = schema.oneOf ?? schema.anyOf;
-  if (one) return sample(one[0], schemas, depth + 1);
-  const type = [schema.type].flat()[0];
-  if (type === "integer" || type === "number") return schema.minimum ?? 1;
-  if (type === "boolean") return true;
-  if (type === "array") return depth > 3 ? [] : [sample(schema.items, schemas, depth + 1)];
-  if (schema.properties) {
-    const required = schema.required ?? Object.keys(schema.properties).slice(0, 2);
-    return Object.fromEntries(
-      required.map((name) => [name, sample(schema.properties[name], schemas, depth + 1)]),
-    );
-  }
-  return type === "object" ? {} : schema.format === "date-time" ? "2026-12-31T00:00:00Z" : "text";
-}
-
-const needsToken = (description, operation) =>
-  (operation.security ?? description.security ?? []).some((way) => "bearer" in way || "bearerAuth" in way);
-
-function curl(description, { path, method, operation }) {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name) => `$${name.toUpperCase()}`);
-  const parts = [`curl -s "$B${filled}"`];
-  if (method === "head") parts[0] = `curl -sI "$B${filled}"`;
-  else if (method !== "get" && !(method === "post" && operation.requestBody))
-    parts.push(`-X ${method.toUpperCase()}`);
-  if (needsToken(description, operation)) parts.push(`-H "authorization: Bearer $TOKEN"`);
-  const content = operation.requestBody?.content ?? {};
-  if (content["application/json"]) {
-    const body = JSON.stringify(sample(content["application/json"].schema, description.components.schemas));
-    parts.push(`-H 'content-type: application/json'`, `-d '${body.replaceAll("'", "'\\''")}'`);
-  } else if (Object.keys(content).length > 0) {
-    parts.push(`-H 'content-type: ${Object.keys(content)[0]}'`, "--data-binary @list.csv");
-  }
-  return parts.join(" \\\n  ");
-}
-
-function typescript(description, { path, method, operation }) {
-  const params = {};
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
-  if (names.length > 0)
-    params.path = Object.fromEntries(names.map((name) => [name, name === "number" ? 1 : `<${name}>`]));
-  const options = {};
-  if (names.length > 0) options.params = params;
-  const json = operation.requestBody?.content?.["application/json"];
-  if (json) options.body = sample(json.schema, description.components.schemas);
-  const second = Object.keys(options).length > 0 ? `, ${JSON.stringify(options)}` : "";
-  return `await done(cutty.${method.toUpperCase()}(${JSON.stringify(path)}${second}));`;
-}
-
 function renderOperation(description, entry) {
   const { path, method, operation, id } = entry;
   const parameters = (operation.parameters ?? []).map((parameter) => [
@@ -165,8 +119,8 @@ ${bodies.length > 0 ? `<h4>Body</h4>${table(["Media type", "Schema"], bodies)}` 
 <h4>Responses</h4>
 ${table(["Status", "Meaning", "Body", "Headers"], responses)}
 <h4>Examples</h4>
-<pre tabindex="0"><code>${escaped(curl(description, entry))}</code></pre>
-<pre tabindex="0"><code>${escaped(typescript(description, entry))}</code></pre>
+<pre tabindex="0"><code>${escaped(curl(entry))}</code></pre>
+<pre tabindex="0"><code>${escaped(typescript(entry))}</code></pre>
 </section>`;
 }
 
@@ -201,8 +155,21 @@ ${prose(schema.description)}${schema.properties ? table(["Member", "Type", "Mean
   return `<nav aria-label="Operations"><ul>${links.join("\n")}<li><a href="#schemas">Schemas</a></li></ul></nav>
 <main id="reference"><h1>${escaped(description.info.title)} API</h1>
 ${prose(description.info.description)}
-<p>The examples use <code>$B</code> for the address of the server, <code>$TOKEN</code> for an access token, and the
-client of <code>clients/typescript</code>.</p>
+<h2 id="examples">Examples</h2>
+<p>Every operation has an example for curl and one for the client in <code>clients/typescript</code>. The examples for
+curl use <code>$B</code> for the address of the server, <code>$TOKEN</code> for an access token, and names such as
+<code>$FILE</code> for ids. They upload this file, <code>${SAMPLE.name}</code>, whose content is <code>csv</code> in
+TypeScript:</p>
+<pre tabindex="0"><code>${escaped(SAMPLE.text)}</code></pre>
+<p>The examples for TypeScript use three clients:</p>
+<pre tabindex="0"><code>${escaped(CLIENTS)}</code></pre>
 ${operations.join("\n")}
 <section aria-labelledby="schemas"><h2 id="schemas">Schemas</h2>${schemas.join("\n")}</section></main>`;
+}
+
+// `node web/reference.mjs FILE` writes the examples for TypeScript as a module, so that their types can be checked.
+if (process.argv[1] === import.meta.filename) {
+  const description = JSON.parse(await readFile("clients/openapi.json", "utf8"));
+  const client = "../../clients/typescript/src/index";
+  await writeFile(process.argv[2], examplesModule(operationsOf(description), client));
 }

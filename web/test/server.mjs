@@ -53,10 +53,12 @@ export class Server {
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
     };
     writeFileSync(join(server.folder, "wrangler.toml"), configuration());
+    const secret = (name) => `the-tests-of-the-pages-use-this-value-as-${name}`;
+    server.operatorToken = secret("OPERATOR_TOKEN");
     writeFileSync(
       join(server.folder, ".dev.vars"),
       ["JWT_SECRET", "SIGNING_SECRET", "OPERATOR_TOKEN"]
-        .map((name) => `${name}="the-tests-of-the-pages-use-this-value-as-${name}"\n`)
+        .map((name) => `${name}="${secret(name)}"\n`)
         .join(""),
     );
     const migrations = [

@@ -44,8 +44,15 @@ export function createClient(options: ClientOptions = {}): Client {
   const send = options.fetch ?? ((request: Request) => fetch(request));
   return createFetchClient<paths>({
     baseUrl,
+    bodySerializer,
     fetch: tokens ? (request) => sendSigned(request, tokens, send, options.retries ?? 3) : send,
   });
+}
+
+/** Objects are sent as JSON. Texts, forms and bytes are sent as they are; bytes need the header `content-type`. */
+function bodySerializer(body: unknown): unknown {
+  const isPlain = typeof body === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(body));
+  return isPlain ? JSON.stringify(body) : body;
 }
 
 async function sendSigned(

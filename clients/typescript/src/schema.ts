@@ -918,7 +918,7 @@ export interface components {
              * @description How the file is read: the object `dialect` of its profile, or of this request. Null if the columns come from a
              *     profile of an older version of Cutty.
              */
-            dialect?: Record<string, never> | null;
+            dialect?: Record<string, unknown> | null;
             success: boolean;
         };
         /** @description The parts of the file. */
@@ -951,7 +951,7 @@ export interface components {
             /** @description Filename, at most 255 bytes of UTF-8. */
             filename: string;
             /** @description Metadata: a flat object, at most 8 KiB. */
-            metadata?: Record<string, never> | null;
+            metadata?: Record<string, unknown> | null;
             /**
              * Format: int64
              * @description Size of every part except the last, in bytes: from 5 MiB to the maximum size of one request.
@@ -995,7 +995,7 @@ export interface components {
             /** @description The name of the result */
             filename?: string;
             /** @description A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value` */
-            filter?: Record<string, never>;
+            filter?: Record<string, unknown>;
             /**
              * @description The form of the result; default `csv`
              * @enum {string}
@@ -1136,7 +1136,7 @@ export interface components {
              * @description The body of `POST /api/files/{id}/cut`, at most 4 KiB, to download a cut. Without it, the bytes of the file are
              *     downloaded.
              */
-            recipe?: Record<string, never> | null;
+            recipe?: components["schemas"]["CutBody"] | null;
         };
         /** @description A download. */
         DownloadResponse: {
@@ -1258,7 +1258,7 @@ export interface components {
              * @description How the file is read: encoding, delimiter, quote, header and so on, as in the profile. Absent in lists, and until
              *     the profile of the file is computed.
              */
-            dialect?: Record<string, never> | null;
+            dialect?: Record<string, unknown> | null;
             /** @description The options that the owner has set for reading the file; absent if every rule is detected. */
             dialectOptions?: components["schemas"]["DialectOptions"] | null;
             /** @description Entity tag of the bytes, unquoted. */
@@ -1280,7 +1280,7 @@ export interface components {
             /** @description Status of the file: `active`, `archived` or `deleted` (in the trash). */
             lifecycleStatus: components["schemas"]["LifecycleStatus"];
             /** @description Metadata that the owner sets. */
-            metadata: Record<string, never>;
+            metadata: Record<string, unknown>;
             /**
              * Format: int64
              * @description Number that grows with each change of the file. The ETag of the metadata begins with `r` and this number.
@@ -1315,7 +1315,7 @@ export interface components {
         /** @description Damage to the stored bytes of a file. */
         Finding: {
             /** @description The size, etag and SHA-256 in the row, and the values that were found in the store. */
-            details: Record<string, never>;
+            details: Record<string, unknown>;
             /** @description The id of the file. */
             file_id: string;
             /**
@@ -1554,7 +1554,7 @@ export interface components {
             /** @description New filename; not null. */
             filename?: string;
             /** @description New metadata: a flat object, at most 8 KiB. The object replaces all metadata of the file; null for none. */
-            metadata?: Record<string, never> | null;
+            metadata?: Record<string, unknown> | null;
             /** @description New tags, which replace all tags of the file; null for none. */
             tags?: string[] | null;
         };
@@ -1583,7 +1583,7 @@ export interface components {
         /** @description Profile of a file. */
         ProfileResponse: {
             /** @description Dialect, counts, the first 100 malformed rows, and statistics of each column. */
-            profile: Record<string, never>;
+            profile: Record<string, unknown>;
             success: boolean;
         };
         /** @description State of the services that the Worker needs. */
@@ -1631,7 +1631,7 @@ export interface components {
              *     Otherwise it is the number for the bytes that the cut has read. `undecodablePlaces` has `record`, `line` and
              *     `byte` of the first 100 of these sequences.
              */
-            details: Record<string, never>;
+            details: Record<string, unknown>;
             /** @description Why the cut failed. */
             error?: string | null;
             /** @description The id of the file that was cut. */
@@ -1687,7 +1687,7 @@ export interface components {
              * @description The recipe. `parent` is the id of the file that was cut, and `parentSha256` is the SHA-256 of this file. `cut`
              *     is a body for `POST /api/files/{id}/cut`. `engine` is the version that made the bytes.
              */
-            recipe: Record<string, never>;
+            recipe: Record<string, unknown>;
             /** @description SHA-256 of the recipe, 64 hex digits. Null if an older version of Cutty stored the recipe. */
             sha256?: string | null;
         };
@@ -1753,7 +1753,7 @@ export interface components {
              * @description The position of the record at which reading fails, with the members `record`, `line`, `byte` and `reason`.
              *     Reading fails if a record is too long or has too many fields, and at a ragged record with `ragged=refuse`. Null if the file can be read to its end.
              */
-            failure?: Record<string, never> | null;
+            failure?: Record<string, unknown> | null;
             hasMore: boolean;
             /** Format: int64 */
             offset: number;
@@ -1808,7 +1808,7 @@ export interface components {
             /** @description The name of the result */
             filename?: string;
             /** @description A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value` */
-            filter?: Record<string, never>;
+            filter?: Record<string, unknown>;
             /**
              * @description The form of the result; default `csv`
              * @enum {string}
@@ -1921,7 +1921,7 @@ export interface components {
             /** @description Where the next run begins; null if the next run begins at the start. */
             cursor?: string | null;
             /** @description Counts that only this sweep has. */
-            details: Record<string, never>;
+            details: Record<string, unknown>;
             /** @description Why the run stopped early; null if the run did not stop early. */
             error?: string | null;
             /**
@@ -8966,7 +8966,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": Record<string, unknown>;
                 };
             };
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
@@ -9055,7 +9055,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/offset+octet-stream": string;
             };
