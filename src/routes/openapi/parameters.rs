@@ -58,7 +58,9 @@ fn text_of(path: &str) -> &'static str {
 fn schema_of(path: &str, name: &str) -> Option<Value> {
     Some(match (path, name) {
         (_, "id") => json!({"type": "string", "format": "uuid"}),
-        (_, "ticket") => json!({"type": "string", "minLength": 1, "maxLength": MAX_TICKET_BYTES}),
+        (_, "ticket") => {
+            json!({"type": "string", "minLength": 1, "maxLength": MAX_TICKET_BYTES, "pattern": "^[A-Za-z0-9._-]+$"})
+        }
         (_, "number") => json!({"type": "integer", "minimum": 1, "maximum": MAX_PARTS}),
         ("/api/files/{id}/rows", "limit") => {
             json!({"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100})
