@@ -122,3 +122,21 @@ test("a response without a body has no data", async () => {
   const params = { path: { id: "1" }, header: { "Tus-Resumable": "1.0.0" } };
   assert.equal(await done(client.DELETE("/api/uploads/{id}", { params })), undefined);
 });
+
+test("objects are sent as JSON; texts, bytes and forms are sent as they are", async () => {
+  const { client, requests } = clientOf([1, 2, 3].map(() => json(201, { file: {} })));
+  const headers = { "content-type": "text/csv" };
+  const form = new FormData();
+  form.set("file", new File(["a,b\n"], "a.csv"));
+  for (const [body, options] of [
+    ["a,b\n", { headers }],
+    [new TextEncoder().encode("a,b\n"), { headers }],
+    [form, {}],
+  ])
+    await done(client.POST("/api/files", { body, ...options }));
+  assert.equal(requests[0].body, "a,b\n");
+  assert.equal(requests[1].body, "a,b\n");
+  assert.equal(header(requests[1], "content-type"), "text/csv");
+  assert.match(header(requests[2], "content-type"), /^multipart\/form-data; boundary=/);
+  assert.ok(requests[2].body.includes('filename="a.csv"'));
+});
