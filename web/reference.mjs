@@ -4,11 +4,14 @@ import { readFile, writeFile } from "node:fs/promises";
 import { SAMPLE, curl, examplesModule, typescript } from "./examples.mjs";
 
 const METHODS = ["get", "head", "post", "put", "patch", "delete", "options"];
+/** The groups of operations, in order, with their titles. */
 const TITLES = {
   auth: "Accounts",
   files: "Files",
   cuts: "Cuts",
   uploads: "Large uploads",
+  about: "About",
+  health: "Health",
   admin: "Operators",
 };
 
@@ -126,7 +129,7 @@ ${table(["Status", "Meaning", "Body", "Headers"], responses)}
 
 /** Renders the whole reference: a navigation, the operations by tag, and the schemas. */
 export function renderReference(description) {
-  const groups = new Map();
+  const groups = new Map(Object.keys(TITLES).map((tag) => [tag, []]));
   for (const entry of operationsOf(description)) {
     const tag = entry.operation.tags?.[0] ?? "other";
     groups.set(tag, [...(groups.get(tag) ?? []), entry]);

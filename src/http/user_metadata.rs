@@ -33,7 +33,7 @@ pub enum UserMetadataError {
     },
     /// A number has more digits than a 64-bit number keeps.
     #[error(
-        "the metadata number {number} of {key:?} has more digits than JSON readers keep: send it as a string"
+        "the metadata number {number} of {key:?} has more digits than a 64-bit number keeps: send it as a string"
     )]
     LongNumber {
         /// Key of the number.

@@ -10,7 +10,7 @@
 //!
 //! After a crash, a retry finds one of these three:
 //!
-//! - the response;
+//! - the response, which is sent only if the file of the effect can still be read;
 //! - the effect: the service makes a response from the effect and the current data;
 //! - a lease: the retry gets `in_progress`. The first retry after the end of the lease claims the key and runs.
 //!

@@ -7,7 +7,7 @@ use http::header::{ETAG, LOCATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::{JsonBody, Object, OptionalJsonBody, UploadBody};
@@ -91,7 +91,7 @@ struct CreateBody {
     tags: Option<Vec<String>>,
     /// Metadata: a flat object, at most 8 KiB.
     #[schema(value_type = Option<Object>)]
-    metadata: Option<Map<String, Value>>,
+    metadata: Option<Box<RawValue>>,
     /// Time at which Cutty moves the file to the trash (RFC 3339).
     expires_at: Option<String>,
     /// Size of every part except the last, in bytes: from 5 MiB to the maximum size of one request.
@@ -189,8 +189,8 @@ async fn create_multipart(
     let filename = checked_filename(Filename::parse(&body.filename))?;
     sniff::check_declared(body.content_type.as_deref(), &app.config.allowed_file_types)
         .map_err(|refusal| Problem::new(Code::UnsupportedType, sentence(&refusal)))?;
-    let metadata = body.metadata.map(|metadata| Value::Object(metadata).to_string());
-    let mut description = describe(None, metadata.as_deref(), body.expires_at.as_deref(), app.now())?;
+    let metadata = body.metadata.as_deref().map(RawValue::get);
+    let mut description = describe(None, metadata, body.expires_at.as_deref(), app.now())?;
     let tags = Tags::from_values(body.tags.unwrap_or_default()).map_err(|error| bad_metadata(&error))?;
     description.tags = tags.into_vec();
     let file = NewFile::uploaded(&filename, description);

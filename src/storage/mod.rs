@@ -65,6 +65,27 @@ impl R2StorageService {
         effect.and_then(Effect::needs).map(|(scope, file)| self.allow(scope, file)).transpose()
     }
 
+    /// Checks that the effect of an earlier request still stands, so that its stored response may be sent again. The
+    /// response may contain the name, tags and metadata of a file, and a permanent deletion erases them.
+    ///
+    /// # Errors
+    /// The errors of [`Self::allow_replay`]; `gone` if the earlier request made a file that cannot be read any more;
+    /// `not_found` if it changed a file that does not exist any more.
+    pub(crate) async fn expect_effect(&self, effect: &Effect) -> Result<()> {
+        let Some(owner) = self.allow_replay(Some(effect))? else { return Ok(()) };
+        match effect {
+            Effect::Created { file } | Effect::Saved { file, .. } => {
+                self.fetch_created(owner, *file).await.map(drop)
+            }
+            Effect::Changed { file } => self.fetch(owner, *file).await.map(drop),
+            Effect::Purged { .. }
+            | Effect::Begun { .. }
+            | Effect::BegunInParts { .. }
+            | Effect::GivenUp { .. }
+            | Effect::Registered => Ok(()),
+        }
+    }
+
     /// Creates an audit entry about an action of this principal.
     pub(crate) fn entry(&self, action: Action) -> Entry {
         Entry::new(&self.app, Some(&self.actor.principal), action, &self.actor.caller)

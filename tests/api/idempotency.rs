@@ -153,12 +153,10 @@ async fn a_repeated_request_is_replayed_and_changes_nothing() {
             assert!(is_replay(&again), "{}: {again}", case.0);
             assert_eq!(comparable(&again), comparable(&first), "{}", case.0);
             let calls = [On::database(), On::objects()].map(|on| scene.app.faults.count(&on));
-            assert_eq!(
-                calls,
-                [2, 0],
-                "{}: a replay must make one call for the account and one call for the key",
-                case.0
-            );
+            // A replay makes one call for the account and one for the key. Except after a permanent deletion, it also
+            // makes one call for the file.
+            let has_file = !case.0.starts_with("permanent");
+            assert_eq!(calls, [2 + usize::from(has_file), 0], "{}", case.0);
         }
         assert_eq!(scene.rows(), rows, "{}", case.0);
         scene.app.assert_consistent();
@@ -514,4 +512,34 @@ fn the_openapi_description_lists_the_responses_of_every_keyed_operation() {
             "PUT /api/files/multipart/{id}/parts/{number}",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_repeated_request_does_not_report_a_file_that_is_gone_and_sends_nothing_that_was_erased() {
+    for case in &CASES {
+        for (permanent, lost) in [(false, false), (false, true), (true, false), (true, true)] {
+            let scene = Scene::for_case(case).await;
+            let first = scene.send(case).await;
+            let made = first.json()["file"]["id"].as_str().map(|id| format!("/api/files/{id}"));
+            let path = made.unwrap_or_else(|| scene.path.clone());
+            if lost {
+                scene.app.database.execute("UPDATE idempotency_keys SET status = NULL, response = NULL");
+            }
+            // The file may be gone already.
+            scene.plain(delete(&format!("{path}?permanent={permanent}"))).await;
+            let again = scene.send(case).await;
+            let is_new = first.status == 201;
+            let is_purge = case.0.starts_with("permanent");
+            let expected = match permanent {
+                _ if is_purge => 200,
+                _ if is_new => 410,
+                true => 404,
+                false => 200,
+            };
+            let name = case.0;
+            assert_eq!(again.status.as_u16(), expected, "{name}, purged: {permanent}, lost: {lost}: {again}");
+            let has_name = [".csv", "\"tags\""].iter().any(|text| again.text().contains(text));
+            assert!(!permanent || !has_name, "{name}: {again}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::break_every_call;
-use crate::support::client::{Call, TestResponse, delete, get, post_json};
+use crate::support::client::{Call, TestResponse, delete, get, post, post_json};
 use crate::support::hashing::{sha256, sha256_hex};
 use crate::support::parts::{complete, create, part};
 use crate::support::seeds::Rng;
@@ -381,6 +381,19 @@ async fn tags_in_json_may_contain_commas_and_quotes() {
         .rows(&format!("SELECT tag FROM file_tags WHERE kind = 'user' AND file_id = '{id}' ORDER BY tag"));
     let kept: Vec<_> = kept.iter().map(|row| row["tag"].as_str().unwrap()).collect();
     assert_eq!(kept, ["a,b", "plain", "say \"x\""]);
+}
+
+#[tokio::test]
+async fn a_number_of_the_metadata_that_would_lose_digits_is_refused() {
+    let app = Uploader::app();
+    let scene = Uploader::new(&app);
+    for (number, status) in
+        [("0.12345678901234567890123", 422), ("1e-400", 422), ("12345678901234567890", 201)]
+    {
+        let body = format!(r#"{{"filename": "a.csv", "size": 10, "metadata": {{"k": {number}}}}}"#);
+        let call = post("/api/files/multipart").header("content-type", "application/json").bytes(body);
+        assert_eq!(scene.send(call).await.status, status, "{number}");
+    }
 }
 
 #[tokio::test]

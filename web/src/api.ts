@@ -189,8 +189,11 @@ export async function register(username: string, password: string, email: string
   );
 }
 
-export const refresh = async (): Promise<Token> =>
-  (await bodyOf(open.POST("/api/auth/refresh", { body: {} }))).tokens;
+/** Exchanges the token in the cookie. The cookie may meanwhile have the session of another user. */
+export async function refresh(): Promise<Session> {
+  const { user, tokens: token } = await bodyOf(open.POST("/api/auth/refresh", { body: {} }));
+  return { user, access_token: token.access_token, expires_in: token.expires_in };
+}
 
 export const logout = (): Promise<unknown> => bodyOf(open.POST("/api/auth/logout", { body: {} }));
 
@@ -204,10 +207,19 @@ const fileOf = (id: string) => ({ params: { path: { id } } });
 
 const viewOf = ({ file }: Schemas["FileResponse"]): FileView => file as FileView;
 
-export async function listFiles(query: Query, cursor: string | null, signal?: AbortSignal): Promise<Page> {
+/** Number of files in a page of the list, and the maximum of the API. */
+export const PAGE_FILES = 50;
+export const MAX_PAGE_FILES = 1000;
+
+export async function listFiles(
+  query: Query,
+  cursor: string | null,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Page> {
   const { q, tags, sort, status } = query;
   const wanted = {
-    limit: 50,
+    limit,
     sort: sort as Sort,
     status,
     ...(q && { q }),

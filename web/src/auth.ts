@@ -106,9 +106,15 @@ async function renew(refused: string | null): Promise<void> {
     // Another request of this tab, or another tab, has got a new token in the meantime.
     if (token !== refused && Date.now() < expiresAt) return;
     try {
-      const next = await api.refresh();
+      const { user, ...next } = await api.refresh();
+      // Another user has signed in, and this tab did not hear of it. Requests of this tab wait, and end with the page.
+      if (state.kind === "in" && state.user.id !== user.id) {
+        token = null;
+        setState({ ...state, isOver: true });
+        return location.reload();
+      }
       keep(next);
-      if (state.kind === "in") send({ type: "token", user: state.user.id, token: next });
+      if (state.kind === "in") send({ type: "token", user: user.id, token: next });
     } catch (error) {
       if (!(error instanceof api.Problem) || error.status !== 401) throw error;
       token = null;

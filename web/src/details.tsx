@@ -20,6 +20,7 @@ interface Props {
 }
 
 export function Details({ id, section, onClose, onOpen, onDownload, onChanged }: Props) {
+  const isEdited = useRef(false);
   const [file, setFile] = useState<FileView | null>(null);
   const [profile, setProfile] = useState<Profile | "loading" | "none">("loading");
   const [lineage, setLineage] = useState<{ parents: Relative[]; children: Relative[] } | null>(null);
@@ -59,8 +60,11 @@ export function Details({ id, section, onClose, onOpen, onDownload, onChanged }:
   };
 
   const title = file ? <Name>{file.filename}</Name> : t.actions.details;
+  const close = () => {
+    if (!isEdited.current || confirm(t.details.discard)) onClose();
+  };
   return (
-    <Dialog title={title} wide onClose={onClose}>
+    <Dialog title={title} wide onClose={close}>
       {problem && <ProblemNote problem={problem} />}
       {!file && !problem && <p class="muted">{t.loading}</p>}
       {file && (
@@ -74,7 +78,7 @@ export function Details({ id, section, onClose, onOpen, onDownload, onChanged }:
                   {t.actions.download}
                 </button>
               </p>
-              <General key={file.id} file={file} section={section} onChanged={changed} />
+              <General key={file.id} file={file} section={section} isEdited={isEdited} onChanged={changed} />
               <Reading
                 file={file}
                 profile={profile}
@@ -95,6 +99,8 @@ export function Details({ id, section, onClose, onOpen, onDownload, onChanged }:
 interface GeneralProps {
   file: FileView;
   section: Section | null;
+  /** Is set to whether the form has changes that are not saved. */
+  isEdited: { current: boolean };
   onChanged: (file: FileView) => void;
 }
 
@@ -105,7 +111,7 @@ function localTime(iso: string | null | undefined): string {
   return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}T${pad(d.getHours())}:${pad(d.getMinutes())}`;
 }
 
-function General({ file, section, onChanged }: GeneralProps) {
+function General({ file, section, isEdited, onChanged }: GeneralProps) {
   const [name, setName] = useState(file.filename);
   const [tags, setTags] = useState(file.userTags.join(", "));
   const [expires, setExpires] = useState(localTime(file.expiresAt));
@@ -113,6 +119,8 @@ function General({ file, section, onChanged }: GeneralProps) {
   const [isSaved, setSaved] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
+  isEdited.current =
+    name !== file.filename || tags !== file.userTags.join(", ") || expires !== localTime(file.expiresAt);
   useLayoutEffect(() => {
     if (!section || section === "reading") return;
     const field = form.current?.elements.namedItem(section);
@@ -134,7 +142,12 @@ function General({ file, section, onChanged }: GeneralProps) {
     if (expires !== localTime(file.expiresAt))
       changes.expiresAt = expires ? new Date(expires).toISOString() : null;
     try {
-      if (Object.keys(changes).length > 0) onChanged(await api.changeFile(file.id, changes));
+      if (Object.keys(changes).length > 0) {
+        const saved = await api.changeFile(file.id, changes);
+        onChanged(saved);
+        setName(saved.filename);
+        setTags(saved.userTags.join(", "));
+      }
       setSaved(true);
     } catch (error) {
       setProblem(problemFrom(error));

@@ -188,12 +188,15 @@ function Files({ user }: { user: User }) {
   const chooser = useRef<HTMLInputElement>(null);
   const lastClicked = useRef<string | null>(null);
 
-  const load = useCallback(async (query: Query, cursor: string | null) => {
+  const latest = useRef({ query, shown: 0 });
+  latest.current = { query, shown: page?.files.length ?? 0 };
+
+  const load = useCallback(async (query: Query, cursor: string | null, limit = api.PAGE_FILES) => {
     loading.current?.abort();
     const abort = (loading.current = new AbortController());
     setLoading(true);
     try {
-      const next = await api.listFiles(query, cursor, abort.signal);
+      const next = await api.listFiles(query, cursor, limit, abort.signal);
       if (abort.signal.aborted) return;
       setProblem(null);
       setPage((before) => (cursor && before ? { ...next, files: [...before.files, ...next.files] } : next));
@@ -259,10 +262,20 @@ function Files({ user }: { user: User }) {
     uploading.refreshResult(file, false);
   }, []);
 
-  const reload = useCallback(() => {
+  /** Reads the list again, as far as it is shown. If a row with the focus is gone, the row in its place gets the focus. */
+  const reload = useCallback(async () => {
+    const rows = () => [...document.querySelectorAll<HTMLElement>("li.file")];
+    const at = rows().findIndex((row) => row.contains(document.activeElement) || row.matches(".selected"));
     setSelected(new Set());
-    setQuery((query) => ({ ...query }));
     loadUsage();
+    const { query, shown } = latest.current;
+    await load(query, null, Math.min(api.MAX_PAGE_FILES, Math.max(api.PAGE_FILES, shown)));
+    requestAnimationFrame(() => {
+      if (document.activeElement && document.activeElement !== document.body) return;
+      const row = rows().at(Math.max(0, Math.min(at, rows().length - 1)));
+      const target = row?.querySelector<HTMLElement>("a") ?? chooser.current;
+      target?.focus({ preventScroll: true });
+    });
   }, []);
 
   useEffect(
@@ -285,27 +298,36 @@ function Files({ user }: { user: User }) {
   const restore = async (files: FileView[]) => {
     const done = await each(files, ({ id }) => api.restoreFile(id));
     if (done[0]) toast(t.done.restored(done.length, done[0].filename));
-    reload();
+    await reload();
   };
   const trash = async (files: FileView[]) => {
     const done = await each(files, ({ id }) => api.trashFile(id));
     for (const { id } of done) uploading.forgetResult(id);
-    if (done[0]) toast(t.done.trashed(done.length, done[0].filename), () => restore(done));
-    reload();
+    if (done[0]) toast(t.done.trashed(done.length, done[0].filename), () => untrash(done));
+    await reload();
+  };
+  /** Undoes `trash`: archived files are archived again. */
+  const untrash = async (files: FileView[]) => {
+    const done = await each(files, async ({ id, lifecycleStatus }) => {
+      await api.restoreFile(id);
+      if (lifecycleStatus === "archived") await api.changeFile(id, { archived: true });
+    });
+    if (done[0]) toast(t.done.untrashed(done.length, done[0].filename));
+    await reload();
   };
   const archive = async (files: FileView[], archived: boolean) => {
     const done = await each(files, ({ id }) => api.changeFile(id, { archived }));
     for (const { id } of done) if (archived) uploading.forgetResult(id);
     const text = archived ? t.done.archived : t.done.restored;
     if (done[0]) toast(text(done.length, done[0].filename), () => archive(done, !archived));
-    reload();
+    await reload();
   };
   const removeForever = async (files: FileView[]) => {
     setDialog(null);
     const done = await each(files, ({ id }) => api.deleteFile(id));
     for (const { id } of done) uploading.forgetResult(id);
     if (done[0]) toast(t.done.removed(done.length, done[0].filename));
-    reload();
+    await reload();
   };
   const tag = async (files: FileView[], add: string[], remove: string[]) => {
     setDialog(null);
@@ -315,7 +337,7 @@ function Files({ user }: { user: User }) {
       }),
     );
     if (done.length > 0) toast(t.done.tagged(done.length));
-    reload();
+    await reload();
   };
 
   const actionsFor = (file: FileView): Action[] => {

@@ -139,6 +139,10 @@ export const t = {
       count === 1 ? `${name(file)} is in the trash.` : `${files(count)} are in the trash.`,
     restored: (count: number, file: string) =>
       count === 1 ? `${name(file)} is active again.` : `${files(count)} are active again.`,
+    untrashed: (count: number, file: string) =>
+      count === 1
+        ? `${name(file)} is out of the trash again.`
+        : `${files(count)} are out of the trash again.`,
     archived: (count: number, file: string) =>
       count === 1 ? `${name(file)} is archived.` : `${files(count)} are archived.`,
     removed: (count: number, file: string) =>
@@ -298,6 +302,7 @@ export const t = {
     rows: "Rows",
     unknown: "not known yet",
     status: "Status",
+    discard: "Close without saving your changes?",
     inTrash: "This file is in the trash. Restore it to read or change it.",
   },
 

@@ -346,10 +346,53 @@ test("expiry and archive", async () => {
   await act("Archive");
   await h.row(page, "kept.csv").waitFor({ state: "detached" });
   await page.getByLabel("Show", { exact: true }).selectOption("archived");
+  await act("Move to trash");
+  await page.getByText("The archive is empty.").waitFor();
+  await page.keyboard.press("z");
+  await h.row(page, "kept.csv").waitFor();
   await act("Move back to active");
   await page.getByText("The archive is empty.").waitFor();
   await page.getByLabel("Show", { exact: true }).selectOption("active");
   await h.row(page, "kept.csv").waitFor();
+  assert.deepEqual(page.faults, []);
+  await closeContext(page);
+});
+
+test("after a row is gone, the row in its place has the focus, and the list is as long as before", async () => {
+  const page = await h.newPage();
+  const name = await h.signUp(page);
+  const send = await h.apiOf(name);
+  for (let number = 10; number < 65; number++)
+    await send("/api/files", "a,b\n1,2\n", { "content-type": "text/csv", "x-file-name": `f${number}.csv` });
+  await page.goto(`${h.URL_}/?sort=filename`);
+  await page.getByRole("button", { name: "Show more files" }).click();
+  await h.row(page, "f64.csv").waitFor();
+  await h
+    .row(page, "f60.csv")
+    .getByRole("button", { name: /^Actions/ })
+    .click();
+  await page.getByRole("menuitem", { name: "Move to trash" }).click();
+  await h.row(page, "f60.csv").waitFor({ state: "detached" });
+  await page.waitForFunction(() => document.activeElement?.textContent === "f61.csv");
+  assert.equal(await page.locator("li.file").count(), 54);
+  await closeContext(page);
+});
+
+test("details with changes that are not saved ask before they close", async () => {
+  const page = await h.newPage();
+  page.removeAllListeners("dialog");
+  await h.signUp(page);
+  await h.upload(page, h.csv("kept.csv"));
+  await page.getByRole("link", { name: "kept.csv" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "Tags" }).fill("red");
+  page.once("dialog", (question) => question.dismiss());
+  await page.keyboard.press("Escape");
+  assert.equal(await dialog.getByRole("textbox", { name: "Tags" }).inputValue(), "red");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved.").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
   assert.deepEqual(page.faults, []);
   await closeContext(page);
 });

@@ -4,6 +4,19 @@ import * as h from "./harness.mjs";
 
 after(h.close);
 
+/** The response to a request whose access token has expired. */
+const expired = {
+  status: 401,
+  contentType: "application/problem+json",
+  body: JSON.stringify({
+    type: "/problems/token_expired",
+    title: "Expired",
+    status: 401,
+    detail: "Expired.",
+    code: "token_expired",
+  }),
+};
+
 test("a reload keeps the session, and two tabs share sign-in and sign-out", async () => {
   const page = await h.newPage();
   const name = await h.signUp(page);
@@ -28,14 +41,7 @@ test("the page renews an expired token without asking", async () => {
   let refused = 0;
   await page.route("**/api/files?*", async (route) => {
     if (refused++ > 0) return route.continue();
-    const body = {
-      type: "/problems/token_expired",
-      title: "Expired",
-      status: 401,
-      detail: "Expired.",
-      code: "token_expired",
-    };
-    await route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify(body) });
+    await route.fulfill(expired);
   });
   const listed = page.waitForResponse(
     (response) => response.url().includes("sort=filename") && response.ok(),
@@ -63,14 +69,7 @@ test("if the session ends in mid-work, the page asks to sign in again and contin
   await page.route("**/api/files/*", async (route) => {
     if (!isRefused || route.request().method() !== "PATCH") return route.continue();
     isRefused = false;
-    const body = {
-      type: "/problems/token_expired",
-      title: "Expired",
-      status: 401,
-      detail: "Expired.",
-      code: "token_expired",
-    };
-    await route.fulfill({ status: 401, contentType: "application/problem+json", body: JSON.stringify(body) });
+    await route.fulfill(expired);
   });
   await page.getByRole("button", { name: "Save" }).click();
   const again = page.getByRole("dialog", { name: "Sign in again" });
@@ -79,6 +78,45 @@ test("if the session ends in mid-work, the page asks to sign in again and contin
   await page.getByText("Saved.").waitFor();
   await page.keyboard.press("Escape");
   await h.row(page, "work-2.csv").waitFor();
+  await page.context().close();
+});
+
+test("if another user has signed in unnoticed, no request of this user is sent for them", async () => {
+  const page = await h.newPage();
+  const other = await h.signUp(page);
+  const tab = await h.newPage();
+  await h.signUp(tab);
+  // The cookie changes, and no tab tells this page.
+  await tab.evaluate(
+    ([username, password]) =>
+      fetch("/api/auth/login", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ username, password, session: "cookie" }),
+      }),
+    [other, h.PASSWORD],
+  );
+  let lists = 0;
+  await tab.route("**/api/files?*sort=filename*", async (route) => {
+    if (lists++ > 0) return route.continue();
+    await route.fulfill(expired);
+  });
+  const reloaded = tab.waitForEvent("load");
+  await tab.getByLabel("Sort").selectOption("filename");
+  await reloaded;
+  await tab.getByRole("button", { name: `Account of \u2068${other}\u2069` }).waitFor();
+  await tab.context().close();
+  await page.context().close();
+});
+
+test("the page can sign out if the cookie is missing", async () => {
+  const page = await h.newPage();
+  const name = await h.signUp(page);
+  await page.context().clearCookies();
+  await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
+  await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.deepEqual(page.faults, []);
   await page.context().close();
 });
 

@@ -131,7 +131,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends the session of a refresh token. A repeated request changes nothing. Costs 1 D1 call. */
+        /**
+         * Ends the session of a refresh token. A repeated request changes nothing. Without a token, a page of this origin ends
+         *     the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call.
+         */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -1698,6 +1701,8 @@ export interface components {
         RefreshResponse: components["schemas"]["TokensView"] & {
             success: boolean;
             tokens: components["schemas"]["TokensView"];
+            /** @description The user of the session. A page must not use the tokens for another user, who may have signed in meanwhile. */
+            user: components["schemas"]["User"];
         };
         /** @description A refresh token. */
         RefreshTokenRequest: {
@@ -3148,7 +3153,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3217,6 +3222,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4259,7 +4275,7 @@ export interface operations {
                 "Content-Digest"?: string;
                 /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
                 Digest?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4342,6 +4358,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4437,7 +4464,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -4517,6 +4544,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4729,7 +4767,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -4888,7 +4926,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5213,7 +5251,7 @@ export interface operations {
                 "Content-Digest"?: string;
                 /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
                 Digest?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5432,7 +5470,7 @@ export interface operations {
                 "Content-Digest"?: string;
                 /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
                 Digest?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5515,6 +5553,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5841,7 +5890,7 @@ export interface operations {
                  *     request has `If-None-Match`.
                  */
                 "If-Modified-Since"?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -5922,6 +5971,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6172,7 +6232,7 @@ export interface operations {
                  *     request has `If-None-Match`.
                  */
                 "If-Modified-Since"?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6268,6 +6328,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8358,7 +8429,7 @@ export interface operations {
                  *     request has `If-None-Match`.
                  */
                 "If-Modified-Since"?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8439,6 +8510,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8749,7 +8831,7 @@ export interface operations {
                  *     request has `If-None-Match`.
                  */
                 "If-Modified-Since"?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8845,6 +8927,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
+            410: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9049,7 +9142,7 @@ export interface operations {
                 "Content-Digest"?: string;
                 /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
                 Digest?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9396,7 +9489,7 @@ export interface operations {
             header: {
                 /** @description 1.0.0 */
                 "Tus-Resumable": "1.0.0";
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -9871,7 +9964,7 @@ export interface operations {
                 "Content-Digest"?: string;
                 /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
                 Digest?: string;
-                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls. */
+                /** @description 1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. The header adds 2 D1 calls; a repeated request makes at most 3. */
                 "Idempotency-Key"?: string;
             };
             path: {

@@ -132,6 +132,8 @@ struct SessionResponse {
 #[derive(Serialize, ToSchema)]
 struct RefreshResponse {
     success: bool,
+    /// The user of the session. A page must not use the tokens for another user, who may have signed in meanwhile.
+    user: User,
     #[serde(flatten)]
     top: TokensView,
     tokens: TokensView,
@@ -293,12 +295,14 @@ async fn refresh(
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
     let (token, form) = sent_token(body, &headers, &uri)?;
-    let session = app.accounts().refresh(&token, &caller).await?;
-    let (tokens, cookie) = tokens_view(session.tokens, form, &app)?;
-    Ok(with_cookie(StatusCode::OK, RefreshResponse { success: true, top: tokens.clone(), tokens }, cookie))
+    let Session { user, tokens } = app.accounts().refresh(&token, &caller).await?;
+    let (tokens, cookie) = tokens_view(tokens, form, &app)?;
+    let body = RefreshResponse { success: true, user, top: tokens.clone(), tokens };
+    Ok(with_cookie(StatusCode::OK, body, cookie))
 }
 
-/// Ends the session of a refresh token. A repeated request changes nothing. Costs 1 D1 call.
+/// Ends the session of a refresh token. A repeated request changes nothing. Without a token, a page of this origin ends
+/// the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call.
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
@@ -317,9 +321,19 @@ async fn logout(
     uri: Uri,
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
-    let (token, form) = sent_token(body, &headers, &uri)?;
-    let user = app.accounts().logout(&token).await?;
-    app.audit().report(&SecurityEvent::SignOut { user }, &caller);
+    let form = if body.refresh_token.is_none() { SessionForm::Cookie } else { SessionForm::Tokens };
+    let ended = match sent_token(body, &headers, &uri) {
+        Ok((token, _)) => app.accounts().logout(&token).await,
+        Err(problem) => Err(problem),
+    };
+    match ended {
+        Ok(user) => app.audit().report(&SecurityEvent::SignOut { user }, &caller),
+        // The page must be able to sign out, and to get rid of the cookie, which it cannot delete itself.
+        Err(problem) if form == SessionForm::Cookie && problem.code() == Code::Unauthenticated => {
+            cookie::check_same_origin(&headers, &uri).map_err(|_| problem)?;
+        }
+        Err(problem) => return Err(problem),
+    }
     let cookie = (form == SessionForm::Cookie).then(cookie::cleared);
     Ok(with_cookie(StatusCode::OK, LogoutResponse { success: true }, cookie))
 }

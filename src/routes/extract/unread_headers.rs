@@ -107,7 +107,10 @@ pub async fn refuse_unread(description: fn() -> Operation, request: Request, nex
 /// Returns the problem for a GET, HEAD or DELETE with a body. No operation reads such a body, so its content would have
 /// no effect.
 fn body_refusal(method: &Method) -> Problem {
-    Problem::new(Code::BadRequest, format!("A {method} request cannot have a body. Leave the body out."))
+    Problem::new(
+        Code::BadRequest,
+        format!("The method {method} cannot have a body here. Leave the body out."),
+    )
 }
 
 /// Refuses a GET, HEAD or DELETE if its `Content-Length` announces a body. If the request has no length but may have a

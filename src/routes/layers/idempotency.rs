@@ -71,7 +71,7 @@ fn changing(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 fn describe(operation: &mut Operation) {
     let text = "1 to 255 visible ASCII characters of your choice, for example a UUID. If you repeat the request with the \
         same key within 24 hours, it has no second effect, and the response has the header Idempotency-Replayed: true. \
-        The header adds 2 D1 calls.";
+        The header adds 2 D1 calls; a repeated request makes at most 3.";
     let parameter = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
@@ -85,6 +85,10 @@ fn describe(operation: &mut Operation) {
         (
             "409",
             "in_progress: the first request with this key is not finished (see Retry-After); or another conflict",
+        ),
+        (
+            "410",
+            "gone: the file of the first request with this key is in the trash, has expired or was deleted",
         ),
         ("413", "too_large"),
         (
@@ -119,7 +123,9 @@ async fn run_keyed(source: FingerprintOf, request: Request, next: Next) -> Resul
     match app.claim(scope, key, &fingerprint).await? {
         ClaimOutcome::Replayed(stored, effect) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
-            storage.allow_replay(effect.as_ref())?;
+            if let Some(effect) = &effect {
+                storage.expect_effect(effect).await?;
+            }
             Ok(mark_replayed(from_stored(stored)))
         }
         ClaimOutcome::EffectRecorded(done) => {

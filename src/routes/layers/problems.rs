@@ -83,7 +83,9 @@ pub fn canonical_uri(uri: &Uri) -> Option<Uri> {
         return None;
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-    format!("{canonical}{query}").parse().ok()
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{canonical}{query}").parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// Returns the id of a request: the id that the client sent, or a new id if the client sent no valid id.

@@ -49,6 +49,7 @@ async fn a_session_in_a_cookie_is_found_refreshed_and_ended_without_a_token_in_a
     let refreshed = send(&app, refresh).await.expect(200);
     let body = refreshed.json();
     assert_eq!((body.get("refresh_token"), body["tokens"].get("refresh_token")), (None, None));
+    assert_eq!(body["user"], registered["user"]);
     whoami(&app, body["access_token"].as_str().unwrap()).await.expect(200);
     let next = cookie_of(&refreshed);
     assert_ne!(next, cookie);
@@ -72,7 +73,11 @@ async fn a_first_visit_and_every_bad_cookie_get_no_session_and_no_error() {
         assert!(session(&app, from_page(get("/api/auth/session"), cookie)).await.is_null(), "{cookie}");
         let refresh = from_page(post_json("/api/auth/refresh", &json!({})), cookie);
         send(&app, refresh).await.expect_problem(401, "unauthenticated");
+        let logout = from_page(post_json("/api/auth/logout", &json!({})), cookie);
+        let response = send(&app, logout).await.expect(200);
+        assert!(response.header("set-cookie").starts_with(&format!("{NAME}; Max-Age=0")), "{cookie}");
     }
+    send(&app, post_json("/api/auth/logout", &json!({}))).await.expect_problem(401, "unauthenticated");
     let bad = json!({"username": "ada", "password": PASSWORD, "session": "jar"});
     send(&app, post_json("/api/auth/login", &bad)).await.expect_problem(400, "bad_request");
 }
@@ -106,4 +111,18 @@ async fn another_site_cannot_use_or_set_the_cookie() {
         .header("host", "cutty.example")
         .header("origin", "https://cutty.example");
     send(&app, origin).await.expect(200);
+}
+
+#[tokio::test]
+async fn every_form_of_the_path_compares_the_whole_origin() {
+    let app = TestApp::new();
+    let (_, cookie) = sign_in(&app, "/api/auth/register").await;
+    for path in ["/api/auth/logout", "/api/auth/logout/", "/api/v1/auth/logout"] {
+        for (origin, status) in [("http://cutty.example", 403), ("https://cutty.example", 200)] {
+            let call = post_json(&format!("https://cutty.example{path}"), &json!({}))
+                .header("cookie", &cookie)
+                .header("origin", origin);
+            assert_eq!(send(&app, call).await.status, status, "{path} {origin}");
+        }
+    }
 }

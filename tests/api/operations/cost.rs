@@ -29,7 +29,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     DELETE /api/files/{id}, if-match             3 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, permanent            2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, keyed                4 D1, 0 R2, 0 DO, 0 queue
-    DELETE /api/files/{id}, keyed, again         2 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/files/{id}, keyed, again         3 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/uploads/{id}                     2 D1, 0 R2, 1 DO, 0 queue
     GET /api/admin/findings                      1 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 0 queue
@@ -71,7 +71,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     PATCH /api/files/{id}, nothing               2 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}, if-match              3 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}, keyed                 4 D1, 0 R2, 0 DO, 0 queue
-    PATCH /api/files/{id}, keyed, again          2 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/files/{id}, keyed, again          3 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/uploads/{id}                      2 D1, 5 R2, 1 DO, 0 queue
     POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 0 queue
     POST /api/admin/fsck                         28 D1, 2 R2, 0 DO, 0 queue
@@ -89,7 +89,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     POST /api/files, refused                     1 D1, 0 R2, 0 DO, 0 queue
     POST /api/files, keyed                       5 D1, 2 R2, 0 DO, 0 queue
     POST /api/files, keyed, refused              3 D1, 0 R2, 0 DO, 0 queue
-    POST /api/files, keyed, again                2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files, keyed, again                3 D1, 0 R2, 0 DO, 0 queue
     POST /api/files, keyed, response lost        3 D1, 0 R2, 0 DO, 0 queue
     POST /api/files/multipart                    2 D1, 1 R2, 0 DO, 0 queue
     POST /api/files/multipart/{id}/complete      4 D1, 1 R2, 0 DO, 1 queue
@@ -100,7 +100,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     POST /api/files/{id}/restore, keyed          4 D1, 0 R2, 0 DO, 0 queue
     POST /api/files/{id}/save                    6 D1, 4 R2, 0 DO, 0 queue
     POST /api/files/{id}/save, keyed             8 D1, 4 R2, 0 DO, 0 queue
-    POST /api/files/{id}/save, keyed, again      2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/files/{id}/save, keyed, again      3 D1, 0 R2, 0 DO, 0 queue
     POST /api/uploads                            3 D1, 2 R2, 1 DO, 0 queue
     POST /api/uploads, no bytes                  2 D1, 0 R2, 1 DO, 0 queue
     PUT /api/files/multipart/{id}/parts/{number} 3 D1, 1 R2, 0 DO, 0 queue
