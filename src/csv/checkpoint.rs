@@ -5,7 +5,6 @@
 //! floats as eight bytes. Byte strings start with their length. The reader checks every length against the
 //! remaining bytes before it allocates memory. So damaged bytes are refused and cannot exhaust memory.
 
-use super::encoding::{FileEncoding, encoding_for_label};
 use super::error::{Defect, MalformedCsv};
 
 /// Why a saved state cannot be restored.
@@ -163,10 +162,6 @@ impl StateWriter {
         }
     }
 
-    pub(super) fn encoding(&mut self, encoding: FileEncoding) {
-        self.text(encoding.name());
-    }
-
     pub(super) fn malformed(&mut self, malformed: &MalformedCsv) {
         let &MalformedCsv { record, line, byte, reason } = malformed;
         for value in [record, line, byte] {
@@ -302,10 +297,6 @@ impl<'a> StateReader<'a> {
         Ok(items)
     }
 
-    pub(super) fn encoding(&mut self) -> Result<FileEncoding, StateError> {
-        encoding_for_label(self.text()?).ok_or(StateError::Damaged)
-    }
-
     pub(super) fn malformed(&mut self) -> Result<MalformedCsv, StateError> {
         let (record, line, byte) = (self.number()?, self.number()?, self.number()?);
         let (tag, first, second) = (self.byte()?, self.size()?, self.size()?);
@@ -361,7 +352,6 @@ mod tests {
         writer.float(-0.1);
         writer.option(Some("text"), StateWriter::text);
         writer.option(None::<&str>, StateWriter::text);
-        writer.encoding(encoding_rs::UTF_16LE.into());
         writer.malformed(&malformed);
         let bytes = writer.sealed();
         let mut reader = SEAL.open(&bytes).unwrap();
@@ -369,7 +359,6 @@ mod tests {
         assert_eq!(reader.float(), Ok(-0.1));
         assert_eq!(reader.option(StateReader::text), Ok(Some("text")));
         assert_eq!(reader.option(StateReader::text), Ok(None));
-        assert_eq!(reader.encoding(), Ok(encoding_rs::UTF_16LE.into()));
         assert_eq!(reader.malformed(), Ok(malformed));
         assert_eq!(reader.end(), Ok(()));
     }

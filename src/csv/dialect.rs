@@ -401,7 +401,7 @@ impl Dialect {
     }
 
     pub(super) fn save(&self, state: &mut StateWriter) {
-        state.encoding(self.encoding);
+        self.encoding.save(state);
         self.encoding_source.save(state);
         self.table.save(state);
         state.byte(self.newline as u8);
@@ -415,7 +415,7 @@ impl Dialect {
 
     pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
         Ok(Self {
-            encoding: state.encoding()?,
+            encoding: FileEncoding::restore(state)?,
             encoding_source: EncodingSource::restore(state)?,
             table: TableDialect::restore(state)?,
             newline: one_of(state, &RecordEnd::ALL)?,

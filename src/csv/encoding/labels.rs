@@ -1,7 +1,19 @@
 //! The names of encodings.
 
 use super::file_encoding::{CodePage, FileEncoding};
+use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use encoding_rs::Encoding;
+
+/// A saved encoding is its name, which is also a label.
+impl FileEncoding {
+    pub(in crate::csv) fn save(self, state: &mut StateWriter) {
+        state.text(self.name());
+    }
+
+    pub(in crate::csv) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        encoding_for_label(state.text()?).ok_or(StateError::Damaged)
+    }
+}
 
 /// Returns the encoding that `label` names. Accepts the labels of the Encoding Standard, and other names that programs
 /// and people use, such as `cp932`, `ansi`, `macroman` or `cp850`. Ignores case, and reads `_` and blanks as `-`. Returns

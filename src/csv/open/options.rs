@@ -107,7 +107,7 @@ impl InputOptions {
     pub(in crate::csv) fn save(&self, state: &mut StateWriter) {
         state.option(self.header, StateWriter::flag);
         state.option(self.delimiter, |state, delimiter| state.text(delimiter.as_str()));
-        state.option(self.encoding, StateWriter::encoding);
+        state.option(self.encoding, |state, encoding| encoding.save(state));
         state.option(self.quote, |state, quote| state.byte(quote as u8));
         state.option(self.escape, |state, escape| state.byte(escape as u8));
         state.option(self.skip_rows, |state, rows| state.number(rows.into()));
@@ -128,7 +128,7 @@ impl InputOptions {
         Ok(Self {
             header: state.option(StateReader::flag)?,
             delimiter: state.option(Delimiter::restore)?,
-            encoding: state.option(StateReader::encoding)?,
+            encoding: state.option(FileEncoding::restore)?,
             quote: state.option(|state| one_of(state, &Quote::ALL))?,
             escape: state.option(|state| one_of(state, &Escape::ALL))?,
             skip_rows: state.option(small)?,
