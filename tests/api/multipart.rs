@@ -388,7 +388,7 @@ async fn a_number_of_the_metadata_that_would_lose_digits_is_refused() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
     for (number, status) in
-        [("0.12345678901234567890123", 422), ("1e-400", 422), ("12345678901234567890", 201)]
+        [("0.12345678901234567890123", 400), ("1e-400", 400), ("12345678901234567890", 201)]
     {
         let body = format!(r#"{{"filename": "a.csv", "size": 10, "metadata": {{"k": {number}}}}}"#);
         let call = post("/api/files/multipart").header("content-type", "application/json").bytes(body);
