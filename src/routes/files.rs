@@ -24,6 +24,7 @@ use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES};
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination::{self, Cursor, ListFingerprint};
+use crate::http::tags::Tags;
 use crate::memory::budget::Memory;
 use crate::memory::leased::LeasedSource;
 use crate::routes::form;
@@ -168,7 +169,8 @@ struct ListParams {
     offset: Option<String>,
     /// `active` (default), `archived` or `deleted`.
     status: Option<String>,
-    /// Only files with this tag. The parameter may occur up to 16 times: then only files with all these tags.
+    /// Only files with this tag (1 to 64 bytes). The parameter may occur up to 16 times: then only files with all these
+    /// tags.
     #[param(style = Form, explode = true, max_items = 16, required = false)]
     tag: Vec<String>,
     /// Only files whose name contains this text; the case of ASCII letters is ignored.
@@ -178,7 +180,7 @@ struct ListParams {
 }
 
 /// Maximum number of tags in the query of a list.
-const MAX_LIST_TAGS: usize = 16;
+pub const MAX_LIST_TAGS: usize = 16;
 
 impl ListParams {
     fn from_pairs(pairs: Vec<(String, String)>) -> Result<Self> {
@@ -207,6 +209,14 @@ impl ListParams {
             let detail = format!("The query has {} tags. Send at most {MAX_LIST_TAGS}.", params.tag.len());
             return Err(Problem::new(Code::BadRequest, detail));
         }
+        if params.tag.iter().any(|tag| tag.trim().is_empty()) {
+            let detail = "The parameter tag is empty. Send a tag, or leave the parameter out.";
+            return Err(Problem::new(Code::BadRequest, detail));
+        }
+        let tags = Tags::from_values(params.tag).map_err(|error| {
+            Problem::new(Code::BadRequest, format!("The parameter tag is not a tag: {error}."))
+        })?;
+        params.tag = tags.into_vec();
         Ok(params)
     }
 }

@@ -9,6 +9,7 @@ use crate::body::stream::NativeBody;
 use crate::csv::dialect::Delimiter;
 use crate::csv::{FileEncoding, InputOptions, encoding_for_label};
 use crate::domain::ids::{FileId, UserId};
+use crate::domain::reading;
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
@@ -294,7 +295,7 @@ pub struct FileView {
     /// How the file is read: encoding, delimiter, quote, header and so on, as in the profile. Absent in lists, and until
     /// the profile of the file is computed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<reading::DialectView>)]
     pub dialect: Option<Value>,
     /// The options that the owner has set for reading the file; absent if every rule is detected.
     #[serde(skip_serializing_if = "Option::is_none")]

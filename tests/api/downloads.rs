@@ -326,6 +326,11 @@ async fn usage_and_lists_by_several_tags_serve_the_page() {
     scene.app.send(twice).await.expect_problem(400, "bad_request");
     let many = get(&format!("/api/files?{}", "tag=x&".repeat(17).trim_end_matches('&'))).bearer(&scene.token);
     scene.app.send(many).await.expect_problem(400, "bad_request");
+    assert_eq!(list("tag=%20red%20&tag=red").await.0, ["a.csv", "b.csv", "c.csv"]);
+    for wrong in ["tag=", "tag=%20", "tag=a%00b", &format!("tag={}", "x".repeat(65))] {
+        let request = get(&format!("/api/files?{wrong}")).bearer(&scene.token);
+        scene.app.send(request).await.expect_problem(400, "bad_request");
+    }
     let usage =
         scene.app.send(get("/api/usage").bearer(&scene.token)).await.expect(200).json()["usage"].clone();
     assert_eq!((&usage["usedBytes"], &usage["files"]), (&json!(4 * FILE.len()), &json!(4)));

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use chrono::TimeDelta;
 use cutty::domain::ids::AttemptId;
+use cutty::domain::reading;
 use cutty::storage::profiling::pass::PassStep;
 use serde_json::{Value, json};
 
@@ -451,4 +452,22 @@ async fn the_page_limit_counts_bytes_after_json_escaping() {
     let response = cutter.send(get(&format!("{}/rows?limit=200", cutter.path))).await.expect(200);
     assert!(response.body.len() < (8 << 20) + 300_000, "{} bytes", response.body.len());
     assert_eq!((&response.json()["total"], &response.json()["hasMore"]), (&json!(200), &json!(true)));
+}
+
+/// `csv` writes the JSON of a profile, and `domain::reading` describes it.
+#[tokio::test]
+async fn a_profile_has_exactly_the_members_that_the_api_description_lists() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    for csv in [
+        &b"name;age\nAda;36\nBob\"x\";7;8\nC\xe9;x\nTotal;43\n"[..],
+        b"1,2\n3,4\n5,6\n",
+        b"a\n",
+        "\u{feff}a,b\nname,\u{fc}\nNA,2.5\n".as_bytes(),
+    ] {
+        let file = app.upload(&token, "a.csv", csv).await;
+        let profile = profile_of(&app, &token, file["id"].as_str().unwrap()).await;
+        let described: reading::ProfileView = serde_json::from_value(profile.clone()).unwrap();
+        assert_eq!(serde_json::to_value(described).unwrap(), profile);
+    }
 }

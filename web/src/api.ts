@@ -18,65 +18,14 @@ export type Relative = Schemas["Relative"];
 export type Status = Schemas["LifecycleStatus"];
 export type Token = Pick<Schemas["TokensView"], "access_token" | "expires_in">;
 export type Session = Schemas["CookieSession"];
-export type Page = Omit<Schemas["ListResponse"], "files"> & { files: FileView[] };
+export type Page = Schemas["ListResponse"];
 
 /** The rules that a user can set. A rule that is absent is detected. */
-export type DialectOptions = Record<string, unknown>;
-
-/** Changes of a file. */
-export type Changes = Omit<Schemas["PatchBody"], "dialect"> & { dialect?: DialectOptions | null };
-
-/** A file. The API description says of `dialect` only that it is an object. */
-export type FileView = Omit<Schemas["FileView"], "dialect" | "dialectOptions"> & {
-  dialect?: Dialect | null;
-  dialectOptions?: DialectOptions | null;
-};
-
-export interface Dialect {
-  encoding?: string;
-  encodingSource?: string;
-  delimiter?: string | null;
-  quote?: string;
-  escape?: string;
-  newline?: string;
-  skipRows?: number;
-  headerRow?: boolean;
-  comment?: string | null;
-  trim?: string;
-  skipFooter?: number;
-  nullValues?: string[];
-  ragged?: string;
-  repeatedHeaders?: string;
-  confidence?: number;
-  alternatives?: { delimiter: string | null; quote: string; confidence: number }[];
-}
-
-export interface Suggestion {
-  reason: string;
-  records: number;
-  dialect: DialectOptions;
-}
-
-export interface Malformed {
-  record?: number;
-  line?: number;
-  byte?: number;
-  reason?: string;
-}
-
-/** A profile. The API description says only that it is an object. */
-export interface Profile {
-  dialect?: Dialect | null;
-  columns: { name: string; type?: string | null }[];
-  rowCount: number;
-  rowsShort: number;
-  rowsLong: number;
-  rowsMalformed: number;
-  undecodable: number;
-  rejects: Malformed[];
-  failure: Malformed | null;
-  suggestions: Suggestion[];
-}
+export type DialectOptions = Schemas["DialectOptions"];
+export type Changes = Schemas["PatchBody"];
+export type FileView = Schemas["FileView"];
+export type Dialect = Schemas["Dialect"];
+export type Profile = Schemas["Profile"];
 
 export interface Query {
   q: string;
@@ -205,7 +154,7 @@ type Sort = NonNullable<operations["list_files"]["parameters"]["query"]>["sort"]
 
 const fileOf = (id: string) => ({ params: { path: { id } } });
 
-const viewOf = ({ file }: Schemas["FileResponse"]): FileView => file as FileView;
+const viewOf = ({ file }: Schemas["FileResponse"]): FileView => file;
 
 /** Number of files in a page of the list, and the maximum of the API. */
 export const PAGE_FILES = 50;
@@ -226,16 +175,14 @@ export async function listFiles(
     ...(tags.length > 0 && { tag: tags }),
     ...(cursor && { cursor }),
   };
-  return (await bodyOf(cutty.GET("/api/files", { params: { query: wanted }, signal }))) as Page;
+  return bodyOf(cutty.GET("/api/files", { params: { query: wanted }, signal }));
 }
 
 export const getFile = async (id: string): Promise<FileView> =>
   viewOf(await bodyOf(cutty.GET("/api/files/{id}/metadata", fileOf(id))));
 
 export const changeFile = async (id: string, changes: Changes): Promise<FileView> =>
-  viewOf(
-    await bodyOf(cutty.PATCH("/api/files/{id}", { ...fileOf(id), body: changes as Schemas["PatchBody"] })),
-  );
+  viewOf(await bodyOf(cutty.PATCH("/api/files/{id}", { ...fileOf(id), body: changes })));
 
 export const trashFile = (id: string): Promise<unknown> =>
   bodyOf(cutty.DELETE("/api/files/{id}", fileOf(id)));
@@ -250,10 +197,7 @@ export const restoreFile = async (id: string): Promise<FileView> =>
 export async function getProfile(id: string, signal?: AbortSignal): Promise<Profile | null> {
   for (let attempt = 0; attempt < 6; attempt++) {
     try {
-      const { profile } = await bodyOf(cutty.GET("/api/files/{id}/profile", { ...fileOf(id), signal }));
-      const known = profile as unknown as Profile;
-      // Profiles from older versions have no suggestions.
-      return { ...known, suggestions: known.suggestions ?? [] };
+      return (await bodyOf(cutty.GET("/api/files/{id}/profile", { ...fileOf(id), signal }))).profile;
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== "in_progress") throw error;
       if (error.retryAfter === null) await pause(2 ** attempt);

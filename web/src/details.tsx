@@ -2,11 +2,13 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
-import type { DialectOptions, FileView, Problem, Profile, Relative } from "./api";
+import type { Dialect, DialectOptions, FileView, Problem, Profile, Relative } from "./api";
 import { bytes, count, when } from "./format";
 import { t } from "./strings";
 import { Dialog, Field, Name, ProblemNote, parseTags, problemFrom } from "./ui/base";
 import { Findings, Summary, delimiterName, percent } from "./ui/reading";
+
+const r = t.reading;
 
 export type Section = "name" | "tags" | "expiry" | "reading";
 
@@ -16,10 +18,11 @@ interface Props {
   onClose: () => void;
   onOpen: (id: string) => void;
   onDownload: (file: FileView) => void;
+  onRestore: (file: FileView) => void;
   onChanged: (file: FileView, isReadAgain: boolean) => void;
 }
 
-export function Details({ id, section, onClose, onOpen, onDownload, onChanged }: Props) {
+export function Details({ id, section, onClose, onOpen, onDownload, onRestore, onChanged }: Props) {
   const isEdited = useRef(false);
   const [file, setFile] = useState<FileView | null>(null);
   const [profile, setProfile] = useState<Profile | "loading" | "none">("loading");
@@ -70,7 +73,14 @@ export function Details({ id, section, onClose, onOpen, onDownload, onChanged }:
       {file && (
         <div class="stack wide-gap">
           {file.lifecycleStatus === "deleted" ? (
-            <p class="note">{t.details.inTrash}</p>
+            <>
+              <p class="note">{t.details.inTrash(when(file.updatedAt))}</p>
+              <p>
+                <button type="button" class="primary" onClick={() => onRestore(file)}>
+                  {t.actions.restore}
+                </button>
+              </p>
+            </>
           ) : (
             <>
               <p>
@@ -192,7 +202,6 @@ interface ReadingProps {
 }
 
 function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
-  const r = t.reading;
   const [isEdited, setEdited] = useState(isOpen);
   const found = typeof profile === "object" ? profile : null;
   const dialect = found?.dialect ?? file.dialect ?? null;
@@ -221,7 +230,7 @@ function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
         </>
       )}
       {isEdited ? (
-        <Rules file={file} onChanged={onChanged} isFocused={isOpen} />
+        <Rules file={file} dialect={dialect} onChanged={onChanged} isFocused={isOpen} />
       ) : (
         <p>
           <button type="button" onClick={() => setEdited(true)}>
@@ -254,18 +263,38 @@ const ENCODINGS = [
   "cp437",
 ];
 
+/** The rules of a dialect in the words of the form. */
+function detectedValues(dialect: Dialect): Record<string, string> {
+  const { delimiter, quote, nullValues } = dialect;
+  return {
+    delimiter: delimiter ? (r.delimiters[delimiter] ?? delimiter) : r.none,
+    encoding: dialect.encoding,
+    quote: { '"': r.doubleQuote, "'": r.singleQuote }[quote] ?? r.none,
+    escape: r.escapes[dialect.escape] ?? dialect.escape,
+    skipRows: count(dialect.skipRows),
+    inputHeader: dialect.headerRow ? r.headerYes : r.headerNo,
+    comment: dialect.comment ?? r.noComment,
+    trim: r.trims[dialect.trim] ?? dialect.trim,
+    skipFooter: count(dialect.skipFooter),
+    nullValues: nullValues.length > 0 ? nullValues.join(", ") : r.noNullValues,
+    ragged: r.raggeds[dialect.ragged] ?? dialect.ragged,
+    repeatedHeaders: r.repeats[dialect.repeatedHeaders] ?? dialect.repeatedHeaders,
+  };
+}
+
 /** The rules that are set. An empty text means that the rule is detected. */
 function Rules({
   file,
+  dialect: found,
   onChanged,
   isFocused,
 }: {
   file: FileView;
+  dialect: Dialect | null;
   onChanged: (file: FileView) => void;
   isFocused: boolean;
 }) {
-  const r = t.reading;
-  const set = file.dialectOptions ?? {};
+  const set: Record<string, unknown> = file.dialectOptions ?? {};
   const text = (name: string): string => {
     const value = set[name];
     return value === undefined || value === null
@@ -312,7 +341,7 @@ function Rules({
   };
   const submit = (event: Event) => {
     event.preventDefault();
-    const dialect: DialectOptions = {};
+    const dialect: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(values)) {
       if (value === "" || name === "delimiterText") continue;
       if (name === "delimiter") dialect.delimiter = value === "other" ? values.delimiterText : value;
@@ -329,11 +358,17 @@ function Rules({
     onInput: (event: Event) =>
       setValues({ ...values, [name]: (event.currentTarget as HTMLInputElement | HTMLSelectElement).value }),
   });
+  /** What the rule is while it is not set: the detected value. A rule that is set hides what would be detected. */
+  const detected = (name: string): string => {
+    const values = found && text(name) === "" ? detectedValues(found) : {};
+    const value = values[name];
+    return value === undefined ? r.detected : r.detectedAs(value);
+  };
   const choice = (label: string, name: string, options: [string, string][]) => (
     <Field label={label}>
       {(a) => (
         <select {...a} {...bind(name)}>
-          <option value="">{r.detected}</option>
+          <option value="">{detected(name)}</option>
           {options.map(([value, label]) => (
             <option value={value}>{label}</option>
           ))}
@@ -343,7 +378,7 @@ function Rules({
   );
   const input = (label: string, name: string, rest: Record<string, unknown> = {}, hint?: string) => (
     <Field label={label} hint={hint}>
-      {(a) => <input {...a} {...rest} {...bind(name)} placeholder={r.detected} />}
+      {(a) => <input {...a} {...rest} {...bind(name)} placeholder={detected(name)} />}
     </Field>
   );
   return (

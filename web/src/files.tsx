@@ -6,7 +6,7 @@ import * as api from "./api";
 import type { FileView, Page, Problem, Query, Status, Usage, User } from "./api";
 import { authState, begin, onAuth, signOut } from "./auth";
 import type { Details as DetailsView, Section } from "./details";
-import { ago, bytes, when } from "./format";
+import { ago, bytes, day, when } from "./format";
 import * as idb from "./idb";
 import { t } from "./strings";
 import { Dialog, Field, Icon, Menu, Name, ProblemNote, parseTags, problemFrom, useStore } from "./ui/base";
@@ -586,7 +586,7 @@ function Files({ user }: { user: User }) {
         {!page && !problem && <p class="muted center">{t.loading}</p>}
         {page && files.length === 0 && isFiltered && (
           <div class="empty">
-            <p>{f.noMatch}</p>
+            <p>{query.status === "active" ? f.noMatch : f.noMatchIn(f.views[query.status])}</p>
             <button
               type="button"
               onClick={() => {
@@ -626,6 +626,10 @@ function Files({ user }: { user: User }) {
           onClose={closeDetails}
           onOpen={(id) => open(id)}
           onDownload={(file) => void download(file)}
+          onRestore={(file) => {
+            closeDetails();
+            void restore([file]);
+          }}
           onChanged={(file, isReadAgain) => {
             replace(file);
             if (isReadAgain) uploading.refreshResult(file, true);
@@ -769,7 +773,7 @@ function FileRow({
         ))}
         {file.expiresAt && (
           <span class="muted small" title={when(file.expiresAt)}>
-            {f.expires(ago(file.expiresAt))}
+            {f.expires(day(file.expiresAt))}
           </span>
         )}
       </div>

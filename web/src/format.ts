@@ -5,6 +5,7 @@ import { t } from "./strings";
 const number = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export const count = (value: number): string => number.format(value);
@@ -35,6 +36,11 @@ export function ago(iso: string, now = Date.now()): string {
     if (Math.abs(seconds) >= length) return relative.format(Math.trunc(seconds / length), unit);
   }
   return t.justNow;
+}
+
+/** The day, in the reader's time zone; the time, if it is less than a day away. */
+export function day(iso: string, now = Date.now()): string {
+  return Math.abs(Date.parse(iso) - now) < 86_400_000 ? when(iso) : date.format(new Date(iso));
 }
 
 export const when = (iso: string): string => exact.format(new Date(iso));

@@ -99,6 +99,7 @@ export const t = {
     menu: (file: string) => `Actions for ${name(file)}`,
     clearFilters: "Clear search and filters",
     noMatch: "No file matches this search.",
+    noMatchIn: (view: string) => `No file in “${view}” matches this search.`,
     emptyArchive: "The archive is empty. Archive a file to keep it out of the list of active files.",
     emptyTrash: "The trash is empty. Files in the trash can be restored for 30 days.",
     emptyTitle: "Your first file",
@@ -172,6 +173,7 @@ export const t = {
       paused: "Paused",
       needsFile: "Not complete. Choose the same file to continue; the bytes that were sent are kept.",
       failed: "Not uploaded",
+      refused: "Not uploaded. Remove it from this list, and upload a changed file.",
       done: "Uploaded",
     },
     pause: (file: string) => `Pause the upload of ${name(file)}`,
@@ -233,6 +235,9 @@ export const t = {
     reject: (line: number, reason: string) => `Line ${n(line)}: ${reason}`,
     change: "Change",
     detected: "Detect",
+    detectedAs: (value: string) => `Detected: ${name(value)}`,
+    noComment: "no comment lines",
+    noNullValues: "no such words",
     delimiters: {
       ",": "comma",
       ";": "semicolon",
@@ -303,7 +308,7 @@ export const t = {
     unknown: "not known yet",
     status: "Status",
     discard: "Close without saving your changes?",
-    inTrash: "This file is in the trash. Restore it to read or change it.",
+    inTrash: (since: string) => `This file is in the trash since ${since}. Restore it to read or change it.`,
   },
 
   bulkTags: {

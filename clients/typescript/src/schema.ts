@@ -880,6 +880,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Another reading of a file, and how well it fits. */
+        Alternative: {
+            /**
+             * Format: double
+             * @description Share of the records that have the same number of fields, from 0 to 1.
+             */
+            confidence: number;
+            /** @description The text between two fields; null if every record has one field. */
+            delimiter?: string | null;
+            /** @description The character around quoted fields: `"`, `'` or `none`. */
+            quote: string;
+        };
         /** @description Use of a memory budget. */
         BudgetResponse: {
             /** @description Bytes in JavaScript that leases hold now. */
@@ -914,14 +926,59 @@ export interface components {
              */
             type?: string | null;
         };
+        /** @description A column, with the statistics of its cells. Columns after the first 1,000 have no statistics. */
+        ColumnProfile: {
+            /**
+             * Format: int64
+             * @description Number of distinct values. Empty cells do not count.
+             */
+            distinct?: number | null;
+            /**
+             * Format: int64
+             * @description Number of empty or missing cells.
+             */
+            empties?: number | null;
+            /**
+             * Format: int64
+             * @description Number of cells that are not of the type. Empty cells and words for missing values do not count.
+             */
+            exceptions?: number | null;
+            /** @description Whether `distinct` is exact. Otherwise it is an estimate, whose standard error is 2.3 %. */
+            isDistinctExact?: boolean | null;
+            /** @description Whether the numbers of the column are identifiers, such as phone numbers. */
+            isIdentifier?: boolean | null;
+            /** @description Whether a cut with a filter on this column can skip parts of the file. */
+            isZoned: boolean;
+            /**
+             * Format: int64
+             * @description Length of the longest value, in bytes of UTF-8.
+             */
+            longestBytes?: number | null;
+            /** @description The greatest value, in the same form as `min`. */
+            max?: string | null;
+            /**
+             * Format: double
+             * @description The mean; null if the column is not numeric, if its numbers are identifiers, or if the mean is not finite.
+             */
+            mean?: number | null;
+            /** @description The smallest value in the order of the type, as written in the file (for text, its first 48 bytes). */
+            min?: string | null;
+            /**
+             * Format: int64
+             * @description Number of cells that are a word for a missing value, such as `NA` or `null`.
+             */
+            naLike?: number | null;
+            /** @description The name in the header. */
+            name: string;
+            /** @description The first distinct values: at most 10, of at most 48 bytes each. */
+            samples?: string[] | null;
+            /** @description `integer`, `decimal`, `date`, `datetime`, `boolean`, `categorical`, `text` or `empty`. */
+            type?: string | null;
+        };
         /** @description Columns of a file. */
         ColumnsResponse: {
             columns: components["schemas"]["Column"][];
-            /**
-             * @description How the file is read: the object `dialect` of its profile, or of this request. Null if the columns come from a
-             *     profile of an older version of Cutty.
-             */
-            dialect?: Record<string, unknown> | null;
+            dialect?: components["schemas"]["Dialect"] | null;
             success: boolean;
         };
         /** @description The parts of the file. */
@@ -1088,6 +1145,50 @@ export interface components {
             /** @constant */
             permanent: true;
             success: boolean;
+        };
+        /** @description How a file is read. */
+        Dialect: {
+            /** @description Other readings that were considered. */
+            alternatives: components["schemas"]["Alternative"][];
+            /** @description The character at the start of comment lines; null if the file has no comment lines. */
+            comment?: string | null;
+            /**
+             * Format: double
+             * @description Share of the records in the start of the file that have the same number of fields, from 0 to 1.
+             */
+            confidence: number;
+            /** @description The text between two fields; null if every record has one field. */
+            delimiter?: string | null;
+            /** @description Name of the encoding, such as `UTF-8` or `windows-1252`. */
+            encoding: string;
+            /** @description How the encoding is known: `byteOrderMark`, `declared`, `detected` or `assumed`. */
+            encodingSource: string;
+            /** @description How a quoted field contains its quote: `double` or `backslash`. */
+            escape: string;
+            /** @description Whether the first record after `skipRows` is the header. */
+            headerRow: boolean;
+            /** @description Record end in the start of the file: `lf`, `crlf`, `cr` or `mixed`. */
+            newline: string;
+            /** @description Values that are read as empty cells. */
+            nullValues: string[];
+            /** @description The character around quoted fields: `"`, `'` or `none`. */
+            quote: string;
+            /** @description Rows with more or fewer fields than the header: `keep`, `refuse` or `pad`. */
+            ragged: string;
+            /** @description Records that repeat the header: `keep` or `skip`. */
+            repeatedHeaders: string;
+            /**
+             * Format: int32
+             * @description Number of records at the end that are left out.
+             */
+            skipFooter: number;
+            /**
+             * Format: int32
+             * @description Number of lines above the header, or above the first row.
+             */
+            skipRows: number;
+            /** @description Where blanks around values are removed: `none`, `header` or `cells`. */
+            trim: string;
         };
         /** @description How a file is read. An option that is absent or null is detected. */
         DialectOptions: {
@@ -1257,11 +1358,7 @@ export interface components {
              * @description When the file was created (RFC 3339, UTC, milliseconds).
              */
             createdAt: string;
-            /**
-             * @description How the file is read: encoding, delimiter, quote, header and so on, as in the profile. Absent in lists, and until
-             *     the profile of the file is computed.
-             */
-            dialect?: Record<string, unknown> | null;
+            dialect?: components["schemas"]["Dialect"] | null;
             /** @description The options that the owner has set for reading the file; absent if every rule is detected. */
             dialectOptions?: components["schemas"]["DialectOptions"] | null;
             /** @description Entity tag of the bytes, unquoted. */
@@ -1458,6 +1555,26 @@ export interface components {
         LogoutResponse: {
             success: boolean;
         };
+        /** @description A record that cannot be read, or that strict mode refuses. */
+        MalformedRecord: {
+            /**
+             * Format: int64
+             * @description Start of the record, in bytes from the start of the file. If the file is not UTF-8: in bytes of its text in UTF-8.
+             */
+            byte: number;
+            /**
+             * Format: int64
+             * @description Line on which the record starts, from 1.
+             */
+            line: number;
+            /** @description What is wrong with the record. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Number of the row, from 1; 0 is the header.
+             */
+            record: number;
+        };
         /** @description A multipart upload. */
         MultipartResponse: {
             /**
@@ -1561,6 +1678,24 @@ export interface components {
             /** @description New tags, which replace all tags of the file; null for none. */
             tags?: string[] | null;
         };
+        /** @description The place of a byte sequence in a file. */
+        Place: {
+            /**
+             * Format: int64
+             * @description Position in bytes from the start of the file. If the file is not UTF-8: in bytes of its text in UTF-8.
+             */
+            byte: number;
+            /**
+             * Format: int64
+             * @description Line on which the record starts, from 1.
+             */
+            line: number;
+            /**
+             * Format: int64
+             * @description Number of the row, from 1; 0 is the header.
+             */
+            record: number;
+        };
         /** @description An error (RFC 9457). Some problems have more members. */
         Problem: {
             /** @enum {string} */
@@ -1583,10 +1718,64 @@ export interface components {
             /** @description `/problems/`, followed by the code */
             type: string;
         };
+        /** @description What Cutty knows about the content of a file. */
+        Profile: {
+            /** @description The columns, in order. */
+            columns: components["schemas"]["ColumnProfile"][];
+            /** @description The member `delimiter` of the dialect. */
+            delimiter?: string | null;
+            dialect?: components["schemas"]["Dialect"] | null;
+            /** @description The member `encoding` of the dialect. */
+            encoding?: string | null;
+            /** @description The member `encodingSource` of the dialect. */
+            encodingSource?: string | null;
+            failure?: components["schemas"]["MalformedRecord"] | null;
+            /**
+             * Format: int64
+             * @description Length of the longest record, in bytes.
+             */
+            longestRecordBytes: number;
+            /** @description The first 100 records that strict mode refuses. */
+            rejects: components["schemas"]["MalformedRecord"][];
+            /**
+             * Format: int64
+             * @description Number of rows. If the file could not be read to its end: number of rows before `failure`.
+             */
+            rowCount: number;
+            /**
+             * Format: int64
+             * @description Number of rows with more fields than the header.
+             */
+            rowsLong: number;
+            /**
+             * Format: int64
+             * @description Number of records with a stray or an unclosed quote. The header counts too.
+             */
+            rowsMalformed: number;
+            /**
+             * Format: int64
+             * @description Number of rows with fewer fields than the header.
+             */
+            rowsShort: number;
+            /**
+             * Format: int64
+             * @description Size of the file in bytes.
+             */
+            sizeBytes: number;
+            /** @description Options that the owner may want to set. */
+            suggestions: components["schemas"]["Suggestion"][];
+            /**
+             * Format: int64
+             * @description Number of byte sequences that are invalid in the encoding of the file.
+             */
+            undecodable: number;
+            /** @description The places of the first 100 of these sequences. Null if the profile was made by an older version of Cutty. */
+            undecodablePlaces?: components["schemas"]["Place"][] | null;
+        };
         /** @description Profile of a file. */
         ProfileResponse: {
             /** @description Dialect, counts, the first 100 malformed rows, and statistics of each column. */
-            profile: Record<string, unknown>;
+            profile: components["schemas"]["Profile"];
             success: boolean;
         };
         /** @description State of the services that the Worker needs. */
@@ -1754,11 +1943,7 @@ export interface components {
         /** @description A page of rows. */
         RowsResponse: {
             columns: string[];
-            /**
-             * @description The position of the record at which reading fails, with the members `record`, `line`, `byte` and `reason`.
-             *     Reading fails if a record is too long or has too many fields, and at a ragged record with `ragged=refuse`. Null if the file can be read to its end.
-             */
-            failure?: Record<string, unknown> | null;
+            failure?: components["schemas"]["MalformedRecord"] | null;
             hasMore: boolean;
             /** Format: int64 */
             offset: number;
@@ -1915,6 +2100,18 @@ export interface components {
             status: components["schemas"]["Health"];
             storage: components["schemas"]["Health"];
             success: boolean;
+        };
+        /** @description Options that the owner may want to set with `PATCH /api/files/{id}`. */
+        Suggestion: {
+            /** @description The options to set in `dialect`. */
+            dialect: components["schemas"]["DialectOptions"];
+            /** @description `noHeader`, `footer` or `repeatedHeaders`. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Number of records that would not be rows any more.
+             */
+            records: number;
         };
         /** @description The report of one run of one sweep. */
         SweepRun: {
@@ -4147,7 +4344,10 @@ export interface operations {
                 offset?: number;
                 /** @description `active` (default), `archived` or `deleted`. */
                 status?: "active" | "archived" | "deleted";
-                /** @description Only files with this tag. The parameter may occur up to 16 times: then only files with all these tags. */
+                /**
+                 * @description Only files with this tag (1 to 64 bytes). The parameter may occur up to 16 times: then only files with all these
+                 *     tags.
+                 */
                 tag?: string[];
                 /** @description Only files whose name contains this text; the case of ASCII letters is ignored. */
                 q?: string;

@@ -18,6 +18,7 @@ use crate::cuts::estimate::Estimate;
 use crate::cuts::pages::{FileColumns, KnownColumns};
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::FileId;
+use crate::domain::reading;
 use crate::error::{Code, Problem, Result};
 use crate::routes::document::document;
 use crate::routes::extract::params::Params;
@@ -59,7 +60,7 @@ struct ColumnsResponse {
     columns: KnownColumns,
     /// How the file is read: the object `dialect` of its profile, or of this request. Null if the columns come from a
     /// profile of an older version of Cutty.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<reading::DialectView>)]
     dialect: Value,
 }
 
@@ -139,7 +140,7 @@ async fn columns_of(
 struct ProfileResponse {
     success: bool,
     /// Dialect, counts, the first 100 malformed rows, and statistics of each column.
-    #[schema(value_type = Object)]
+    #[schema(value_type = reading::ProfileView)]
     #[serde(serialize_with = "borrowed_profile")]
     profile: Arc<Profile>,
 }

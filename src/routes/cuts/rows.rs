@@ -10,6 +10,7 @@ use super::{Pairs, ReadingParams, add_notice, reading_request};
 use crate::app::SharedApp;
 use crate::csv::MalformedCsv;
 use crate::cuts::CutService;
+use crate::domain::reading::MalformedRecord;
 use crate::error::{Code, Problem, Result};
 use crate::routes::conditions::{Conditions, evaluate_for_result};
 use crate::routes::document::document;
@@ -52,9 +53,9 @@ struct RowsResponse {
     /// Number of rows of the file. If the file cannot be read to its end, the number of rows before `failure`.
     total: u64,
     has_more: bool,
-    /// The position of the record at which reading fails, with the members `record`, `line`, `byte` and `reason`.
-    /// Reading fails if a record is too long or has too many fields, and at a ragged record with `ragged=refuse`. Null if the file can be read to its end.
-    #[schema(value_type = Option<Object>)]
+    /// The record at which reading fails: because the record is too long or has too many fields, or is ragged with
+    /// `ragged=refuse`. Null if the file can be read to its end.
+    #[schema(value_type = Option<MalformedRecord>)]
     failure: Option<MalformedCsv>,
 }
 

@@ -37,6 +37,11 @@ pub(super) fn completed(mut description: Value) -> Value {
         schemas[body]["properties"][member] =
             json!({"description": text, "anyOf": [reference, {"type": "null"}]});
     }
+    let suggested = &mut schemas["Suggestion"]["properties"]["dialect"];
+    *suggested = json!({
+        "description": suggested["description"],
+        "allOf": [{"$ref": "#/components/schemas/DialectOptions"}],
+    });
     description
 }
 

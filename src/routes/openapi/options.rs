@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::csv::dialect::MAX_SKIP_FOOTER;
 use crate::csv::request::input::{MAX_NULL_VALUE_BYTES, MAX_NULL_VALUES, MAX_SKIP_ROWS};
 
-/// Returns the schema of the option `delimiter`: the name of a delimiter, `none`, or a text of at most four bytes.
 /// Greatest length of the option `nullValues` in a query: one CSV record whose values are all in quotes.
 pub(super) const MAX_NULL_VALUES_TEXT: usize = MAX_NULL_VALUES * (2 * MAX_NULL_VALUE_BYTES + "\"\",".len());
 
+/// Returns the schema of the option `delimiter`: the name of a delimiter, `none`, or a text of at most four bytes.
 pub(super) fn delimiter() -> Value {
     json!({"type": "string", "pattern": "^(comma|semicolon|tab|pipe|none|[ !#-~\t]{1,4})$"})
 }

@@ -6,6 +6,8 @@ use super::options::{MAX_NULL_VALUES_TEXT, delimiter, described_without_default,
 use crate::auth::ticket::MAX_TICKET_BYTES;
 use crate::csv::request::input::QUOTE_CHARACTER;
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::http::tags::Tags;
+use crate::routes::files::MAX_LIST_TAGS;
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
 
@@ -81,6 +83,10 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         (_, "sort") => {
             let orders = ["createdAt", "-createdAt", "filename", "-filename", "size", "-size"];
             json!({"type": "string", "enum": orders, "default": "-createdAt"})
+        }
+        (_, "tag") => {
+            let tag = json!({"type": "string", "minLength": 1, "maxLength": Tags::MAX_TAG_BYTES});
+            json!({"type": "array", "items": tag, "maxItems": MAX_LIST_TAGS})
         }
         (_, "permanent") => json!({"type": "boolean", "default": false}),
         (_, "open") => json!({"type": "boolean", "default": true}),

@@ -55,6 +55,9 @@ export const problemFrom = (error: unknown): Problem =>
       ? noConnection()
       : new Problem(0, "unknown", t.errors.unexpected, String(error));
 
+/** Whether the server is at fault. Then the request id helps its operator to find the cause. */
+const isOurs = ({ status }: Problem): boolean => status === 0 || status >= 500;
+
 /** What happened, and what to do. */
 export const ProblemNote = ({ problem, children }: { problem: Problem; children?: ComponentChildren }) => (
   <div class="note bad" role="alert">
@@ -62,7 +65,9 @@ export const ProblemNote = ({ problem, children }: { problem: Problem; children?
     <div>
       <strong>{problem.title}</strong>
       <p>{problem.detail}</p>
-      {problem.requestId && <p class="muted small mono">{t.errors.requestId(problem.requestId)}</p>}
+      {isOurs(problem) && problem.requestId && (
+        <p class="muted small mono">{t.errors.requestId(problem.requestId)}</p>
+      )}
       {children}
     </div>
   </div>
@@ -144,16 +149,21 @@ interface MenuProps {
   header?: ComponentChildren;
 }
 
-/** A button that opens a list of actions. Arrows move, Esc closes. */
+/** A button that opens a list of actions, below it or, if there is no space, above it. Arrows move, Esc closes. */
 export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
   const [isOpen, setOpen] = useState(false);
+  const [isUp, setUp] = useState(false);
   const root = useRef<HTMLDivElement>(null);
+  const popup = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const id = useId();
   const items = () => [...root.current!.querySelectorAll<HTMLElement>("[role=menuitem]")];
   useLayoutEffect(() => {
     if (!isOpen) return;
-    items()[0]?.focus();
+    const { bottom, top } = root.current!.getBoundingClientRect();
+    const height = popup.current!.offsetHeight;
+    setUp(bottom + height > innerHeight && top > height);
+    items()[0]?.focus({ preventScroll: true });
     const outside = (event: Event) => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };
@@ -196,7 +206,7 @@ export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
         {children}
       </button>
       {isOpen && (
-        <div class="popup">
+        <div class={isUp ? "popup up" : "popup"} ref={popup}>
           {header}
           <div id={id} role="menu" aria-label={label}>
             {actions.map(({ label, run, isDangerous }) => (

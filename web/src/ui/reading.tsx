@@ -96,7 +96,9 @@ export function Findings({ file, profile, onChanged }: Props) {
               type="button"
               class="small"
               aria-busy={isBusy}
-              onClick={() => void apply({ delimiter: delimiter ?? "none", quote })}
+              onClick={() =>
+                void apply({ delimiter: delimiter ?? "none", quote: quote as api.DialectOptions["quote"] })
+              }
             >
               {r.applyAlternative}
             </button>

@@ -12,13 +12,17 @@ import { Findings, Summary } from "./reading";
 
 const u = t.upload;
 
+/** Statuses of problems that the same bytes under the same name meet again. */
+const LASTING = [400, 413, 415, 422];
+
 export function UploadRow({ item }: { item: Item }) {
   const { key, name, size, sent, speed, status, problem } = item;
   const chooser = useRef<HTMLInputElement>(null);
   const [wrong, setWrong] = useState<Problem | null>(null);
   const left = speed ? duration((size - sent) / speed) : "";
+  const isRefused = status === "failed" && LASTING.includes(problem?.status ?? 0);
   const facts = [
-    u.status[status],
+    u.status[isRefused ? "refused" : status],
     status !== "failed" && status !== "queued" && u.sentOf(bytes(sent), bytes(size)),
     status === "sending" && speed !== null && u.speed(bytes(speed)),
     status === "sending" && left && u.left(left),
@@ -54,7 +58,7 @@ export function UploadRow({ item }: { item: Item }) {
             <Icon name="play" />
           </button>
         )}
-        {status === "failed" && (
+        {status === "failed" && !isRefused && (
           <button
             type="button"
             class="quiet square"
@@ -89,7 +93,7 @@ export function UploadRow({ item }: { item: Item }) {
         <button
           type="button"
           class="quiet square"
-          aria-label={status === "done" ? u.remove(name) : u.cancel(name)}
+          aria-label={status === "done" || isRefused ? u.remove(name) : u.cancel(name)}
           onClick={() => void uploading.remove(key)}
         >
           <Icon name="close" />
