@@ -48,6 +48,7 @@ const INPUTS = {
   post_cut: { body: cut },
   post_process: { body: cut },
   save_cut: { body: { ...cut, filename: "bern.csv" } },
+  parse_filter: { body: { text: "city = Bern", fileId: variables.file } },
   create_multipart: { body: { filename: SAMPLE.name, size: text.length } },
   put_part: { bytes: "application/octet-stream" },
   complete_multipart: { body: { parts: [{ partNumber: 1, etag: variables.etag }] } },

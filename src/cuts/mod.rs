@@ -8,6 +8,7 @@
 //! service.
 
 pub mod estimate;
+pub mod filters;
 pub mod gzip;
 pub mod memory;
 pub mod open;

@@ -25,8 +25,7 @@ pub fn request_problem(error: RequestError) -> Problem {
 }
 
 fn filter_problem(error: &FilterError) -> Problem {
-    let problem =
-        Problem::new(Code::BadFilter, error.to_string()).with("where", format!("{:?}", error.place));
+    let problem = Problem::new(Code::BadFilter, error.to_string()).with("where", error.place.to_string());
     match error.position {
         Some(position) => problem.with("position", position),
         None => problem,

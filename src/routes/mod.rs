@@ -13,6 +13,7 @@ mod downloads;
 pub mod extract;
 pub mod file;
 pub mod files;
+mod filters;
 pub mod form;
 pub mod health;
 pub mod layers;
@@ -123,6 +124,7 @@ pub fn all() -> Routes {
         .merge(file::routes())
         .merge(cuts::routes())
         .merge(downloads::routes())
+        .merge(filters::routes())
         .merge(usage::routes())
         .merge(admin::routes())
         .merge(uploads::routes())

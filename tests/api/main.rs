@@ -20,6 +20,7 @@ mod downloads;
 mod erasure;
 mod faults;
 mod files;
+mod filters;
 mod form;
 mod fsck;
 mod heads;

@@ -729,6 +729,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/filters/parse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Converts between the text and the tree of a filter, and says what is wrong with the filter.
+         * @description A filter that is wrong gets 200 too, with `errors`. Costs 2 D1 calls; without `fileId` 1 D1 call. If the profile of
+         *     the file is not in the cache, it costs 1 R2 read in addition.
+         */
+        post: operations["parse_filter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -1054,8 +1075,8 @@ export interface components {
             escape?: "double" | "backslash";
             /** @description The name of the result */
             filename?: string;
-            /** @description A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value` */
-            filter?: Record<string, unknown>;
+            /** @description A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value`; or a filter as text */
+            filter?: Record<string, unknown> | string;
             /**
              * @description The form of the result; default `csv`
              * @enum {string}
@@ -1411,6 +1432,48 @@ export interface components {
             userTags: string[];
             /** @description Whether all bytes have been read and `checksum` is their SHA-256. */
             verified: boolean;
+        };
+        /** @description Something wrong with a filter. */
+        FilterError: {
+            /** @description What is wrong and what to do next. */
+            detail: string;
+            /**
+             * @description What may stand at `position`: `column`, `operator`, `value`, `AND`, `OR`, `(`, `)`, `,`, `CONTAINS`, `EMPTY`, `end`
+             *     (the end of the text), or `less` (fewer conditions or levels).
+             */
+            expected: string[];
+            /** @description Number of characters at fault; 0 if something is missing at `position`. */
+            length: number;
+            /** @description The name of the column that is most similar to an unknown name; null if no name is similar. */
+            nearest?: string | null;
+            /** @description Where the fault is in the tree of the request (RFC 6901); null if the tree can be parsed. */
+            pointer?: string | null;
+            /**
+             * @description Position in the text, in characters (Unicode scalar values) from 0. If the request has a tree: in `text` of this
+             *     response. Null if the whole filter is at fault.
+             */
+            position?: number | null;
+        };
+        /** @description A filter to check: either `text` or `tree`. */
+        FilterRequest: {
+            /** @description Id of the file that the filter is for. Then the columns and the operands are checked too. */
+            fileId?: string | null;
+            /** @description The filter as text. */
+            text?: string | null;
+            /** @description The filter as a tree. */
+            tree?: Record<string, unknown> | null;
+        };
+        /** @description A filter in both forms, and what is wrong with it. */
+        FilterResponse: {
+            /** @description Number of conditions. */
+            conditions: number;
+            /** @description What is wrong with the filter; empty if it can be used. */
+            errors: components["schemas"]["FilterError"][];
+            success: boolean;
+            /** @description The filter as text; null under the same conditions. */
+            text?: string | null;
+            /** @description The filter as a tree; null if the filter cannot be parsed, or if it is empty. */
+            tree?: Record<string, unknown> | null;
         };
         /** @description Damage to the stored bytes of a file. */
         Finding: {
@@ -1997,8 +2060,8 @@ export interface components {
             escape?: "double" | "backslash";
             /** @description The name of the result */
             filename?: string;
-            /** @description A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value` */
-            filter?: Record<string, unknown>;
+            /** @description A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value`; or a filter as text */
+            filter?: Record<string, unknown> | string;
             /**
              * @description The form of the result; default `csv`
              * @enum {string}
@@ -6851,6 +6914,8 @@ export interface operations {
                 compress?: "gzip";
                 /** @description With `text`, `gt`, `gte`, `lt`, `lte` and `between` compare text, whatever the column holds */
                 as?: "text";
+                /** @description A filter as text, such as `age >= 30 AND (city = Bern OR city = Basel)` */
+                filter?: string;
                 /** @description Keeps the rows in which at least one column contains this text, ignoring case */
                 q?: string;
                 /** @description With `false`, the response begins only when the whole result is complete; default `true` */
@@ -7305,6 +7370,8 @@ export interface operations {
                 compress?: "gzip";
                 /** @description With `text`, `gt`, `gte`, `lt`, `lte` and `between` compare text, whatever the column holds */
                 as?: "text";
+                /** @description A filter as text, such as `age >= 30 AND (city = Bern OR city = Basel)` */
+                filter?: string;
                 /** @description Keeps the rows in which at least one column contains this text, ignoring case */
                 q?: string;
                 /** @description With `false`, the response begins only when the whole result is complete; default `true` */
@@ -7925,6 +7992,8 @@ export interface operations {
                 compress?: "gzip";
                 /** @description With `text`, `gt`, `gte`, `lt`, `lte` and `between` compare text, whatever the column holds */
                 as?: "text";
+                /** @description A filter as text, such as `age >= 30 AND (city = Bern OR city = Basel)` */
+                filter?: string;
                 /** @description Keeps the rows in which at least one column contains this text, ignoring case */
                 q?: string;
                 /** @description With `false`, the response begins only when the whole result is complete; default `true` */
@@ -9230,6 +9299,150 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    parse_filter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Comparison, Condition, Filter, FilterError, FilterLocation, MAX_CONDITIONS, MAX_DEPTH, MAX_REGEXES,
-    expression, query, tree,
+    expression, query, text, tree,
 };
 use crate::csv::shortened;
 
@@ -21,6 +21,15 @@ impl FilterBuilder {
     /// [`FilterError`] if the expression is invalid, as described in [`expression::parse`].
     pub fn expression(&mut self, column: &str, text: &str) -> Result<(), FilterError> {
         self.parts.extend(expression::parse(column, text)?);
+        Ok(())
+    }
+
+    /// Adds the text of a whole filter, which stands at `place`. A blank text adds nothing.
+    ///
+    /// # Errors
+    /// [`FilterError`] if the text is invalid, as described in [`text::parse`].
+    pub fn text(&mut self, place: FilterLocation, text: &str) -> Result<(), FilterError> {
+        self.parts.extend(text::parse_at(place, text)?);
         Ok(())
     }
 

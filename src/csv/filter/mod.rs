@@ -1,10 +1,11 @@
-//! Filters of rows. A request can write a filter in three forms:
+//! Filters of rows. A request can write a filter in four forms:
 //!
 //! * [`expression`]: one text per column, `{"age": ">= 30"}`;
 //! * [`query`]: pairs of a query string, `age__gte=30`;
+//! * [`text`]: one text for the whole filter, `age >= 30 AND city = Bern`;
 //! * [`tree`]: JSON, `{"and": [{"column": "age", "op": "gte", "value": 30}, …]}`.
 //!
-//! A condition means the same in all three forms, and each operator has the same name in all three forms. [`Operator`]
+//! A condition means the same in all four forms, and each operator has the same name in all four forms. [`Operator`]
 //! documents each operator. `NOT` is the plain complement: the negated filter matches exactly the records that the
 //! filter does not match.
 //!
@@ -14,6 +15,7 @@
 
 pub mod expression;
 pub mod query;
+pub mod text;
 pub mod tree;
 
 mod builder;
@@ -83,16 +85,20 @@ pub struct FilterError {
     pub detail: String,
 }
 
-/// The part of a request that a [`FilterError`] refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The part of a request that a [`FilterError`] refers to. Its text is the member `where` of a problem.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterLocation {
     /// The expression for this column.
+    #[error("the expression for {0}")]
     Column(String),
     /// The query parameter of this name.
+    #[error("the parameter {0}")]
     Parameter(String),
     /// The JSON value at this pointer (RFC 6901).
+    #[error("{0}")]
     Pointer(String),
     /// The whole filter.
+    #[error("the filter")]
     Whole,
 }
 

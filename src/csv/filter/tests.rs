@@ -4,6 +4,7 @@
 
 pub(in crate::csv) mod definitions;
 mod operators;
+mod text;
 
 use crate::csv::cell::Cells;
 use crate::csv::open::header::Header;

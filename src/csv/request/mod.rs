@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::cut::plan::CutPlan;
 use super::excerpt::shortened;
-use super::filter::{FilterBuilder, tree};
+use super::filter::{FilterBuilder, FilterLocation, tree};
 use super::open::header::{Header, UnknownColumn};
 use super::write::options::OutputFormat;
 use options::{CutOption, CutOptions};
@@ -40,7 +40,6 @@ const MAX_NAMES_BYTES: usize = 1 << 20;
 #[derive(Clone, Copy)]
 enum Member {
     WhereFilters,
-    Filter,
     Filename,
     Tags,
     Metadata,
@@ -48,10 +47,9 @@ enum Member {
 }
 
 /// The names of the members that a JSON body can have in addition to the names of [`CutOption`].
-const JSON_NAMES: [(&str, Member); 7] = [
+const JSON_NAMES: [(&str, Member); 6] = [
     ("selectedColumns", Member::Option(CutOption::Columns)),
     ("whereFilters", Member::WhereFilters),
-    ("filter", Member::Filter),
     ("outputFormat", Member::Option(CutOption::Format)),
     ("filename", Member::Filename),
     ("tags", Member::Tags),
@@ -71,7 +69,8 @@ impl Member {
 
 impl CutRequest {
     /// Parses the decoded pairs of a query string. A pair is an option (`name=value`) or a filter
-    /// (`column__operator=value`). The cut keeps the rows that match all filters. The value of the option `columns` is
+    /// (`column__operator=value`). The option `filter` is the text of a filter. The cut keeps the rows that match all
+    /// filters. The value of the option `columns` is
     /// one CSV record.
     ///
     /// # Errors
@@ -90,6 +89,9 @@ impl CutRequest {
                 None if key.contains("__") => filters.pair(key, value)?,
                 None => return Err(RequestError::unknown_option(key, CutOption::names(), true)),
             }
+        }
+        if let Some(text) = options.filter.take() {
+            filters.text(FilterLocation::Parameter("filter".to_owned()), &text)?;
         }
         if let Some(text) = options.search.take() {
             filters.any_contains("q", &text)?;
@@ -118,7 +120,12 @@ impl CutRequest {
             match member {
                 _ if value.is_null() => {}
                 Member::WhereFilters => where_filters(value, &mut filters)?,
-                Member::Filter => filters.tree(value, "/filter")?,
+                Member::Option(CutOption::Filter) => match value {
+                    Value::String(text) => {
+                        filters.text(FilterLocation::Pointer("/filter".to_owned()), text)?
+                    }
+                    tree => filters.tree(tree, "/filter")?,
+                },
                 Member::Filename => options.request.filename = Some(given.text(name)?.to_owned()),
                 Member::Tags => options.request.tags = Some(given.list(name)?),
                 Member::Metadata => options.request.metadata = Some(given.object(name)?),

@@ -39,11 +39,12 @@ pub(super) enum CutOption {
     Compress,
     Streaming,
     As,
+    Filter,
     Search,
     Input(InputOption),
 }
 
-const CUT_OPTIONS: [(CutOption, &str); 16] = [
+const CUT_OPTIONS: [(CutOption, &str); 17] = [
     (CutOption::Columns, "columns"),
     (CutOption::Format, "format"),
     (CutOption::Limit, "limit"),
@@ -59,6 +60,7 @@ const CUT_OPTIONS: [(CutOption, &str); 16] = [
     (CutOption::Compress, "compress"),
     (CutOption::Streaming, "streaming"),
     (CutOption::As, "as"),
+    (CutOption::Filter, "filter"),
     (CutOption::Search, "q"),
 ];
 
@@ -107,6 +109,8 @@ impl CutOption {
 #[derive(Default)]
 pub(super) struct CutOptions {
     pub(super) request: CutRequest,
+    /// The text of the option `filter` in a query.
+    pub(super) filter: Option<String>,
     /// The text of the option `q`.
     pub(super) search: Option<String>,
     seen: Vec<CutOption>,
@@ -146,6 +150,7 @@ impl CutOptions {
             CutOption::OutQuote => request.output.quote = given.choice(name, &OUT_QUOTES)?,
             CutOption::Input(option) => option.set(name, given, &mut request.input)?,
             CutOption::As => request.operands = given.choice(name, &READINGS)?,
+            CutOption::Filter => self.filter = Some(given.text(name)?.to_owned()),
             CutOption::Search => self.search = Some(given.text(name)?.to_owned()),
         }
         Ok(())

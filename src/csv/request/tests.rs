@@ -9,7 +9,7 @@ use super::*;
 use crate::csv::cell::Cells;
 use crate::csv::dialect::Delimiter;
 use crate::csv::filter::tests::{as_expression, operator_with};
-use crate::csv::filter::{Arity, FilterLocation};
+use crate::csv::filter::{Arity, text};
 use crate::csv::open::options::InputOptions;
 use crate::csv::write::options::{Newline, OutputFormat};
 
@@ -72,6 +72,7 @@ fn every_option_has_the_same_effect_in_a_query_string_and_in_a_json_body() {
         ("as=text", json!({"as": "text"})),
         ("q=Smith", json!({"q": "Smith"})),
         ("q=Smith", json!({"filter": {"q": "Smith"}})),
+        ("filter=age>30 OR age<3", json!({"filter": "age > 30 OR age < 3"})),
         ("age__gte=30", json!({"whereFilters": {"age": ">= 30"}})),
         ("age__eq=30", json!({"whereFilters": {"age": 30}})),
         ("age__eq=30", json!({"filter": {"column": "age", "op": "eq", "value": 30}})),
@@ -96,7 +97,13 @@ fn every_option_has_the_same_effect_in_a_query_string_and_in_a_json_body() {
     for name in CutOption::names() {
         let result = query(&format!("{name}=no such value"));
         assert!(
-            matches!(result, Ok(_) | Err(RequestError::BadOption { .. } | RequestError::NoEffect { .. })),
+            matches!(
+                result,
+                Ok(_)
+                    | Err(RequestError::BadOption { .. }
+                        | RequestError::NoEffect { .. }
+                        | RequestError::BadFilter(_))
+            ),
             "{name}"
         );
     }
@@ -375,7 +382,7 @@ proptest! {
     }
 
     #[test]
-    fn a_filter_means_the_same_in_all_three_forms(
+    fn a_filter_means_the_same_in_all_four_forms(
         conditions in prop::collection::btree_map(
             "[a-c]{1,2}", operator_with(prop_oneof!["[ -~é]{1,8}", "-?[0-9]{1,3}[.]?[0-9]{0,2}", "2024-0[1-9]-1[0-9]"]), 1..4),
     ) {
@@ -402,6 +409,9 @@ proptest! {
         prop_assert_eq!(&CutRequest::from_query(pairs), &wanted);
         prop_assert_eq!(&body(json!({"whereFilters": expressions})), &wanted);
         prop_assert!(wanted.is_ok());
+        let text = text::render(&wanted.clone().unwrap().filter.unwrap());
+        prop_assert_eq!(&CutRequest::from_query([("filter", &text)]), &wanted);
+        prop_assert_eq!(&body(json!({"filter": text})), &wanted);
     }
 
     #[test]

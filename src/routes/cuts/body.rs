@@ -41,6 +41,17 @@ impl<'de> Deserialize<'de> for CutBody {
     }
 }
 
+/// The tree of a filter. Its numbers keep their digits.
+#[derive(Debug)]
+pub struct FilterTree(pub Value);
+
+impl<'de> Deserialize<'de> for FilterTree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        filter(text.get(), &Counts::default(), MAX_LEVELS).map(Self)
+    }
+}
+
 /// Numbers of values parsed so far.
 #[derive(Default)]
 struct Counts {

@@ -7,7 +7,7 @@ mod rows;
 mod save;
 mod send;
 
-pub use body::CutBody;
+pub use body::{CutBody, FilterTree};
 pub use save::saved_cut;
 pub use send::{ClientOptions, cut_of_body, result_name, send_cut_of};
 

@@ -167,8 +167,8 @@ fn cut(text: &str, formats: &[&str]) -> Value {
     properties.insert(
         "filter".to_owned(),
         json!({
-            "type": "object",
-            "description": "A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value`",
+            "type": ["object", "string"],
+            "description": "A tree of `and`, `or`, `not`, `q`, and conditions with `column`, `op` and `value`; or a filter as text",
         }),
     );
     properties

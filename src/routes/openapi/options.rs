@@ -122,6 +122,11 @@ pub(super) fn options() -> Vec<(&'static str, &'static str, Value)> {
             one_of(&["text"]),
         ),
         (
+            "filter",
+            "A filter as text, such as `age >= 30 AND (city = Bern OR city = Basel)`",
+            json!({"type": "string"}),
+        ),
+        (
             "q",
             "Keeps the rows in which at least one column contains this text, ignoring case",
             json!({"type": "string", "minLength": 1, "maxLength": 1024}),

@@ -108,6 +108,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     POST /api/files/{id}/process                   24
     POST /api/files/{id}/restore                   8
     POST /api/files/{id}/save                      40
+    POST /api/filters/parse                        8
     POST /api/uploads                              24
     POST /api/uploads, no bytes                    12
     PUT /api/files/multipart/{id}/parts/{number}   16

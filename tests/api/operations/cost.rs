@@ -101,6 +101,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     POST /api/files/{id}/save                    6 D1, 4 R2, 0 DO, 0 queue
     POST /api/files/{id}/save, keyed             8 D1, 4 R2, 0 DO, 0 queue
     POST /api/files/{id}/save, keyed, again      3 D1, 0 R2, 0 DO, 0 queue
+    POST /api/filters/parse                      2 D1, 0 R2, 0 DO, 0 queue
     POST /api/uploads                            3 D1, 2 R2, 1 DO, 0 queue
     POST /api/uploads, no bytes                  2 D1, 0 R2, 1 DO, 0 queue
     PUT /api/files/multipart/{id}/parts/{number} 3 D1, 1 R2, 0 DO, 0 queue

@@ -209,6 +209,10 @@ const CASES: &[Case] = &[
     Case("POST /api/files/{id}/save, keyed, again", With(&[Read, Create]), Repeat, |on| {
         keyed(post_json(&format!("{}/save", on.subject), &json!({})))
     }),
+    Case("POST /api/filters/parse", With(&[Read]), File, |on| {
+        let id = on.subject.trim_start_matches("/api/files/");
+        post_json("/api/filters/parse", &json!({"text": "name = x", "fileId": id}))
+    }),
     Case("POST /api/uploads", With(&[Create]), Nothing, |_| create_with(CSV.len(), CSV.as_bytes())),
     Case("POST /api/uploads, no bytes", With(&[Create]), Nothing, |_| create(CSV.len())),
     Case("PUT /api/files/multipart/{id}/parts/{number}", With(&[Create]), BothParts, |on| {

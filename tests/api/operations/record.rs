@@ -158,6 +158,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     POST /api/files/{id}/save                    row and line: process by user:ada, upload by user:ada
     POST /api/files/{id}/save, keyed             row and line: process by user:ada, upload by user:ada
     POST /api/files/{id}/save, keyed, again      nothing
+    POST /api/filters/parse                      nothing
     POST /api/uploads                            row and line: upload by user:ada
     POST /api/uploads, no bytes                  nothing
     PUT /api/files/multipart/{id}/parts/{number} nothing
