@@ -1,7 +1,7 @@
 //! Measures how often Cutty detects the encoding of a file. The results must not be worse than the committed table.
 //!
 //! `tests/encodings/` has two lists of words, with no common word in any language. `tuning.txt` was used to tune the
-//! guess. `test.txt` was not, so it shows how good the guess is. A file is a hit if Cutty decodes it to the text that
+//! guess. `test.txt` was not, so it shows how good the guess is. Each list is used as it is and in upper case. A file is a hit if Cutty decodes it to the text that
 //! the test encoded. The table is `tests/encodings/hits.txt`: for each list and encoding, the share of hits in percent,
 //! by the number of cells in a file. Every run measures the first column, with few files and only for `test.txt`. A run
 //! with `LONG=1` measures all columns for both lists. `LONG=1 HITS=write` replaces the table with the measured one.
@@ -11,7 +11,7 @@
 #[path = "encodings/corpus.rs"]
 mod corpus;
 
-use corpus::{ENCODINGS, Random, csv};
+use corpus::{ENCODINGS, Random, Words, csv};
 use cutty::csv::{CsvOpener, FileEncoding, InputOptions, OpeningStatus};
 use encoding_rs::{
     BIG5, EUC_KR, Encoding, GBK, SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251,
@@ -19,8 +19,11 @@ use encoding_rs::{
 };
 use std::fmt::Write;
 
-const LISTS: [(&str, &str); 2] =
-    [("test", include_str!("encodings/test.txt")), ("tuning", include_str!("encodings/tuning.txt"))];
+const TEST: &str = include_str!("encodings/test.txt");
+const TUNING: &str = include_str!("encodings/tuning.txt");
+/// Names of the parts of the table, the list of words of each part, and whether the words are in upper case.
+const LISTS: [(&str, &str, bool); 4] =
+    [("test", TEST, false), ("capitals", TEST, true), ("tuning", TUNING, false), ("TUNING", TUNING, true)];
 const HITS: &str = include_str!("encodings/hits.txt");
 /// For each column of the table: the number of cells in a file, and the number of files for each language and each of
 /// the [`SHARES`].
@@ -43,7 +46,7 @@ fn detected(file: &[u8]) -> &'static Encoding {
 /// Makes `files` files of `cells` cells for each language and each of the [`SHARES`]. Returns the number of hits and
 /// the number of files.
 fn count(
-    list: &str,
+    words: Words<'_>,
     encoding: &'static Encoding,
     languages: &[&str],
     cells: usize,
@@ -54,7 +57,7 @@ fn count(
         for share in SHARES {
             for seed in 0..files {
                 let mut random = Random((seed * 1_000 + cells + share) as u64);
-                let Some(file) = csv(list, language, encoding, cells, share, &mut random) else { continue };
+                let Some(file) = csv(words, language, encoding, cells, share, &mut random) else { continue };
                 let text = |encoding: &'static Encoding| encoding.decode_without_bom_handling(&file).0;
                 let read_as = detected(&file);
                 all += 1;
@@ -70,11 +73,11 @@ fn is_long() -> bool {
 }
 
 /// Returns the figures of one line of the table: the share of hits in percent for each size.
-fn figures(list: &str, encoding: &'static Encoding, languages: &[&str]) -> Vec<f64> {
+fn figures(words: Words<'_>, encoding: &'static Encoding, languages: &[&str]) -> Vec<f64> {
     let mut figures = Vec::new();
     // Most files are measured only with `LONG=1`, so that the test is fast.
     for (cells, files) in SIZES.into_iter().take(if is_long() { SIZES.len() } else { 1 }) {
-        let (hits, all) = count(list, encoding, languages, cells, files);
+        let (hits, all) = count(words, encoding, languages, cells, files);
         figures.push(f64::from(hits) * 100.0 / f64::from(all));
     }
     figures
@@ -84,10 +87,11 @@ fn figures(list: &str, encoding: &'static Encoding, languages: &[&str]) -> Vec<f
 fn every_encoding_is_detected_at_least_as_often_as_the_committed_table_says() {
     let mut table = String::from("list encoding 200 LONG: 20 200 2000 20000\n");
     let mut sunk = Vec::new();
-    for (name, list) in LISTS.into_iter().take(if is_long() { 2 } else { 1 }) {
+    for (name, list, in_capitals) in LISTS.into_iter().take(if is_long() { LISTS.len() } else { 2 }) {
+        let words = Words { list, in_capitals };
         for (encoding, languages) in ENCODINGS {
             let row = format!("{name} {}", encoding.name());
-            let figures = figures(list, encoding, languages);
+            let figures = figures(words, encoding, languages);
             let text: Vec<String> = figures.iter().map(|figure| format!("{figure:.1}")).collect();
             writeln!(table, "{row} {}", text.join(" ")).unwrap();
             let committed = HITS.lines().find_map(|line| line.strip_prefix(&format!("{row} ")));
@@ -128,8 +132,8 @@ fn the_lists_for_tuning_and_for_the_test_have_no_word_in_common() {
         let lines = list.lines().filter_map(|line| line.split_once(": "));
         lines.flat_map(|(language, words)| words.split(' ').map(move |word| (language, word))).collect()
     };
-    let tuning = words(LISTS[1].1);
-    let both: Vec<_> = words(LISTS[0].1).into_iter().filter(|word| tuning.contains(word)).collect();
+    let tuning = words(TUNING);
+    let both: Vec<_> = words(TEST).into_iter().filter(|word| tuning.contains(word)).collect();
     assert_eq!(both, []);
 }
 
@@ -138,7 +142,8 @@ fn the_lists_for_tuning_and_for_the_test_have_no_word_in_common() {
 fn damaged_utf8_is_read_as_utf8() {
     for (language, seed) in ["de", "fr", "pl", "ru", "el", "ja", "ko", "zh"].iter().zip(1..) {
         let mut random = Random(seed);
-        let file = csv(LISTS[0].1, language, UTF_8, 200, 40, &mut random).unwrap();
+        let file =
+            csv(Words { list: TEST, in_capitals: false }, language, UTF_8, 200, 40, &mut random).unwrap();
         let high: Vec<usize> = (0..file.len()).filter(|&at| !file[at].is_ascii()).collect();
         for _ in 0..8 {
             let at = high[random.below(high.len())];

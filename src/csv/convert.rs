@@ -104,6 +104,11 @@ impl Converter {
         }
     }
 
+    /// Returns the number of comments below the header.
+    pub(super) fn comment_lines(&self) -> u64 {
+        self.rewriter.as_ref().map_or(0, Rewriter::comment_lines)
+    }
+
     /// Returns the byte sequences that could not be decoded. `None` if their positions are not positions in the text,
     /// because a rewriter changes the text.
     pub(super) fn placed_bad_sequences(&mut self) -> Option<&mut BadSequences> {

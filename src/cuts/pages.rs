@@ -140,14 +140,15 @@ impl CutService {
     pub async fn columns(&self, file: &FileRow, options: InputOptions) -> Result<FileColumns> {
         let is_profiled = file.is_read_as_profiled(&options);
         let stored = file.columns.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        if let Some(stored) = stored.filter(|_| is_profiled) {
+        // A file whose header cannot be read has no columns. Then `open` returns the error.
+        if let Some(stored) = stored.filter(|columns: &Vec<_>| is_profiled && !columns.is_empty()) {
             let dialect = json!(file.shown_dialect());
             return Ok(FileColumns { columns: KnownColumns::Stored(stored), dialect });
         }
         let profile = self.storage.profile(file).await?;
         let digests = digests_in(profile.as_deref());
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
-        if let Some(profile) = profile.filter(|_| is_profiled) {
+        if let Some(profile) = profile.filter(|profile| is_profiled && profile.dialect.is_some()) {
             let dialect = json!(profile.dialect);
             return Ok(FileColumns { columns: KnownColumns::Learned(profile, lease.flatten()), dialect });
         }

@@ -46,6 +46,7 @@ impl CutOutcome {
             ("rowsLong", tally.rows_long),
             ("rowsMalformed", tally.rows_malformed),
             ("undecodable", tally.undecodable),
+            ("commentLines", tally.comment_lines),
             ("invalidUtf8", tally.invalid_utf8),
             ("notComparable", tally.not_comparable),
         ] {
@@ -105,7 +106,8 @@ pub struct ReceiptView {
     /// Why the cut failed.
     pub error: Option<String>,
     /// The dialect in which the file was read (encoding, delimiter), and the counts `rowsShort`, `rowsLong`,
-    /// `rowsMalformed`, `undecodable`, `invalidUtf8` and `notComparable`. `undecodable` is the number of byte sequences
+    /// `rowsMalformed`, `undecodable`, `commentLines` (comments below the header, which are left out), `invalidUtf8` and
+    /// `notComparable`. `undecodable` is the number of byte sequences
     /// that the encoding of the file does not know. If the file has a profile, it is the number for the whole file.
     /// Otherwise it is the number for the bytes that the cut has read. `undecodablePlaces` has `record`, `line` and
     /// `byte` of the first 100 of these sequences.

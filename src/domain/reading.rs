@@ -90,6 +90,8 @@ pub struct ProfileView {
     pub undecodable: u64,
     /// The places of the first 100 of these sequences. Null if the profile was made by an older version of Cutty.
     pub undecodable_places: Option<Vec<PlaceView>>,
+    /// Number of comments below the header, which are left out.
+    pub comment_lines: u64,
     /// Options that the owner may want to set.
     pub suggestions: Vec<SuggestionView>,
 }

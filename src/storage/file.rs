@@ -167,6 +167,7 @@ impl FileRow {
             ("rows-short", "rowsShort"),
             ("rows-malformed", "rowsMalformed"),
             ("undecodable", "undecodable"),
+            ("comment-lines", "commentLines"),
         ];
         let counts = counts.into_iter().filter_map(|(notice, member)| {
             let count = found.get(member)?.as_u64().filter(|&count| count > 0)?;

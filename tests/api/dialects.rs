@@ -326,3 +326,58 @@ async fn output_has_the_requested_delimiter_and_quotes() {
     let call = get(&format!("/api/files/{}/cut?outQuote=none&outDelimiter=;", scene.id)).bearer(&scene.token);
     scene.app.send(call).await.expect_problem(422, "malformed_csv");
 }
+
+#[tokio::test]
+async fn comments_below_the_header_are_left_out_and_counted() {
+    let mut csv = "# made by x\nid,tag\n".to_owned();
+    for id in 0..9000 {
+        csv += &format!("{id},aaaaaaaaaaaaaaaaaaaaaaaaaa\n{}", if id % 50 == 0 { "# page\n" } else { "" });
+    }
+    csv += "#9,real\n";
+    let scene = Scene::new("text/csv", csv.as_str()).await;
+    let path = format!("/api/files/{}", scene.id);
+    let profile =
+        scene.app.send(get(&format!("{path}/profile")).bearer(&scene.token)).await.expect(200).json();
+    assert_eq!(
+        (&profile["profile"]["rowCount"], &profile["profile"]["commentLines"]),
+        (&json!(9000), &json!(181))
+    );
+    let cut = scene.app.send(get(&format!("{path}/cut")).bearer(&scene.token)).await.expect(200);
+    assert!(cut.header("x-cutty-notice").contains("comment-lines=181"), "{}", cut.header("x-cutty-notice"));
+    let receipt = format!("/api/cuts/{}", cut.header("x-cut-id"));
+    let receipt = scene.app.send(get(&receipt).bearer(&scene.token)).await.expect(200).json();
+    assert_eq!(receipt["cut"]["details"]["commentLines"], 181);
+    let change = patch_json(&path, &json!({"dialect": {"comment": "none"}})).bearer(&scene.token);
+    scene.app.send(change).await.expect(200);
+    let all =
+        scene.app.send(get(&format!("{path}/cut")).bearer(&scene.token)).await.expect(200).text().to_owned();
+    assert!(all.ends_with("#9,real\n"));
+}
+
+#[tokio::test]
+async fn a_first_record_with_missing_values_may_be_a_row() {
+    for (csv, reason) in [
+        ("1,NA,5.5\n2,3,6.6\n3,4,7.1\n4,9,2.2\n", "noHeader"),
+        ("1,,5.5\n2,3,6.6\n3,4,7.1\n4,9,2.2\n", "noHeader"),
+        ("true,x\nfalse,y\ntrue,x\nfalse,z\n", "noHeader"),
+        ("on,x\ntrue,y\nfalse,z\n", ""),
+        ("NA,n\n1,2\n3,4\n", ""),
+    ] {
+        let scene = Scene::new("text/csv", csv).await;
+        let call = get(&format!("/api/files/{}/profile", scene.id)).bearer(&scene.token);
+        let profile = scene.app.send(call).await.expect(200).json();
+        let suggestions = profile["profile"]["suggestions"].as_array().unwrap().clone();
+        let reasons: Vec<_> =
+            suggestions.iter().map(|suggestion| suggestion["reason"].as_str().unwrap()).collect();
+        assert_eq!(reasons.join(" "), reason, "{csv:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_route_reads_a_file_whose_header_exceeds_a_limit() {
+    let scene = Scene::new("text/csv", format!("a,\"{}\"\n1,2\n", "x".repeat(5 << 20))).await;
+    for route in ["columns", "fields", "rows", "cut", "estimate"] {
+        let call = get(&format!("/api/files/{}/{route}", scene.id)).bearer(&scene.token);
+        scene.app.send(call).await.expect_problem(422, "malformed_csv");
+    }
+}

@@ -60,6 +60,15 @@ pub const ENCODINGS: [(&Encoding, &[&str]); 38] = [
     (ISO_8859_16, &["ro", "pl", "hu"]),
 ];
 
+/// A list of words.
+#[derive(Clone, Copy)]
+pub struct Words<'a> {
+    /// The list: one language per line.
+    pub list: &'a str,
+    /// Whether the words are written in upper case.
+    pub in_capitals: bool,
+}
+
 /// Returns the words of a language from a list. A list has one language per line. `_` stands for a blank.
 fn words(list: &str, language: &str) -> Vec<String> {
     let line = list.lines().find_map(|line| line.strip_prefix(language)?.strip_prefix(": "));
@@ -151,7 +160,7 @@ const COLUMNS: usize = 5;
 /// language. The other cells have ASCII values. Returns `None` if the encoding lacks characters of every word of the
 /// language.
 pub fn csv(
-    list: &str,
+    Words { list, in_capitals }: Words<'_>,
     language: &str,
     encoding: &'static Encoding,
     cells: usize,
@@ -160,7 +169,7 @@ pub fn csv(
 ) -> Option<Vec<u8>> {
     let words: Vec<String> = words(list, language)
         .iter()
-        .map(|word| adapted(word, encoding))
+        .map(|word| adapted(&if in_capitals { word.to_uppercase() } else { word.clone() }, encoding))
         .filter(|word| encoded(word, encoding).is_some())
         .collect();
     if words.is_empty() {

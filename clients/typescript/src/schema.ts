@@ -1785,6 +1785,11 @@ export interface components {
         Profile: {
             /** @description The columns, in order. */
             columns: components["schemas"]["ColumnProfile"][];
+            /**
+             * Format: int64
+             * @description Number of comments below the header, which are left out.
+             */
+            commentLines: number;
             /** @description The member `delimiter` of the dialect. */
             delimiter?: string | null;
             dialect?: components["schemas"]["Dialect"] | null;
@@ -1881,7 +1886,8 @@ export interface components {
             createdAt: string;
             /**
              * @description The dialect in which the file was read (encoding, delimiter), and the counts `rowsShort`, `rowsLong`,
-             *     `rowsMalformed`, `undecodable`, `invalidUtf8` and `notComparable`. `undecodable` is the number of byte sequences
+             *     `rowsMalformed`, `undecodable`, `commentLines` (comments below the header, which are left out), `invalidUtf8` and
+             *     `notComparable`. `undecodable` is the number of byte sequences
              *     that the encoding of the file does not know. If the file has a profile, it is the number for the whole file.
              *     Otherwise it is the number for the bytes that the cut has read. `undecodablePlaces` has `record`, `line` and
              *     `byte` of the first 100 of these sequences.

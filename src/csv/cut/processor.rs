@@ -75,6 +75,8 @@ pub struct CutCounts {
     /// Byte sequences that cannot be decoded. If the profile of the file has their number, this is the number in the
     /// whole file. Otherwise it is the number in the bytes that the cut has read.
     pub undecodable: u64,
+    /// Comments below the header that the cut has read and left out.
+    pub comment_lines: u64,
     /// How often the filter compared an operand with a cell of another kind that is not empty, such as the number 5
     /// with the text `n/a`. Rows that the cut did not read are not counted.
     pub not_comparable: u64,
@@ -151,7 +153,7 @@ impl StreamingCsvProcessor {
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.advance(piece, out);
-        self.cut.update_tally(self.stream.undecodable(), out.len() - before, progress.is_err());
+        self.cut.update_tally(&self.stream, out.len() - before, progress.is_err());
         progress
     }
 
@@ -164,7 +166,7 @@ impl StreamingCsvProcessor {
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<CutProgress, CsvError> {
         let before = out.len();
         let progress = self.complete(out);
-        self.cut.update_tally(self.stream.undecodable(), out.len() - before, progress.is_err());
+        self.cut.update_tally(&self.stream, out.len() - before, progress.is_err());
         progress
     }
 
@@ -273,8 +275,9 @@ struct CutState {
 }
 
 impl CutState {
-    fn update_tally(&mut self, undecodable: u64, bytes_out: usize, failed: bool) {
-        self.tally.undecodable = undecodable;
+    fn update_tally(&mut self, stream: &RecordStream, bytes_out: usize, failed: bool) {
+        self.tally.undecodable = stream.undecodable();
+        self.tally.comment_lines = stream.comment_lines();
         self.tally.invalid_utf8 = self.writer.invalid_utf8();
         self.tally.not_comparable = self.predicate.as_ref().map_or(0, Predicate::incomparable);
         self.tally.bytes_out += bytes_out as u64;

@@ -118,7 +118,7 @@ impl<'a> Parser<'a> {
         let equality = matches!(operator, Operator::Equal | Operator::NotEqual);
         if self.quote().is_none() {
             let rest = self.rest();
-            if Operator::signs().any(|(_, sign)| rest.starts_with(sign)) {
+            if Operator::signs().any(|(_, sign)| rest.starts_with(sign)) || rest.starts_with(FOREIGN_SIGNS) {
                 return self.fail(format!(
                     "Quote a value that begins with a comparison sign. The signs are {}.",
                     Operator::sign_names()
@@ -149,6 +149,9 @@ impl<'a> Parser<'a> {
 
     fn parse_two_values(&mut self, operator: Operator, keyword: &str) -> Result<Filter, ExpressionError> {
         let start = self.at;
+        if self.keyword("SYMMETRIC") {
+            return self.fail("BETWEEN has no SYMMETRIC here: write the smaller value first.");
+        }
         if self.quote().is_none() {
             let rest = self.rest();
             self.refuse_second_condition(&rest[..word(rest, "AND").unwrap_or(rest.len())])?;
@@ -281,16 +284,22 @@ impl<'a> Parser<'a> {
     fn refuse_foreign_operator(&self) -> Result<(), ExpressionError> {
         let rest = self.rest();
         let is_sign = rest.starts_with(FOREIGN_SIGNS) || rest.starts_with("!~");
-        let word: &str = &rest[..rest.find(|letter: char| !letter.is_alphabetic()).unwrap_or(rest.len())];
+        let is_end = |letter: char| !letter.is_alphabetic() && letter != '_';
+        let word: &str = &rest[..rest.find(is_end).unwrap_or(rest.len())];
         let after = rest[word.len()..].trim_start();
+        let is_pair = FOREIGN_PAIRS
+            .iter()
+            .any(|(first, second)| first.eq_ignore_ascii_case(word) && begins_with_word(after, second));
         // A word at the end of the text is a value: `LT` is a country.
         let is_followed = after.len() < rest.len() - word.len() || after.starts_with(['(', '\'', '"']);
         let is_word = is_followed
             && !after.is_empty()
             && (FOREIGN_WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
                 || FOREIGN_UPPER_WORDS.contains(&word)
-                || (is_name_of_sign(word)
-                    && after.starts_with(|next: char| next.is_ascii_digit() || "+-.'\"".contains(next))));
+                || is_pair
+                || (is_name_of_sign(word) && word.chars().all(|letter| letter.is_ascii_lowercase()))
+                || (may_compare(word)
+                    && after.starts_with(|next: char| next.is_ascii_digit() || "+-.'\"(".contains(next))));
         if !is_sign && !is_word {
             return Ok(());
         }
@@ -423,11 +432,37 @@ impl<'a> Parser<'a> {
 /// Signs of operators in other languages.
 const FOREIGN_SIGNS: [char; 9] = ['≥', '≤', '≠', '≈', '~', '∼', '≮', '≯', '∈'];
 /// Words of operators in other languages. Upper and lower case mean the same.
-const FOREIGN_WORDS: [&str; 8] =
-    ["ILIKE", "RLIKE", "REGEXP", "GLOB", "ISNULL", "NOTNULL", "ISNOTNULL", "NEQ"];
+const FOREIGN_WORDS: [&str; 16] = [
+    "ILIKE",
+    "RLIKE",
+    "REGEXP",
+    "GLOB",
+    "ISNULL",
+    "NOTNULL",
+    "ISNOTNULL",
+    "NEQ",
+    "BEGINSWITH",
+    "NOTLIKE",
+    "NOTILIKE",
+    "NOTCONTAINS",
+    "NIN",
+    "NOT_IN",
+    "NOT_LIKE",
+    "SOUNDEX",
+];
 /// Words of operators in other languages with which values often begin. So they are refused only in upper case.
 const FOREIGN_UPPER_WORDS: [&str; 10] =
     ["STARTS", "ENDS", "BEGINS", "MATCH", "MATCHES", "SIMILAR", "EQUALS", "INCLUDES", "EXCLUDES", "HAS"];
+/// Pairs of words with which operators of other languages begin.
+const FOREIGN_PAIRS: [(&str, &str); 3] = [("DOES", "NOT"), ("GREATER", "THAN"), ("LESS", "THAN")];
+/// Words of other languages that compare, if a number, a quote or a parenthesis follows them.
+const FOREIGN_COMPARISONS: [&str; 10] =
+    ["ge", "le", "greater", "less", "before", "after", "above", "below", "any", "all"];
+
+/// Whether `word` compares if a value follows it.
+fn may_compare(word: &str) -> bool {
+    is_name_of_sign(word) || FOREIGN_COMPARISONS.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
 
 /// Whether `word` is the name of an operator that expressions write with a sign.
 fn is_name_of_sign(word: &str) -> bool {

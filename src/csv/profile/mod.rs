@@ -102,6 +102,8 @@ pub struct Profile {
     /// The places of the first 100 of these sequences. `None` if the profile was made by an older version of Cutty,
     /// which did not count these sequences in UTF-8 files.
     pub undecodable_places: Option<Vec<UndecodablePlace>>,
+    /// Number of comments below the header, which are left out.
+    pub comment_lines: u64,
     /// Options that the owner may want to set.
     pub suggestions: Vec<Suggestion>,
     /// The row index; `None` if the file is not UTF-8, if profiling failed, or if the sidecar has no section for it

@@ -13,8 +13,8 @@ use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
 use crate::csv::record::stream::RecordStream;
 use std::sync::Arc;
 
-const WHOLE: Seal = Seal { magic: *b"CUTs", version: 4 };
-const HEAD: Seal = Seal { magic: *b"CUTh", version: 5 };
+const WHOLE: Seal = Seal { magic: *b"CUTs", version: 5 };
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 6 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 2 };
 /// Maximum size of a saved state without its digests, in bytes. The digests take 32 bytes for each mebibyte of the
 /// file.
@@ -68,6 +68,7 @@ struct PartialProfile {
     dialect: Dialect,
     names: Vec<String>,
     undecodable: Undecodable,
+    comment_lines: u64,
     records: RecordProfiler,
 }
 
@@ -152,12 +153,13 @@ impl Profiler {
         let profile = Profile { digests, ..Profile::with_size_only(self.size_bytes, failure) };
         match partial {
             None => profile,
-            Some(PartialProfile { dialect, names, undecodable, records }) => records.finish(
+            Some(PartialProfile { dialect, names, undecodable, comment_lines, records }) => records.finish(
                 names,
                 Profile {
                     dialect: Some(dialect),
                     undecodable: undecodable.count,
                     undecodable_places: Some(undecodable.places),
+                    comment_lines,
                     ..profile
                 },
             ),
@@ -328,7 +330,8 @@ impl RowProfiling {
         let Self { dialect, names, stream, records, .. } = self;
         let undecodable =
             Undecodable { count: stream.undecodable(), places: stream.undecodable_places().to_vec() };
-        PartialProfile { dialect, names, undecodable, records }
+        let comment_lines = stream.comment_lines();
+        PartialProfile { dialect, names, undecodable, comment_lines, records }
     }
 
     #[must_use]
@@ -363,6 +366,7 @@ impl Failed {
             partial.dialect.save(state);
             state.list(&partial.names, |state, name| state.text(name));
             partial.undecodable.save(state);
+            state.number(partial.comment_lines);
             partial.records.save(state);
         });
     }
@@ -377,6 +381,7 @@ impl Failed {
             let dialect = Dialect::restore(state)?;
             let names = state.list(|state| state.text().map(str::to_owned))?;
             let undecodable = Undecodable::restore(state)?;
+            let comment_lines = state.total()?;
             let records = RecordProfiler::restore(
                 state,
                 growth,
@@ -384,7 +389,7 @@ impl Failed {
                 dialect.table.scanned_delimiter(),
                 size_bytes,
             )?;
-            Ok(PartialProfile { dialect, names, undecodable, records })
+            Ok(PartialProfile { dialect, names, undecodable, comment_lines, records })
         })?;
         Ok(Self { failure, partial })
     }
@@ -406,6 +411,7 @@ impl Profile {
             longest_record_bytes: 0,
             undecodable: 0,
             undecodable_places: Some(Vec::new()),
+            comment_lines: 0,
             suggestions: Vec::new(),
             index: None,
             zones: None,

@@ -31,10 +31,12 @@ const BLOCK_DIGESTS: Section = Section { tag: 4, version: 1 };
 /// versions always wrote 0 there for UTF-8 files.
 const UNDECODABLE: Section = Section { tag: 5, version: 1 };
 const SUGGESTIONS: Section = Section { tag: 6, version: 1 };
+/// The number of comments below the header.
+const COMMENTS: Section = Section { tag: 7, version: 1 };
 
 /// The sections, in the order in which they are written.
-pub(super) const SECTIONS: [Section; 6] =
-    [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE, SUGGESTIONS];
+pub(super) const SECTIONS: [Section; 7] =
+    [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE, SUGGESTIONS, COMMENTS];
 
 /// Identifies the bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +111,7 @@ impl Profile {
             ZONE_MAPS => self.zones.is_some(),
             BLOCK_DIGESTS => self.digests.is_some(),
             UNDECODABLE => self.undecodable_places.is_some(),
+            COMMENTS => self.comment_lines > 0,
             _ => true,
         }
     }
@@ -123,6 +126,7 @@ impl Profile {
                 let places = self.undecodable_places.clone().unwrap_or_default();
                 Undecodable { count: self.undecodable, places }.save(state);
             }
+            COMMENTS => state.number(self.comment_lines),
             SUGGESTIONS => state.list(&self.suggestions, |state, suggestion| suggestion.save(state)),
             _ => self.save_statistics(state),
         }
@@ -132,6 +136,7 @@ impl Profile {
     fn restore_sections(state: &mut StateReader<'_>) -> Result<Option<Self>, StateError> {
         let (mut profile, mut index, mut zones, mut digests, mut undecodable, mut suggestions) =
             (None, None, None, None, None, Vec::new());
+        let mut comment_lines = 0;
         while !state.is_empty() {
             let (section, mut content) = state.section()?;
             match section {
@@ -140,6 +145,7 @@ impl Profile {
                 ZONE_MAPS => zones = Some(ZoneMaps::restore(&mut content)?),
                 BLOCK_DIGESTS => digests = Some(Arc::new(BlockDigests::restore(&mut content)?)),
                 UNDECODABLE => undecodable = Some(Undecodable::restore(&mut content)?),
+                COMMENTS => comment_lines = content.number()?,
                 SUGGESTIONS => suggestions = content.list(Suggestion::restore)?,
                 _ => continue,
             }
@@ -151,7 +157,7 @@ impl Profile {
         if let Some(Undecodable { count, places }) = undecodable {
             (profile.undecodable, profile.undecodable_places) = (count, Some(places));
         }
-        Ok(Some(Self { suggestions, index, zones, digests, ..profile }))
+        Ok(Some(Self { suggestions, comment_lines, index, zones, digests, ..profile }))
     }
 
     fn save_statistics(&self, state: &mut StateWriter) {
@@ -188,6 +194,7 @@ impl Profile {
             longest_record_bytes,
             undecodable,
             undecodable_places: None,
+            comment_lines: 0,
             suggestions: Vec::new(),
             index: None,
             zones: None,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::cell::Cell;
+use super::cell::{Cell, is_boolean, is_missing};
 use super::statistics::{ColumnProfile, ColumnType};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::dialect::MAX_SKIP_FOOTER;
@@ -223,7 +223,7 @@ impl OddRecords {
         let suggestions = [
             no_header.then_some(Suggestion::NoHeader),
             has_footer.then_some(Suggestion::Footer { records: self.footer }),
-            (self.repeated_headers > 0)
+            (self.repeated_headers > 0 && !no_header)
                 .then_some(Suggestion::RepeatedHeaders { records: self.repeated_headers }),
         ];
         suggestions.into_iter().flatten().collect()
@@ -315,12 +315,16 @@ fn looks_like_row(columns: &[ColumnProfile]) -> bool {
     for column in columns {
         let kind = column.statistics.as_ref().map(|statistics| statistics.column_type);
         let name = column.name.as_bytes();
-        let cell = if name.is_empty() { Cell::Text } else { Cell::classify(Value::new(name)) };
-        match (kind, cell) {
+        // An empty name, or a word for a missing value, may be a cell of a row too.
+        if name.trim_ascii().is_empty() || is_missing(Value::new(name)) {
+            continue;
+        }
+        match (kind, Cell::classify(Value::new(name))) {
             (Some(ColumnType::Integer | ColumnType::Decimal), Cell::Number(number, _)) => {
                 numbers.push(number)
             }
             (Some(ColumnType::Date | ColumnType::Datetime), Cell::Date(..)) => has_other = true,
+            (Some(ColumnType::Boolean), _) if is_boolean(Value::new(name)) => has_other = true,
             (
                 Some(ColumnType::Integer | ColumnType::Decimal | ColumnType::Date | ColumnType::Datetime),
                 _,

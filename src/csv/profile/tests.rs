@@ -256,11 +256,11 @@ fn a_state_of_more_than_the_maximum_size_is_not_saved() {
 #[test]
 fn states_of_other_versions_and_damaged_states_are_refused() {
     let mut state = Profiler::new(MAX_RECORD_BYTES).save().unwrap();
-    let wanted = "4355547304002543555468050080808002000000000000000000000000000000000000001e82cf0414c433750095bc89e78e18898d";
+    let wanted = "43555473050025435554680600808080020000000000000000000000000000000000000097e5cc19cc8117c40009af182513d97517";
     assert_eq!(hex::encode(&state), wanted);
     state[4] = 0xFF;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::OtherVersion));
-    state[4] = 4;
+    state[4] = 5;
     state[7] ^= 1;
     assert_eq!(Profiler::restore(&state).err(), Some(crate::csv::StateError::Damaged));
 }

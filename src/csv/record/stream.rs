@@ -133,6 +133,11 @@ impl RecordStream {
         }
     }
 
+    /// Returns the number of comments below the header. They are left out.
+    pub(in crate::csv) fn comment_lines(&self) -> u64 {
+        self.converter.as_ref().map_or(0, Converter::comment_lines)
+    }
+
     /// Skips `records` records. The next piece must start at `byte`, on the line `line`. Returns the number of skipped
     /// bytes. Does nothing and returns `None` if the file is converted, if some pushed text has not been read, if a
     /// record is unfinished, or if `byte` is before the current position.

@@ -37,6 +37,8 @@ pub(super) struct Rewriter {
     /// Leaves out repeated headers; `None` if they are kept.
     headers: Option<HeaderFilter>,
     footer: Footer,
+    /// Number of comments below the header.
+    comment_lines: u64,
     /// Buffer for converted text from which records are left out.
     converted: Vec<u8>,
     /// The positions in `converted` of the line breaks between records. Only this converter knows them: a stray quote
@@ -106,6 +108,7 @@ impl Rewriter {
             has_fields: false,
             headers,
             footer,
+            comment_lines: 0,
             converted: Vec::new(),
             breaks: Vec::new(),
         }
@@ -115,6 +118,11 @@ impl Rewriter {
     pub(super) fn held_bytes(&self) -> usize {
         let in_headers = self.headers.as_ref().map_or(0, HeaderFilter::held_bytes);
         self.cell.len() + in_headers + self.footer.held_bytes()
+    }
+
+    /// Returns the number of comments below the header. They are left out.
+    pub(super) fn comment_lines(&self) -> u64 {
+        self.comment_lines
     }
 
     /// Converts a piece and appends the converted text to `out`.
@@ -217,7 +225,10 @@ impl Rewriter {
         let is_escape = byte == b'\\' && self.dialect.escape == Escape::Backslash;
         match self.place {
             Place::RecordStart if is_break => self.write_break(byte, out),
-            Place::RecordStart if Some(byte) == self.dialect.comment => self.place = Place::Comment,
+            Place::RecordStart if Some(byte) == self.dialect.comment => {
+                self.place = Place::Comment;
+                self.comment_lines += u64::from(!self.in_header);
+            }
             Place::Comment if is_break => {
                 self.write_break(byte, out);
                 self.place = Place::RecordStart;
@@ -411,6 +422,7 @@ impl Rewriter {
         state.count(self.delimiter_from);
         state.flag(self.has_fields);
         state.flag(self.in_header);
+        state.number(self.comment_lines);
         if let Some(headers) = &self.headers {
             headers.save(state);
         }
@@ -425,6 +437,7 @@ impl Rewriter {
         self.delimiter_from = state.size()?;
         self.has_fields = state.flag()?;
         self.in_header = state.flag()?;
+        self.comment_lines = state.total()?;
         if self.headers.is_some() {
             self.headers = Some(HeaderFilter::restore(state, self.dialect.scanned_delimiter())?);
         }

@@ -92,6 +92,7 @@ impl Summary {
             "rowsLong": profile.rows_long,
             "rowsMalformed": profile.rows_malformed,
             "undecodable": profile.undecodable,
+            "commentLines": profile.comment_lines,
         });
         Self {
             row_count: profile.failure.is_none().then_some(profile.row_count),

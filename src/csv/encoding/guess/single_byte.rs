@@ -11,8 +11,11 @@ use super::languages::{Script, SingleByte};
 const FOREIGN_LETTER: f32 = 10.5;
 /// The cost of a character that does not belong in a text, such as a control character.
 const INVALID: f32 = 20.0;
-/// The additional cost of a letter in upper case.
+/// The additional cost of a letter in upper case that does not follow another one.
 const UPPER_CASE: f32 = 2.0;
+/// The additional cost of a letter in upper case that follows another one. It is low, because some files are in upper
+/// case throughout.
+const UPPER_CASE_AGAIN: f32 = 0.5;
 
 /// Computes the cost of the text in each language of the encoding, and returns the least cost.
 pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
@@ -75,14 +78,13 @@ fn frequency_cost(letters: &str, characters: &[(char, Kind)], counts: &[u32; 256
             * match kind {
                 Kind::Symbol(symbol) => symbol_cost(symbol),
                 Kind::Invalid | Kind::Edge | Kind::Digit => INVALID,
-                kind => {
+                _ => {
                     let lower = character.to_lowercase().next().unwrap_or(character);
                     let rank = letters.chars().position(|letter| letter == lower);
-                    let frequency = match rank {
+                    match rank {
                         Some(rank) => (total / weight(rank)).log2(),
                         None => FOREIGN_LETTER,
-                    };
-                    frequency + if kind == Kind::Upper { UPPER_CASE } else { 0.0 }
+                    }
                 }
             };
     }
@@ -170,6 +172,9 @@ fn letter_place(
         Script::Latin if follows => cost += 2.0,
         Script::Latin => {}
         Script::Other => cost += 7.0 * beside_ascii as f32,
+    }
+    if kind == Kind::Upper {
+        cost += if previous == Kind::Upper { UPPER_CASE_AGAIN } else { UPPER_CASE };
     }
     match kind {
         Kind::Upper if previous == Kind::Lower => cost += 7.0,

@@ -18,8 +18,8 @@ pub(super) struct Fit {
     pub(super) split_share: f64,
     pub(super) columns: usize,
     pub(super) max_fields: usize,
-    /// Whether a record has a stray or an unclosed quote.
-    pub(super) has_malformed: bool,
+    /// Number of records with a stray or an unclosed quote.
+    pub(super) malformed: usize,
 }
 
 impl Fit {
@@ -35,7 +35,7 @@ impl Fit {
                 split_share: 0.0,
                 columns: 0,
                 max_fields: 0,
-                has_malformed: false,
+                malformed: 0,
             };
         };
         let width = match preamble.records {
@@ -58,7 +58,7 @@ impl Fit {
             split_share: share_of(most_frequent_split(records)),
             columns: width.max(header.fields),
             max_fields,
-            has_malformed: records.iter().any(|record| record.is_malformed),
+            malformed: records.iter().filter(|record| record.is_malformed).count(),
         }
     }
 

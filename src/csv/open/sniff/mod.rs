@@ -69,6 +69,16 @@ const UNCERTAIN_PERCENT: u8 = 60;
 pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) -> Sniffed {
     let separator_line =
         preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
+    sniff_below(separator_line, sample, whole, options)
+}
+
+/// Does the work of [`sniff`]. `separator_line` is the delimiter that a `sep=` line names.
+fn sniff_below(
+    separator_line: Option<Delimiter>,
+    sample: &[u8],
+    whole: bool,
+    options: &InputOptions,
+) -> Sniffed {
     let delimiters: Vec<Delimiter> = match (options.delimiter, separator_line) {
         (Some(delimiter), _) | (None, Some(delimiter)) => vec![delimiter],
         (None, None) => {
@@ -88,6 +98,7 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) 
         None if reading::has_single_quoted_fields(sample) => vec![Quote::Double, Quote::Single],
         None => vec![Quote::Double],
     };
+    let is_named = options.delimiter.is_none() && separator_line.is_some();
     let is_chosen = delimiters.len() == 1;
     let mut candidates: Vec<ScoredDialect> = Vec::new();
     for &delimiter in &delimiters {
@@ -104,6 +115,18 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) 
     candidates.sort_by(|one, other| other.fit.order(&one.fit));
     let mut best = candidates.remove(0);
     let fitting = |candidate: &ScoredDialect| candidate.fit.splits_header;
+    if is_named && !fitting(&best) {
+        // The delimiter of the `sep=` line splits nothing, so it is detected. The line itself is skipped.
+        let below = InputOptions { skip_rows: Some(1), ..options.clone() };
+        let detected = sniff_below(None, sample, whole, &below);
+        let is_split = detected.table.delimiter != Delimiter::NONE;
+        let confidence_percent = if is_split {
+            detected.confidence_percent.min(UNCERTAIN_PERCENT)
+        } else {
+            detected.confidence_percent
+        };
+        return Sniffed { confidence_percent, ..detected };
+    }
     if !is_chosen && !fitting(&best) {
         return single_column(sample, whole, options, skip, &candidates);
     }
@@ -115,9 +138,15 @@ pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) 
         .collect();
     let has_rival =
         candidates.iter().any(|rival| fitting(rival) && best.fit.score - rival.fit.score < NEARLY_EQUAL);
-    refine(&mut best, sample, whole, options, skip);
+    let other = refine(&mut best, sample, whole, options, skip);
+    let mut alternatives = alternatives;
+    if let Some(other) = &other {
+        alternatives.insert(0, other.into());
+        alternatives.truncate(MAX_ALTERNATIVES);
+    }
     let certain = (best.fit.share * 100.0).floor() as u8;
-    let confidence_percent = if has_rival && !is_chosen { certain.min(UNCERTAIN_PERCENT) } else { certain };
+    let is_uncertain = (has_rival && !is_chosen) || other.is_some();
+    let confidence_percent = if is_uncertain { certain.min(UNCERTAIN_PERCENT) } else { certain };
     Sniffed {
         max_fields: best.fit.max_fields,
         table: best.table,
@@ -143,18 +172,29 @@ fn single_column(
     let candidate = ScoredDialect::of(table, sample, whole, skip, options);
     let splits =
         |candidate: &ScoredDialect| candidate.fit.columns > 1 || candidate.fit.split_share >= MIN_SPLIT_SHARE;
-    let is_split = candidates.iter().any(splits);
+    let unlisted =
+        reading::unlisted_delimiter(preamble::after_lines(sample, candidate.table.skip_rows), whole);
+    let is_split = candidates.iter().any(splits) || unlisted.is_some();
+    let alternative =
+        |byte| Alternative { delimiter: Delimiter::of(byte), quote: Quote::Double, percent: 100 };
     Sniffed {
         max_fields: candidate.fit.max_fields,
         table: candidate.table,
         newline: reading::record_end(sample),
         confidence_percent: if is_split || is_unknown { UNCERTAIN_PERCENT } else { 100 },
-        alternatives: Vec::new(),
+        alternatives: unlisted.map(alternative).into_iter().collect(),
     }
 }
 
-/// Tries the rules that only few files need: another escape, and no quotes at all.
-fn refine(best: &mut ScoredDialect, sample: &[u8], whole: bool, options: &InputOptions, skip: Option<u32>) {
+/// Tries the rules that only few files need: another escape, and no quotes at all. If a reading with quotes and a reading
+/// without quotes are both possible, returns the one that was not chosen.
+fn refine(
+    best: &mut ScoredDialect,
+    sample: &[u8],
+    whole: bool,
+    options: &InputOptions,
+    skip: Option<u32>,
+) -> Option<ScoredDialect> {
     let is_default_quote = best.table.quote == Quote::Double;
     if options.escape.is_none() && is_default_quote && memmem::find(sample, b"\\\"").is_some() {
         let table = TableDialect { escape: Escape::Backslash, ..best.table.clone() };
@@ -163,13 +203,19 @@ fn refine(best: &mut ScoredDialect, sample: &[u8], whole: bool, options: &InputO
             *best = other;
         }
     }
-    if options.quote.is_none() && is_default_quote && best.fit.has_malformed && best.fit.width_share < 0.9 {
-        let table = TableDialect { quote: Quote::None, ..best.table.clone() };
-        let other = ScoredDialect::of(table, sample, whole, skip, options);
-        if other.fit.splits_header && other.fit.share >= 0.99 {
-            *best = other;
-        }
+    if options.quote.is_some() || !is_default_quote || best.fit.malformed == 0 {
+        return None;
     }
+    let table = TableDialect { quote: Quote::None, ..best.table.clone() };
+    let mut other = ScoredDialect::of(table, sample, whole, skip, options);
+    if !other.fit.splits_header || other.fit.share < 0.99 {
+        return None;
+    }
+    if best.fit.width_share < 0.9 {
+        std::mem::swap(best, &mut other);
+        return Some(other);
+    }
+    (best.fit.malformed > 1 && best.fit.share < 0.9).then_some(other)
 }
 
 impl ScoredDialect {

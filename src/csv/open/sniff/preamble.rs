@@ -8,6 +8,7 @@
 //!
 //! A header that has one field less than the rows is no title: R writes tables in which the first column has no name.
 
+use super::DELIMITERS;
 use super::reading::{Reading, SampleRecord};
 use crate::csv::convert::LineSkipper;
 use crate::csv::dialect::Delimiter;
@@ -164,8 +165,21 @@ pub(super) fn separator_line(sample: &[u8]) -> Option<Delimiter> {
     let line = &sample[..end];
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let (name, delimiter) = line.split_at_checked(4)?;
-    let delimiter = std::str::from_utf8(delimiter).ok()?;
-    if name.eq_ignore_ascii_case(b"sep=") { Delimiter::new(delimiter) } else { None }
+    let delimiter = std::str::from_utf8(without_padding(delimiter)).ok()?;
+    let is_delimiter = !delimiter.contains(char::is_alphanumeric);
+    if is_delimiter && name.eq_ignore_ascii_case(b"sep=") { Delimiter::new(delimiter) } else { None }
+}
+
+/// Returns the delimiter of a `sep=` line without what stands behind it: blanks, or the delimiters with which a program
+/// has padded the line to the width of the table.
+fn without_padding(text: &[u8]) -> &[u8] {
+    let text = match text.trim_ascii_end() {
+        [] => text,
+        trimmed => trimmed,
+    };
+    let (first, rest) = text.split_at(text.len().min(1));
+    let is_padding = |padding: u8| rest.iter().all(|&byte| byte == padding);
+    if rest.len() != 1 && DELIMITERS.into_iter().any(is_padding) { first } else { text }
 }
 
 /// Returns the sample without its first `lines` lines.

@@ -199,6 +199,29 @@ pub(super) fn has_blanks_before_all_quotes(sample: &[u8], table: &TableDialect) 
     found
 }
 
+/// Delimiters that are rare, and that rarely stand in the cells of a list with one column.
+const UNLISTED_DELIMITERS: [u8; 8] = *b"~^#!*=\x1F\x01";
+/// Number of lines in which a rare delimiter is looked for.
+const UNLISTED_LINES: usize = 100;
+
+/// Returns a rare delimiter that occurs in each line of the sample, and equally often in each.
+pub(super) fn unlisted_delimiter(sample: &[u8], whole: bool) -> Option<u8> {
+    let mut lines: Vec<&[u8]> = sample
+        .split(|byte| matches!(byte, b'\r' | b'\n'))
+        .filter(|line| !line.is_empty())
+        .take(UNLISTED_LINES + 1)
+        .collect();
+    if !whole || lines.len() > UNLISTED_LINES {
+        lines.pop();
+    }
+    let times = |line: &[u8], byte: u8| memchr::memchr_iter(byte, line).count();
+    let (first, others) = lines.split_first().filter(|(_, others)| !others.is_empty())?;
+    UNLISTED_DELIMITERS.into_iter().find(|&byte| {
+        let wanted = times(first, byte);
+        wanted > 0 && others.iter().all(|line| times(line, byte) == wanted)
+    })
+}
+
 /// Returns the record ends in the start of the sample.
 pub(super) fn record_end(sample: &[u8]) -> RecordEnd {
     let start = &sample[..sample.len().min(64 * 1024)];

@@ -161,3 +161,48 @@ fn an_unfinished_record_counts_only_if_it_is_the_first_record() {
     assert_eq!(delimiter(b"a;b,c;d\n1;2,3;4\n5;6,7").as_str(), ";");
     assert_eq!(delimiter(b"a first record; longer than the sample; with, both").as_str(), ";");
 }
+
+#[test]
+fn a_separator_line_counts_only_if_its_delimiter_splits_the_header() {
+    for (sample, delimiter, skipped, is_certain) in [
+        ("sep=;\nName;City\nAnna;Bern\n", ";", 1, true),
+        ("sep=::\na::b\n1::2\n", "::", 1, true),
+        ("sep=; \nid;name\n1;a\n", ";", 1, true),
+        ("sep=;;;\nName;City;Sum\nA;B;1\n", ";", 1, true),
+        ("sep=;,,\nName,City,Sum\nA,B,1\n", ",", 1, false),
+        ("sep=,\nName;City;Sum\nAnna;Bern;15\n", ";", 1, false),
+        ("sep=,\nName\nAnna\nBo\n", "", 1, true),
+        ("sep=a,b\n1,2\n3,4\n", ",", 0, true),
+    ] {
+        let found = sniffed(sample);
+        assert_eq!(
+            (found.table.delimiter.as_str(), found.table.skip_rows),
+            (delimiter, skipped),
+            "{sample:?}"
+        );
+        assert_eq!(found.confidence_percent > UNCERTAIN_PERCENT, is_certain, "{sample:?}");
+    }
+}
+
+#[test]
+fn one_column_with_a_rare_delimiter_is_not_certain() {
+    for sample in ["id~name~v\n1~a~2\n", "a^b\n1^2\n3^4\n", "a\u{1}b\n1\u{1}2\n"] {
+        let found = sniffed(sample);
+        let delimiter = &sample[sample.find(['~', '^', '\u{1}']).unwrap()..][..1];
+        assert_eq!((found.table.delimiter, found.confidence_percent), (Delimiter::NONE, UNCERTAIN_PERCENT));
+        assert_eq!(found.alternatives[0].delimiter.as_str(), delimiter, "{sample:?}");
+    }
+    for sample in ["name\nAnna\n", "formula\na=b\nc=d\n", "#1\n#2\n##3\n", "a!\n"] {
+        assert_eq!(sniffed(sample).alternatives, [], "{sample:?}");
+    }
+}
+
+#[test]
+fn a_file_that_can_be_read_with_and_without_quotes_is_not_certain() {
+    let found = sniffed("id,t,v\n1,\"open,2\n2,x,5\n3,y,6\n");
+    assert_eq!((found.table.quote, found.confidence_percent), (Quote::None, UNCERTAIN_PERCENT));
+    assert_eq!(found.alternatives[0].quote, Quote::Double);
+    let found = sniffed("id,size,v\n1,\"1\" pipe,4\n2,\"2\" pipe,5\n3,\"3\" pipe,6\n");
+    assert!(found.confidence_percent <= UNCERTAIN_PERCENT);
+    assert_eq!(found.alternatives[0].quote, Quote::None);
+}
