@@ -67,8 +67,8 @@ const UNCERTAIN_PERCENT: u8 = 60;
 
 /// Detects the rules that `options` leaves open. `whole` says whether the sample is the whole file.
 pub(in crate::csv) fn sniff(sample: &[u8], whole: bool, options: &InputOptions) -> Sniffed {
-    let separator_line =
-        preamble::separator_line(sample).filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
+    let separator_line = preamble::separator_line(sample, &DELIMITERS)
+        .filter(|_| options.skip_rows.is_none_or(|rows| rows == 1));
     sniff_below(separator_line, sample, whole, options)
 }
 

@@ -8,7 +8,6 @@
 //!
 //! A header that has one field less than the rows is no title: R writes tables in which the first column has no name.
 
-use super::DELIMITERS;
 use super::reading::{Reading, SampleRecord};
 use crate::csv::convert::LineSkipper;
 use crate::csv::dialect::Delimiter;
@@ -159,27 +158,27 @@ fn looks_like_header(table: &[SampleRecord], width: usize) -> bool {
     names > 0 && names >= values_above
 }
 
-/// Returns the delimiter that a first line such as `sep=;` names.
-pub(super) fn separator_line(sample: &[u8]) -> Option<Delimiter> {
+/// Returns the delimiter that a first line such as `sep=;` names. `usual` are the delimiters with which programs pad lines.
+pub(super) fn separator_line(sample: &[u8], usual: &[u8]) -> Option<Delimiter> {
     let end = memchr::memchr2(b'\r', b'\n', sample)?;
     let line = &sample[..end];
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let (name, delimiter) = line.split_at_checked(4)?;
-    let delimiter = std::str::from_utf8(without_padding(delimiter)).ok()?;
+    let delimiter = std::str::from_utf8(without_padding(delimiter, usual)).ok()?;
     let is_delimiter = !delimiter.contains(char::is_alphanumeric);
     if is_delimiter && name.eq_ignore_ascii_case(b"sep=") { Delimiter::new(delimiter) } else { None }
 }
 
 /// Returns the delimiter of a `sep=` line without what stands behind it: blanks, or the delimiters with which a program
 /// has padded the line to the width of the table.
-fn without_padding(text: &[u8]) -> &[u8] {
+fn without_padding<'a>(text: &'a [u8], usual: &[u8]) -> &'a [u8] {
     let text = match text.trim_ascii_end() {
         [] => text,
         trimmed => trimmed,
     };
     let (first, rest) = text.split_at(text.len().min(1));
-    let is_padding = |padding: u8| rest.iter().all(|&byte| byte == padding);
-    if rest.len() != 1 && DELIMITERS.into_iter().any(is_padding) { first } else { text }
+    let is_padding = |padding: &u8| rest.iter().all(|byte| byte == padding);
+    if rest.len() != 1 && usual.iter().any(is_padding) { first } else { text }
 }
 
 /// Returns the sample without its first `lines` lines.
