@@ -48,6 +48,7 @@ const INPUTS = {
   post_cut: { body: cut },
   post_process: { body: cut },
   save_cut: { body: { ...cut, filename: "bern.csv" } },
+  count_rows: { query: { filter: "city = Bern" } },
   parse_filter: { body: { text: "city = Bern", fileId: variables.file } },
   create_multipart: { body: { filename: SAMPLE.name, size: text.length } },
   put_part: { bytes: "application/octet-stream" },

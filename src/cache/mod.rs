@@ -1,7 +1,7 @@
-//! FileCache: a cache of profiles that were read recently. With the cache, requests read fewer profiles from R2.
-//! Without the cache, all responses would be the same.
+//! FileCache: a cache of profiles that were read recently, and of numbers of rows that were counted recently. With the
+//! cache, requests read fewer objects from R2. Without the cache, all responses would be the same.
 //!
-//! The key of a cached profile is the attempt that stored the bytes of the file. The bytes of an attempt never change,
+//! The key of a cached profile is the attempt that stored the bytes of the file. The key of a count begins with it. The bytes of an attempt never change,
 //! so an entry is never stale. Each entry expires after `CACHE_TTL`, so that the values of a deleted file do not stay
 //! in memory for long. Every call removes expired entries. The cache checks no permission: before a caller asks the
 //! cache, it must read the file's row with the owner in the WHERE clause.
@@ -13,6 +13,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::csv::profile::Profile;
+use crate::domain::row_count::RowCount;
 use crate::domain::time::Timestamp;
 
 /// Greatest amount of memory for the cached profiles of one isolate, in bytes.
@@ -20,6 +21,9 @@ const CAPACITY_BYTES: u64 = 8 << 20;
 
 /// Expected maximum number of profiles.
 const EXPECTED_ENTRIES: usize = 64;
+
+/// Maximum number of cached counts. Each needs about 200 bytes.
+const MAX_COUNTS: usize = 1_000;
 
 /// A cached profile.
 #[derive(Clone)]
@@ -38,9 +42,17 @@ impl Weighter<String, CachedProfile> for ByMemory {
     }
 }
 
-/// The profile cache of an isolate.
+/// A cached number of rows.
+#[derive(Clone)]
+struct CachedCount {
+    ends_at: Timestamp,
+    count: RowCount,
+}
+
+/// The cache of an isolate.
 pub struct FileCache {
     profiles: Cache<String, CachedProfile, ByMemory>,
+    counts: Cache<String, CachedCount>,
 }
 
 impl Default for FileCache {
@@ -54,7 +66,8 @@ impl Default for FileCache {
             .build()
             .unwrap_or_else(|_| unreachable!("every required option is set"));
         let hasher = DefaultHashBuilder::default();
-        Self { profiles: Cache::with_options(options, ByMemory, hasher, DefaultLifecycle::default()) }
+        let profiles = Cache::with_options(options, ByMemory, hasher, DefaultLifecycle::default());
+        Self { profiles, counts: Cache::new(MAX_COUNTS) }
     }
 }
 
@@ -75,7 +88,22 @@ impl FileCache {
         }
     }
 
+    /// Returns a count if it is cached and has not expired at `now`.
+    pub fn count(&self, key: &str, now: Timestamp) -> Option<RowCount> {
+        self.forget_ended(now);
+        self.counts.get(key).map(|entry| entry.count)
+    }
+
+    /// Caches a count from `now` for `term`, or until other counts need its place.
+    pub fn keep_count(&self, key: &str, count: RowCount, (now, term): (Timestamp, TimeDelta)) {
+        self.forget_ended(now);
+        if term > TimeDelta::zero() {
+            self.counts.insert(key.to_owned(), CachedCount { ends_at: now.plus(term), count });
+        }
+    }
+
     fn forget_ended(&self, now: Timestamp) {
         self.profiles.retain(|_, entry| now < entry.ends_at);
+        self.counts.retain(|_, entry| now < entry.ends_at);
     }
 }

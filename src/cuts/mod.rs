@@ -7,9 +7,11 @@
 //! output of the cut. [`gzip`] and [`spool`] process the output. [`receipt`] records the result. [`service`] holds the
 //! service.
 
+pub mod count;
 pub mod estimate;
 pub mod filters;
 pub mod gzip;
+mod input;
 pub mod memory;
 pub mod open;
 mod output_budget;

@@ -8,24 +8,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::memory::LONG_RECORD_BYTES;
+use super::input::CutInput;
 use super::open::PreparedCut;
 use super::output_budget::{max_output_bytes, too_long};
-use super::problems::csv_problem;
 use super::receipt::CutOutcome;
-use super::scan::FileScan;
-use super::verified::length_mismatch;
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::audit::read_statements;
-use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
+use crate::body::stream::{ByteSource, OUTGOING_BYTES};
 use crate::csv::{CutProgress, StreamingCsvProcessor};
 use crate::domain::ids::CutId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result, stored_detail};
-use crate::memory::budget::{Lease, Memory};
-use crate::memory::pauses::Pauses;
+use crate::memory::budget::Lease;
 use crate::ports::{Sha256Stream, Statement};
 use crate::storage::actor::Actor;
 
@@ -39,7 +35,7 @@ pub struct CutStream {
     actor: Actor,
     id: CutId,
     details: Value,
-    input: Input,
+    input: CutInput,
     processor: StreamingCsvProcessor,
     /// Output that is held back until the next piece is ready or the receipt is stored.
     held: Vec<u8>,
@@ -54,16 +50,6 @@ pub struct CutStream {
     started: Timestamp,
     max_output_bytes: u64,
     lease: Arc<Lease>,
-    pauses: Pauses,
-    /// Additional lease while the cut holds a long record.
-    long_record: Option<Lease>,
-}
-
-struct Input {
-    scan: FileScan,
-    piece: Vec<u8>,
-    consumed: usize,
-    is_over: bool,
 }
 
 /// The result of producing output.
@@ -88,16 +74,15 @@ impl CutStream {
     /// Creates a stream that has cut nothing yet.
     pub(super) fn new(app: SharedApp, actor: Actor, id: CutId, prepared: PreparedCut) -> Self {
         let hash = Some(app.hashing.sha256());
-        let pauses = Pauses::new(app.clock.clone());
         let started = app.now();
         let max_output_bytes = max_output_bytes(prepared.scan.file());
-        let piece = Vec::with_capacity(PIECE_BYTES);
+        let input = CutInput::new(app.clone(), prepared.scan);
         Self {
             app,
             actor,
             id,
             details: prepared.details,
-            input: Input { scan: prepared.scan, piece, consumed: 0, is_over: false },
+            input,
             processor: prepared.processor,
             held: Vec::with_capacity(OUTGOING_BYTES),
             next: Vec::with_capacity(OUTGOING_BYTES),
@@ -110,8 +95,6 @@ impl CutStream {
             started,
             max_output_bytes,
             lease: Arc::new(prepared.lease),
-            pauses,
-            long_record: None,
         }
     }
 
@@ -136,7 +119,7 @@ impl CutStream {
         match self.produce(self.max_unanswered_bytes).await {
             Ok(produced) => self.first_output = produced,
             Err(problem) => {
-                self.input.scan.cancel().await;
+                self.input.cancel().await;
                 self.fail(&problem).await;
                 return Err(problem);
             }
@@ -174,14 +157,14 @@ impl CutStream {
         let tally = self.processor.tally();
         let outcome = CutOutcome {
             tally,
-            verified: failure.is_none() && self.input.scan.is_verified(),
+            verified: failure.is_none() && self.input.scan().is_verified(),
             checksum: self.checksum.clone(),
             error: failure.map(|problem| stored_detail(problem.detail()).to_owned()),
             undecodable_places: self.processor.undecodable_places().to_vec(),
             details: self.details.clone(),
         };
         let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Process, &self.actor.caller)
-            .on(self.input.scan.file().id)
+            .on(self.input.scan().file().id)
             .moving(tally.bytes_out)
             .since(self.started);
         let entry = match failure {
@@ -198,31 +181,25 @@ impl CutStream {
     async fn produce(&mut self, max_bytes: u64) -> Result<Option<Production>> {
         let mut read_bytes = 0;
         loop {
-            let rest = &self.input.piece[self.input.consumed..];
-            let progress = match self.input.is_over {
-                false => self.processor.push(rest, &mut self.next),
-                true => self.processor.finish(&mut self.next),
-            };
+            let progress = self.input.give(&mut self.processor, &mut self.next);
             if self.processor.tally().bytes_out > self.max_output_bytes {
-                return Err(too_long(self.input.scan.file(), None));
+                return Err(too_long(self.input.scan().file(), None));
             }
-            match progress.map_err(csv_problem)? {
-                CutProgress::Full { consumed } => {
-                    self.input.consumed += consumed;
-                    // The processor also pauses at a long row. In this case, the output may still be small.
-                    if self.next.len() >= MIN_OUTPUT_BYTES {
-                        return Ok(Some(Production::Piece));
-                    }
+            match progress? {
+                // The processor also pauses at a long row. In this case, the output may still be small.
+                CutProgress::Full { .. } if self.next.len() >= MIN_OUTPUT_BYTES => {
+                    return Ok(Some(Production::Piece));
                 }
-                CutProgress::Done if self.input.is_over => return Ok(Some(Production::End)),
-                CutProgress::Done => self.stop_reading().await,
+                CutProgress::Full { .. } => {}
+                CutProgress::Done if self.input.is_over() => return Ok(Some(Production::End)),
+                // The cut has written the maximum number of rows.
+                CutProgress::Done => self.input.stop().await,
                 CutProgress::More => {
-                    self.input.consumed = 0;
-                    self.read_on().await?;
+                    self.input.read_on(&mut self.processor).await?;
                     if self.next.len() >= MIN_OUTPUT_BYTES {
                         return Ok(Some(Production::Piece));
                     }
-                    read_bytes += self.input.piece.len() as u64;
+                    read_bytes += self.input.piece_bytes();
                     if read_bytes >= max_bytes {
                         return Ok(None);
                     }
@@ -231,53 +208,12 @@ impl CutStream {
         }
     }
 
-    async fn read_on(&mut self) -> Result<()> {
-        self.lease_long_record().await?;
-        self.pauses.after(self.input.piece.len()).await;
-        self.input.piece.clear();
-        while self.input.scan.read(&mut self.input.piece).await? == 0 {
-            let (read_to, end) = (self.processor.tally().bytes_in, self.input.scan.end_byte());
-            if read_to != end {
-                return Err(length_mismatch(self.input.scan.file(), end, read_to));
-            }
-            let Some(gap) = self.input.scan.advance().await? else {
-                self.input.is_over = true;
-                return Ok(());
-            };
-            if !self.processor.skip_to(gap.rows, gap.next_byte, gap.next_line) {
-                return Err(length_mismatch(self.input.scan.file(), gap.next_byte, read_to));
-            }
-        }
-        Ok(())
-    }
-
-    /// Leases memory while the cut holds a long record: for the bytes of the record, and for their copy in the output.
-    async fn lease_long_record(&mut self) -> Result<()> {
-        match (self.processor.carried_bytes() > LONG_RECORD_BYTES, &self.long_record) {
-            (true, None) => {
-                let bytes = 2 * self.app.config.max_record_size_bytes;
-                self.long_record = Some(self.app.lease_large_memory(Memory::wasm(bytes)).await?);
-            }
-            (true, Some(lease)) => lease.touch(self.app.clock.now()),
-            (false, _) => self.long_record = None,
-        }
-        Ok(())
-    }
-
-    /// Skips the rest of the file, because the cut has written the maximum number of rows.
-    async fn stop_reading(&mut self) {
-        self.input.is_over = true;
-        self.input.piece.clear();
-        self.input.consumed = 0;
-        self.input.scan.cancel().await;
-    }
-
     async fn step(&mut self) -> Result<()> {
         let produced = match self.first_output.take() {
             Some(produced) => Some(produced),
             None => self.produce(u64::MAX).await?,
         };
-        self.pauses.after(self.next.len()).await;
+        self.input.pause_after(self.next.len()).await;
         if let Some(hash) = &mut self.hash {
             hash.write(&self.next).await?;
         }
@@ -325,7 +261,7 @@ impl ByteSource for CutStream {
     }
 
     async fn cancel(&mut self) {
-        self.input.scan.cancel().await;
+        self.input.cancel().await;
         if self.state == CutPhase::Cutting {
             self.fail(&Problem::new(Code::Unavailable, "The client disconnected, or it read too slowly."))
                 .await;

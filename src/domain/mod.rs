@@ -7,5 +7,6 @@ pub mod log;
 pub mod principal;
 pub mod reading;
 pub mod recipe;
+pub mod row_count;
 pub mod storage_key;
 pub mod time;

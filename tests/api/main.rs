@@ -11,6 +11,7 @@ mod changes;
 mod charsets;
 mod client_quirks;
 mod conditions;
+mod count;
 mod cut;
 mod damaged_bytes;
 mod dialects;

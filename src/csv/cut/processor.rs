@@ -56,6 +56,8 @@ pub struct CutCounts {
     pub rows_in: u64,
     /// Rows written.
     pub rows_out: u64,
+    /// Matching rows that were not written, because of the offset of the cut.
+    pub rows_skipped: u64,
     /// Bytes of the file up to the current position, skipped bytes included.
     pub bytes_in: u64,
     /// Bytes of the file that were read. Skipped bytes do not count.
@@ -115,6 +117,7 @@ impl StreamingCsvProcessor {
             predicate: plan.predicate,
             row_overhead_bytes: writer.row_overhead_bytes(),
             writer,
+            offset: plan.offset,
             offset_left: plan.offset,
             limit_left: plan.limit.unwrap_or(u64::MAX),
             strict: plan.strict,
@@ -258,6 +261,8 @@ struct CutState {
     writer: Writer,
     /// Minimum number of bytes that a row has in the output.
     row_overhead_bytes: usize,
+    /// Matching rows to skip.
+    offset: u64,
     /// Matching rows that still have to be skipped.
     offset_left: u64,
     /// Rows that may still be written.
@@ -278,6 +283,7 @@ impl CutState {
     fn update_tally(&mut self, stream: &RecordStream, bytes_out: usize, failed: bool) {
         self.tally.undecodable = stream.undecodable();
         self.tally.comment_lines = stream.comment_lines();
+        self.tally.rows_skipped = self.offset - self.offset_left;
         self.tally.invalid_utf8 = self.writer.invalid_utf8();
         self.tally.not_comparable = self.predicate.as_ref().map_or(0, Predicate::incomparable);
         self.tally.bytes_out += bytes_out as u64;

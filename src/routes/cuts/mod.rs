@@ -1,13 +1,15 @@
-//! Cuts of files: `cut`, `process`, `save`, `rows`, `columns`, `fields`, `profile` and `estimate` below
+//! Cuts of files: `cut`, `process`, `save`, `rows`, `columns`, `fields`, `profile`, `count` and `estimate` below
 //! `/api/files/{id}`, and the routes `/api/cuts/{id}` and `/api/cuts/{id}/recipe`.
 
 mod body;
+mod count;
 mod inspect;
 mod rows;
 mod save;
 mod send;
 
 pub use body::{CutBody, FilterTree};
+pub use count::is_option_of_counts;
 pub use save::saved_cut;
 pub use send::{ClientOptions, cut_of_body, result_name, send_cut_of};
 
@@ -34,6 +36,7 @@ pub fn routes() -> Routes {
         .merge(save::routes())
         .merge(inspect::routes())
         .merge(rows::routes())
+        .merge(count::routes())
         .route(route!(get_receipt))
         .route(route!(get_cut_recipe))
 }

@@ -7,6 +7,7 @@ use crate::auth::ticket::MAX_TICKET_BYTES;
 use crate::csv::request::input::QUOTE_CHARACTER;
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::http::tags::Tags;
+use crate::routes::cuts::is_option_of_counts;
 use crate::routes::files::MAX_LIST_TAGS;
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
@@ -28,7 +29,9 @@ pub(super) fn complete(operation: &mut Value, path: &str) {
         return;
     };
     if parameters.iter().any(|parameter| parameter["name"] == FILTERS) {
-        parameters.extend(cut_options());
+        let is_count = path.ends_with("/count");
+        let is_option = |name: &Value| !is_count || name.as_str().is_some_and(is_option_of_counts);
+        parameters.extend(cut_options().filter(|option| is_option(&option["name"])));
     }
     for parameter in parameters {
         let name = parameter["name"].as_str().unwrap_or_default().to_owned();

@@ -50,6 +50,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/files/{id}/columns                  2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/cut                      4 D1, 2 R2, 0 DO, 0 queue
     GET /api/files/{id}/cut, whole               4 D1, 2 R2, 0 DO, 0 queue
+    GET /api/files/{id}/count                    2 D1, 2 R2, 0 DO, 0 queue
     GET /api/files/{id}/estimate                 2 D1, 1 R2, 0 DO, 0 queue
     GET /api/files/{id}/fields                   2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/lineage                  3 D1, 0 R2, 0 DO, 0 queue

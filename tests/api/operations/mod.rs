@@ -114,6 +114,9 @@ const CASES: &[Case] = &[
     Case("GET /api/files/{id}/cut, whole", With(&[Read]), File, |on| {
         get(&format!("{}/cut?streaming=false", on.subject))
     }),
+    Case("GET /api/files/{id}/count", With(&[Read]), File, |on| {
+        get(&format!("{}/count?a__eq=1", on.subject))
+    }),
     Case("GET /api/files/{id}/estimate", With(&[Read]), File, |on| {
         get(&format!("{}/estimate?a__eq=1", on.subject))
     }),

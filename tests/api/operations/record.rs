@@ -107,6 +107,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/files/{id}/columns                  nothing
     GET /api/files/{id}/cut                      row and line: process by user:ada
     GET /api/files/{id}/cut, whole               row and line: process by user:ada
+    GET /api/files/{id}/count                    nothing
     GET /api/files/{id}/estimate                 nothing
     GET /api/files/{id}/fields                   nothing
     GET /api/files/{id}/lineage                  nothing

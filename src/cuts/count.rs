@@ -1,0 +1,176 @@
+//! Counts the rows that a filter keeps.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::input::CutInput;
+use super::memory::CUT;
+use super::open::PreparedCut;
+use super::service::CutService;
+use crate::app::SharedApp;
+use crate::body::stream::ByteSource;
+use crate::csv::request::CutRequest;
+use crate::csv::{CutProgress, StreamingCsvProcessor};
+use crate::domain::recipe::Recipe;
+use crate::domain::row_count::RowCount;
+use crate::error::{Problem, Result};
+use crate::memory::budget::Lease;
+use crate::storage::file::FileRow;
+
+/// Number of bytes of the file after which a line reports the progress.
+const PROGRESS_BYTES: u64 = 16 << 20;
+
+/// A count in progress.
+pub struct Counting {
+    app: SharedApp,
+    file: Arc<FileRow>,
+    /// The key of the count in the cache.
+    key: String,
+    /// The result; `None` if the file must be read.
+    known: Option<RowCount>,
+    reading: Option<Reading>,
+}
+
+/// What a count reads.
+struct Reading {
+    input: CutInput,
+    processor: StreamingCsvProcessor,
+    /// Output that is never sent: the header.
+    discarded: Vec<u8>,
+    lease: Lease,
+}
+
+impl CutService {
+    /// Starts to count the rows that the filter of a request keeps. Nothing is read if the result is in the cache, or if
+    /// there is no filter and the profile has the number of rows.
+    ///
+    /// # Errors
+    /// The errors of [`Self::prepare`].
+    pub async fn count(&self, file: FileRow, request: &CutRequest) -> Result<Counting> {
+        let app = self.storage.app.clone();
+        let shared = Arc::new(file.clone());
+        let key = key_of(&file, request);
+        if let Some(known) = app.cache.count(&key, app.now()) {
+            return Ok(Counting { app, file: shared, key, known: Some(known), reading: None });
+        }
+        let rows = file.row_count.filter(|_| file.is_read_as_profiled(&request.input));
+        if let (None, Some(rows)) = (&request.filter, rows) {
+            let known = RowCount { rows, exact: true, bytes_scanned: 0, bytes_skipped: file.file_size };
+            return Ok(Counting { app, file: shared, key, known: Some(known), reading: None });
+        }
+        // All matching rows are skipped, so nothing is written.
+        let request = CutRequest { offset: u64::MAX, ..request.clone() };
+        let PreparedCut { scan, processor, lease, .. } = self.prepare(file, request, CUT).await?;
+        let input = CutInput::new(app.clone(), scan);
+        let reading = Reading { input, processor, discarded: Vec::new(), lease };
+        Ok(Counting { app, file: shared, key, known: None, reading: Some(reading) })
+    }
+}
+
+/// Returns the key of a count: the version of the file, how it is read, and the filter.
+fn key_of(file: &FileRow, request: &CutRequest) -> String {
+    let read = CutRequest { input: file.input(&request.input), ..request.clone() };
+    let recipe = Recipe::new(file.id, &read.recipe());
+    format!("{} {}", file.attempt, recipe.sha256())
+}
+
+impl Counting {
+    /// Counts to the end.
+    ///
+    /// # Errors
+    /// `malformed_csv`; the errors of reading the file.
+    pub async fn finish(mut self) -> Result<RowCount> {
+        loop {
+            let count = self.advance(u64::MAX).await?;
+            if count.exact {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// Reads about `max_bytes` of the file, or to its end.
+    ///
+    /// # Errors
+    /// `malformed_csv`; the errors of reading the file.
+    pub async fn advance(&mut self, max_bytes: u64) -> Result<RowCount> {
+        let Some(Reading { input, processor, discarded, lease }) = &mut self.reading else {
+            return self.known.ok_or_else(|| Problem::internal("a count has ended"));
+        };
+        lease.touch(self.app.clock.now());
+        let mut read_bytes = 0;
+        let is_over = loop {
+            discarded.clear();
+            match input.give(processor, discarded)? {
+                CutProgress::Done if input.is_over() => break true,
+                CutProgress::Done => input.stop().await,
+                CutProgress::Full { .. } => {}
+                CutProgress::More if read_bytes >= max_bytes => break false,
+                CutProgress::More => {
+                    input.read_on(processor).await?;
+                    read_bytes += input.piece_bytes();
+                }
+            }
+        };
+        let tally = processor.tally();
+        let count = RowCount {
+            rows: tally.rows_skipped,
+            exact: is_over,
+            bytes_scanned: tally.bytes_scanned,
+            bytes_skipped: tally.bytes_in - tally.bytes_scanned,
+        };
+        if is_over {
+            (self.known, self.reading) = (Some(count), None);
+            let term = TimeDelta::seconds(self.app.config.cache_ttl_s.into());
+            self.app.cache.keep_count(&self.key, count, (self.app.now(), term));
+        }
+        Ok(count)
+    }
+
+    /// Returns the progress as lines of JSON. The last line has the result, or the problem that ended the count.
+    pub fn into_lines(self, describe: Describe) -> CountLines {
+        CountLines { counting: self, describe, is_over: false }
+    }
+}
+
+/// Returns a problem as JSON.
+pub type Describe = Box<dyn Fn(&Problem) -> Value + Send>;
+
+/// A count as lines of JSON, which ends when the client leaves.
+pub struct CountLines {
+    counting: Counting,
+    describe: Describe,
+    is_over: bool,
+}
+
+#[async_trait]
+impl ByteSource for CountLines {
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        if self.is_over {
+            return Ok(0);
+        }
+        let line = match self.counting.advance(PROGRESS_BYTES).await {
+            Ok(count) if count.exact => {
+                self.is_over = true;
+                json!({"success": true, "count": count})
+            }
+            Ok(count) => json!({"progress": count, "bytesTotal": self.counting.file.file_size}),
+            Err(problem) => {
+                self.is_over = true;
+                (self.describe)(&problem)
+            }
+        };
+        let before = buffer.len();
+        buffer.extend_from_slice(line.to_string().as_bytes());
+        buffer.push(b'\n');
+        Ok(buffer.len() - before)
+    }
+
+    async fn cancel(&mut self) {
+        if let Some(reading) = &mut self.counting.reading {
+            reading.input.cancel().await;
+        }
+    }
+}
