@@ -11,7 +11,7 @@ use super::extract::file_headers::{
     DigestHeaders, announced_digest, checked_filename, default_filename, describe, header_text,
 };
 use super::extract::storage::{SessionStorage, Storage};
-use super::layers::idempotency::{FingerprintOf, idempotent};
+use super::layers::idempotency::{FILE_ID, FingerprintOf, idempotent};
 use super::layers::problems::canonical_uri;
 use crate::app::{App, SharedApp};
 use crate::body::stream::NativeBody;
@@ -38,7 +38,6 @@ const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 const CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
-const FILE_ID: HeaderName = HeaderName::from_static("x-file-id");
 const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// Returns the routes.

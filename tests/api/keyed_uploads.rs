@@ -263,6 +263,33 @@ async fn a_repeated_request_for_a_chunk_or_a_part_or_a_deletion_gets_a_replay() 
 }
 
 #[tokio::test]
+async fn a_repeated_tus_request_does_not_report_a_file_that_is_gone() {
+    for way in ["create", "patch"] {
+        for permanent in [false, true] {
+            let app = Uploader::app();
+            let scene = Uploader::new(&app);
+            let path = scene.begin_by(tus::create(100)).await;
+            let make = || match way {
+                "create" => tus::create_with(100, &csv(100)),
+                _ => tus::patch(&path, 0).bytes(csv(100)),
+            };
+            let first = scene.keyed(make()).await;
+            assert!(first.status.is_success() && first.has("x-file-id"), "{way}: {first}");
+            app.faults.forget_calls();
+            let again = scene.keyed(make()).await.expect(first.status.as_u16());
+            assert!(is_replay(&again), "{way}");
+            assert_eq!(again.header("x-file-id"), first.header("x-file-id"), "{way}");
+            assert_eq!(app.faults.count(&On::database()), 3, "{way}: the account, the key and the file");
+            let file = format!("/api/files/{}", first.header("x-file-id"));
+            scene.send(delete(&format!("{file}?permanent={permanent}"))).await.expect(200);
+            let again = scene.keyed(make()).await;
+            assert!(!again.has("upload-offset") && !again.has("x-file-id"), "{way}: {again}");
+            again.expect_problem(410, "gone");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_completion_returns_the_same_file() {
     let app = Uploader::app();
     let scene = Uploader::new(&app);
