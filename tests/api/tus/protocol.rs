@@ -168,7 +168,9 @@ async fn a_post_can_override_its_method() {
     assert_eq!(scene.offset(&path).await, 5);
     scene.send(meant("DELETE", tus(post(&path)))).await.expect(204);
     scene.send(tus(head(&path))).await.expect(410);
-    scene.send(meant("DELETE", post("/api/files"))).await.expect(422);
+    scene.send(meant("DELETE", post("/api/files"))).await.expect_problem(400, "bad_request");
+    scene.send(meant("DELETE", tus(head(&path)))).await.expect(400);
+    scene.send(meant("PUT", tus(post(&path)))).await.expect_problem(405, "method_not_allowed");
 }
 
 #[tokio::test]
