@@ -645,6 +645,7 @@ async fn a_header_that_cutty_does_not_know_although_it_describes_the_file_is_ref
         ("x-http-method-override", "POST"),
         ("trailer", "Server-Timing, Repr-Digest"),
         ("trailer", "upload-checksum"),
+        ("trailer", "é,content-digest"),
     ];
     for (name, value) in cases {
         let call = upload("a.csv", CSV).header(name, value);

@@ -209,7 +209,8 @@ async fn a_different_request_with_the_same_key_is_refused_and_changes_nothing() 
 
 #[tokio::test]
 async fn a_request_with_another_condition_digest_or_body_is_not_answered_with_a_replay() {
-    let others: [(&str, fn(Call) -> Call); 9] = [
+    type Change = fn(Call) -> Call;
+    let others: [(&str, Change); 9] = [
         ("if-match", |call| call.header("if-match", "\"x\"")),
         ("if-unmodified-since", |call| call.header("if-unmodified-since", "Thu, 01 Jan 1970 00:00:00 GMT")),
         ("content-md5", |call| call.header("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")),

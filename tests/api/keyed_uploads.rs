@@ -256,6 +256,15 @@ async fn a_repeated_request_for_a_chunk_or_a_part_or_a_deletion_gets_a_replay() 
             assert_eq!(again.header(header), first.header(header), "{name}: {header}");
         }
     }
+    for (name, path) in [("terminate", &by_tus), ("abort", &in_parts)] {
+        for body in [TestBody::from_bytes("x"), TestBody::from_bytes("{}")] {
+            let call = tus(delete(path)).header("transfer-encoding", "chunked").stream(body);
+            let other = scene.send(call.header("idempotency-key", name)).await;
+            other.expect_problem(422, "idempotency_reuse");
+        }
+        let other = tus(delete(path)).header("if-match", "*").header("idempotency-key", name);
+        scene.send(other).await.expect_problem(422, "idempotency_reuse");
+    }
     lose_response(&app);
     let given_up = scene.send(delete(&in_parts).header("idempotency-key", "abort")).await.expect(204);
     assert!(is_replay(&given_up));

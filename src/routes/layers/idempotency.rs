@@ -51,7 +51,8 @@ pub enum FingerprintOf {
     Body,
     /// The whole body, of at most this number of bytes.
     BodyOf(usize),
-    /// The headers that describe an upload. The body is the upload and is not read.
+    /// The headers that describe an upload. The body is the upload and is not read. Only a `DELETE` is no upload: a body
+    /// makes it another request.
     Head,
 }
 
@@ -170,14 +171,17 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
 
 async fn fingerprint(source: FingerprintOf, parts: &mut Parts) -> Result<RequestFingerprint> {
     let limit_bytes = match source {
-        FingerprintOf::Head => {
+        FingerprintOf::Head if parts.method != Method::DELETE => {
             return Ok(RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers));
         }
-        FingerprintOf::Body => MAX_JSON_BYTES,
+        FingerprintOf::Head | FingerprintOf::Body => MAX_JSON_BYTES,
         FingerprintOf::BodyOf(limit_bytes) => limit_bytes,
     };
-    let of_body = |parts: &Parts, bytes: &[u8]| {
-        RequestFingerprint::of_body(&parts.method, &parts.uri, &parts.headers, bytes)
+    let of_body = |parts: &Parts, bytes: &[u8]| match source {
+        FingerprintOf::Head if bytes.is_empty() => {
+            RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers)
+        }
+        _ => RequestFingerprint::of_body(&parts.method, &parts.uri, &parts.headers, bytes),
     };
     let Some(mut body) = parts.extensions.get::<Incoming>().and_then(Incoming::take) else {
         return Ok(of_body(parts, &[]));

@@ -56,10 +56,12 @@ fn check_known(headers: &HeaderMap) -> Result<()> {
             once and with the name of a method. Send the request with this method instead.";
         return refuse(detail.to_owned(), "x-http-method-override");
     }
-    let trailers = headers.get_all(TRAILER).iter().filter_map(|value| value.to_str().ok());
-    let mut trailers = trailers.flat_map(|names| names.split(',')).map(str::trim);
-    let is_digest = |name: &&str| DIGESTS.iter().any(|digest| name.eq_ignore_ascii_case(digest));
-    if let Some(name) = trailers.find(is_digest) {
+    let trailers = headers.get_all(TRAILER).iter();
+    let mut trailers = trailers.flat_map(|names| names.as_bytes().split(|&byte| byte == b','));
+    let digest_named = |name: &[u8]| {
+        DIGESTS.into_iter().find(|digest| name.trim_ascii().eq_ignore_ascii_case(digest.as_bytes()))
+    };
+    if let Some(name) = trailers.find_map(digest_named) {
         let detail =
             format!("Digests in a trailer are not supported. Send {name} as a header, before the body.");
         return refuse(detail, "trailer");
