@@ -30,6 +30,8 @@
 
 use memchr::memmem::{self, Finder};
 
+use crate::csv::shortened;
+
 use super::boundary::Boundary;
 use super::disposition::{FormDataDisposition, InvalidFormDataDisposition};
 
@@ -103,7 +105,7 @@ pub enum FormError {
     #[error("a part of the form has the header {name}: send this header with the request, or leave it out")]
     UnreadHeader {
         /// Name of the header.
-        name: &'static str,
+        name: String,
     },
 }
 
@@ -326,19 +328,9 @@ fn take_headers(buffer: &mut Vec<u8>, input: &mut &[u8]) -> Result<bool, FormErr
     Ok(false)
 }
 
-/// Headers of a part that describe its file, and that Cutty does not read in a part.
-const UNREAD_IN_PARTS: [&str; 10] = [
-    "content-digest",
-    "content-encoding",
-    "content-md5",
-    "content-range",
-    "digest",
-    "repr-digest",
-    "x-file-expires",
-    "x-file-metadata",
-    "x-file-name",
-    "x-file-tags",
-];
+/// Headers of a part that describe its file, and that Cutty does not read in a part. All headers `X-File-…` do too.
+const UNREAD_IN_PARTS: [&str; 6] =
+    ["content-digest", "content-encoding", "content-md5", "content-range", "digest", "repr-digest"];
 
 /// Parses the headers of a form part. Other headers than those of the file are ignored if they are unknown.
 fn parse_part(block: &[u8]) -> Result<FormPart, FormError> {
@@ -358,8 +350,9 @@ fn parse_part(block: &[u8]) -> Result<FormPart, FormError> {
             }
             b"content-transfer-encoding" => check_transfer_encoding(value)?,
             name => {
-                if let Some(name) = UNREAD_IN_PARTS.iter().find(|unread| unread.as_bytes() == name) {
-                    return Err(FormError::UnreadHeader { name });
+                let is_unread = UNREAD_IN_PARTS.iter().any(|unread| unread.as_bytes() == name);
+                if is_unread || name.starts_with(b"x-file-") {
+                    return Err(FormError::UnreadHeader { name: shortened(&String::from_utf8_lossy(name)) });
                 }
             }
         }

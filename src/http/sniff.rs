@@ -170,12 +170,15 @@ fn refused_extension(name: &Filename) -> Option<String> {
     extension.filter(|extension| !EXTENSIONS.contains(&extension.as_str()))
 }
 
-/// Checks a declared type before the content is known. `allowed_types` are the accepted types.
+/// Checks a declared type with its parameters before the content is known. `allowed_types` are the accepted types.
 ///
 /// # Errors
-/// [`Refusal::MalformedType`] or [`Refusal::TypeNotAllowed`].
+/// [`Refusal::MalformedType`], [`Refusal::TypeNotAllowed`], [`Refusal::UnknownCharset`] or
+/// [`Refusal::UnknownHeaderValue`].
 pub fn check_declared(declared_type: Option<&str>, allowed_types: &[String]) -> Result<(), Refusal> {
-    parse_declared(declared_type, allowed_types).map(drop)
+    let declared = parse_declared(declared_type, allowed_types)?;
+    declared_encoding(declared.as_ref(), &[])?;
+    declared_header(declared.as_ref()).map(drop)
 }
 
 /// Decides whether an upload is accepted. If it is accepted, also decides the type with which the file is stored.

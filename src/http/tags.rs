@@ -19,6 +19,9 @@ pub enum TagsError {
         /// The tag.
         tag: String,
     },
+    /// A tag in a list of values is empty or has only blanks.
+    #[error("a tag cannot be empty: leave it out")]
+    Empty,
     /// A tag contains a control character.
     #[error("a tag cannot contain control characters: remove them from {tag:?}")]
     ControlCharacter {
@@ -42,10 +45,11 @@ impl Tags {
     /// # Errors
     /// [`TagsError`].
     pub fn parse_list(text: &str) -> Result<Self, TagsError> {
-        Self::from_values(split_record(text)?)
+        let tags = split_record(text)?;
+        Self::from_values(tags.iter().filter(|tag| !tag.trim().is_empty()))
     }
 
-    /// Makes tags from a list of values. Empty tags, duplicates, and blanks around tags are dropped.
+    /// Makes tags from a list of values. Duplicates, and blanks around tags are dropped.
     ///
     /// # Errors
     /// [`TagsError`].
@@ -53,7 +57,10 @@ impl Tags {
         let mut tags: Vec<String> = Vec::new();
         for value in values {
             let tag = value.as_ref().trim();
-            if tag.is_empty() || tags.iter().any(|known| known == tag) {
+            if tag.is_empty() {
+                return Err(TagsError::Empty);
+            }
+            if tags.iter().any(|known| known == tag) {
                 continue;
             }
             if tag.chars().any(char::is_control) {
@@ -146,6 +153,7 @@ mod tests {
         assert_eq!(Tags::parse_list(&list(33)), Err(TagsError::TooMany));
         assert!(Tags::parse_list(&"x".repeat(64)).is_ok());
         assert!(matches!(Tags::parse_list(&"é".repeat(33)), Err(TagsError::TooLong { .. })));
+        assert_eq!(Tags::from_values(["a", " "]), Err(TagsError::Empty));
         assert!(matches!(Tags::from_values(["a\nb"]), Err(TagsError::ControlCharacter { .. })));
         for text in ["\"a", "\"a\"b", "x,\"\"\""] {
             assert_eq!(Tags::parse_list(text), Err(TagsError::UnbalancedQuote), "{text}");

@@ -5,8 +5,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Uri};
 use sha2::{Digest, Sha256};
 
-/// Headers that describe an upload. The fingerprint of an upload covers them.
-const UPLOAD_HEADERS: [&str; 13] = [
+/// Headers that change the effect of a request, or cause a refusal. A fingerprint covers all values of these headers, so
+/// that a request with other values is never answered with the response to the earlier request. To add a header, append
+/// it: the order is part of stored fingerprints.
+const HEADERS: [&str; 24] = [
     "x-file-name",
     "x-file-tags",
     "x-file-metadata",
@@ -20,6 +22,17 @@ const UPLOAD_HEADERS: [&str; 13] = [
     "upload-offset",
     "upload-checksum",
     "upload-concat",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+    "content-md5",
+    "content-encoding",
+    "content-range",
+    "upload-complete",
+    "upload-incomplete",
+    "trailer",
+    "x-http-method-override",
 ];
 
 /// The fingerprint of a request: a SHA-256 in hex.
@@ -27,14 +40,17 @@ const UPLOAD_HEADERS: [&str; 13] = [
 pub struct RequestFingerprint(String);
 
 impl RequestFingerprint {
-    /// Returns the fingerprint of a request whose whole body is in memory. The fingerprint covers method, path, query
-    /// and body.
-    pub fn of_body(method: &Method, uri: &Uri, body: &[u8]) -> Self {
-        Self::of_parts(&[method.as_str().as_bytes(), target(uri).as_bytes(), b"body", body])
+    /// Returns the fingerprint of a request whose whole body is in memory. The fingerprint covers method, path, query,
+    /// the headers in `HEADERS`, and body.
+    pub fn of_body(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Self {
+        let target = target(uri);
+        let mut parts = vec![method.as_str().as_bytes(), target.as_bytes(), b"body", body];
+        parts.extend(covered(headers));
+        Self::of_parts(&parts)
     }
 
     /// Returns the fingerprint of an upload. The fingerprint covers method, path, query, media type, length and the
-    /// headers in `UPLOAD_HEADERS`. The body is not covered, because it has not been read yet. The boundary of a
+    /// headers in `HEADERS`. The body is not covered, because it has not been read yet. The boundary of a
     /// form is not covered, because a client chooses a new one for each retry.
     pub fn of_upload(method: &Method, uri: &Uri, headers: &HeaderMap) -> Self {
         let value = |name: &str| headers.get(name).map(http::HeaderValue::as_bytes);
@@ -49,11 +65,7 @@ impl RequestFingerprint {
         let length = value(CONTENT_LENGTH.as_str()).unwrap_or_default();
         let target = target(uri);
         let mut parts = vec![method.as_str().as_bytes(), target.as_bytes(), b"upload", &media_type, length];
-        for name in UPLOAD_HEADERS {
-            if let Some(value) = value(name) {
-                parts.extend([name.as_bytes(), value]);
-            }
-        }
+        parts.extend(covered(headers));
         Self::of_parts(&parts)
     }
 
@@ -74,6 +86,12 @@ impl RequestFingerprint {
     }
 }
 
+/// Returns the names and values of the headers that a fingerprint covers.
+fn covered(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let values = |name: &'static str| headers.get_all(name).iter().map(move |value| (name, value));
+    HEADERS.into_iter().flat_map(values).flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()])
+}
+
 fn target(uri: &Uri) -> String {
     uri.path_and_query().map(ToString::to_string).unwrap_or_default()
 }
@@ -82,9 +100,10 @@ fn target(uri: &Uri) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use http::{HeaderName, HeaderValue};
 
     fn body(method: Method, uri: &'static str, body: &str) -> RequestFingerprint {
-        RequestFingerprint::of_body(&method, &Uri::from_static(uri), body.as_bytes())
+        RequestFingerprint::of_body(&method, &Uri::from_static(uri), &HeaderMap::new(), body.as_bytes())
     }
 
     fn upload(headers: &[(&'static str, &str)]) -> RequestFingerprint {
@@ -121,12 +140,27 @@ mod tests {
         let mut more = said.to_vec();
         more.push(("repr-digest", "sha-256=:AA==:"));
         assert_ne!(upload(&more), one);
-        let elsewhere = [("authorization", "x"), ("x-request-id", "y"), ("if-match", "z")];
+        let elsewhere = [("authorization", "x"), ("x-request-id", "y"), ("user-agent", "z")];
         assert_eq!(
             upload(&[&said[..], &elsewhere].concat()),
             one,
             "headers that do not describe the upload are not part of the fingerprint"
         );
+    }
+
+    #[test]
+    fn every_value_of_a_condition_or_a_digest_changes_the_fingerprint() {
+        let uri = Uri::from_static("/a");
+        let with = |headers: &[(&str, &str)]| {
+            let headers: Vec<(HeaderName, HeaderValue)> =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            RequestFingerprint::of_body(&Method::PATCH, &uri, &HeaderMap::from_iter(headers), b"{}")
+        };
+        let mut seen = vec![with(&[]), with(&[("if-match", "a"), ("if-match", "b")])];
+        seen.extend(HEADERS.map(|name| with(&[(name, "a")])));
+        for (place, one) in seen.iter().enumerate() {
+            assert!(!seen[..place].contains(one), "{place}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! response for a missing file is always `not_found`.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, ETAG, LAST_MODIFIED, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_LOCATION, ETAG, EXPIRES, LAST_MODIFIED, VARY};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use utoipa::IntoParams;
 
@@ -24,6 +24,7 @@ use crate::error::{Code, Problem, Result};
 use crate::http::conditional::{self, PreconditionOutcome, Validators};
 use crate::http::date::format_http_date;
 use crate::http::etag::EntityTag;
+use crate::http::safe_headers::RESOURCE_POLICY;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
 
@@ -109,8 +110,8 @@ pub fn evaluate(
 }
 
 /// Evaluates the conditions of a request for a result that is made from the bytes of a file, such as a cut. Returns the
-/// response 304 if the file has not changed and its owner has set no dialect. The caller must use the outcome only if
-/// the request would succeed without conditions.
+/// response 304 if the file has not changed and its owner has set no dialect. `of_success` are the headers of the
+/// response 200. The caller must use the outcome only if the request would succeed without conditions.
 ///
 /// # Errors
 /// `precondition_failed`.
@@ -119,18 +120,25 @@ pub fn evaluate_for_result(
     file: &FileRow,
     method: &Method,
     headers: &HeaderMap,
+    of_success: &HeaderMap,
 ) -> Result<Option<Response>> {
     match evaluate(app, file, Representation::Bytes, method, headers)? {
         // The owner may change the dialect of the file, and with it the result, without a change of the bytes.
         PreconditionOutcome::NotModified if file.dialect_options.is_some() => Ok(None),
         PreconditionOutcome::NotModified => {
             // The result has no ETag: the ETag of the file is not an ETag of the result.
-            let cache = (CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-            let vary = (VARY, HeaderValue::from_static("Authorization"));
-            Ok(Some((StatusCode::NOT_MODIFIED, [cache, vary]).into_response()))
+            Ok(Some((StatusCode::NOT_MODIFIED, headers_of_not_modified(of_success)).into_response()))
         }
         PreconditionOutcome::Proceed { .. } | PreconditionOutcome::PreconditionFailed => Ok(None),
     }
+}
+
+/// Returns the headers that a 304 must have in common with its 200 (RFC 9110 §15.4.5), and the header that says who may
+/// embed the result.
+pub fn headers_of_not_modified(of_success: &HeaderMap) -> HeaderMap {
+    let names = [CACHE_CONTROL, CONTENT_LOCATION, ETAG, EXPIRES, LAST_MODIFIED, RESOURCE_POLICY, VARY];
+    let kept = names.into_iter().filter_map(|name| Some((name.clone(), of_success.get(name)?.clone())));
+    kept.collect()
 }
 
 /// Returns the headers `ETag` and `Last-Modified` for a response with this representation.

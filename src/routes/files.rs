@@ -209,10 +209,6 @@ impl ListParams {
             let detail = format!("The query has {} tags. Send at most {MAX_LIST_TAGS}.", params.tag.len());
             return Err(Problem::new(Code::BadRequest, detail));
         }
-        if params.tag.iter().any(|tag| tag.trim().is_empty()) {
-            let detail = "The parameter tag is empty. Send a tag, or leave the parameter out.";
-            return Err(Problem::new(Code::BadRequest, detail));
-        }
         let tags = Tags::from_values(params.tag).map_err(|error| {
             Problem::new(Code::BadRequest, format!("The parameter tag is not a tag: {error}."))
         })?;

@@ -166,7 +166,7 @@ impl Fields {
 
     fn keep(&mut self, name: &str, text: String) -> Result<()> {
         if let Some(slot) = self.slot(name) {
-            *slot = Some(text).filter(|text| !text.is_empty());
+            *slot = Some(text);
             return Ok(());
         }
         let is_utf8 = ["", "utf-8", "utf8"].iter().any(|label| text.eq_ignore_ascii_case(label));

@@ -11,7 +11,7 @@ use super::extract::file_headers::{
     DigestHeaders, announced_digest, checked_filename, default_filename, describe, header_text,
 };
 use super::extract::storage::{SessionStorage, Storage};
-use super::layers::idempotency::{FingerprintOf, idempotent};
+use super::layers::idempotency::{FILE_ID, FingerprintOf, idempotent};
 use super::layers::problems::canonical_uri;
 use crate::app::{App, SharedApp};
 use crate::body::stream::NativeBody;
@@ -20,6 +20,7 @@ use crate::error::{Code, Problem, Result, sentence};
 use crate::http::date;
 use crate::http::filename::Filename;
 use crate::http::media_type::MediaType;
+use crate::http::sniff;
 use crate::http::tus::{self, Checksum, Metadata, TusError, UploadLength};
 use crate::routes::table::{Routes, route};
 use crate::storage::protocol::NewFile;
@@ -38,7 +39,6 @@ const METADATA: HeaderName = HeaderName::from_static("upload-metadata");
 const CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 const CONCAT: HeaderName = HeaderName::from_static("upload-concat");
 const EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
-const FILE_ID: HeaderName = HeaderName::from_static("x-file-id");
 const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// Returns the routes.
@@ -56,27 +56,20 @@ pub fn is_tus(head: &Request<()>) -> bool {
     path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Replaces the method of a `POST` with the method in `X-HTTP-Method-Override`, for clients that can only send `POST`.
+/// Replaces the method of a `POST` with the method in `X-HTTP-Method-Override`, for clients that can only send `POST`, and
+/// removes the header. A header that stays in the request is refused later, so that no client gets another method than
+/// it means.
 pub fn override_method(mut head: Request<()>) -> Request<()> {
     if *head.method() == Method::POST && is_tus(&head) {
-        let method = head.headers().get(OVERRIDE).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+        let mut values = head.headers().get_all(OVERRIDE).iter();
+        let value = values.next().filter(|_| values.next().is_none());
+        let method = value.and_then(|value| Method::from_bytes(value.as_bytes()).ok());
         if let Some(method) = method {
             *head.method_mut() = method;
+            head.headers_mut().remove(OVERRIDE);
         }
     }
     head
-}
-
-/// Refuses an `X-HTTP-Method-Override` that [`override_method`] could not read. Otherwise Cutty would create an upload,
-/// although the client means another method.
-fn refuse_override(headers: &HeaderMap) -> Result<()> {
-    match header_text(headers, OVERRIDE)? {
-        Some(method) if method != Method::POST.as_str() => {
-            let detail = "The header X-HTTP-Method-Override names no method. Send PATCH, DELETE or HEAD.";
-            Err(Problem::new(Code::BadRequest, detail))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Sets `Tus-Resumable`. If the response is 412, also sets `Tus-Version`. Must be called for every response of the
@@ -174,7 +167,9 @@ async fn discover_one(app: State<SharedApp>) -> Response {
     ),
     request_body(content((Vec<u8> = "application/offset+octet-stream"))),
     responses((status = 201, description = "Created. If the body had all bytes, the file is stored too. Location is the URL of the upload; X-File-Id is the id of the stored file"),
-        (status = 400), (status = 401), (status = 410), (status = 412), (status = 413), (status = 415), (status = 422),
+        (status = 400), (status = 401),
+        (status = 405, description = "method_not_allowed: X-HTTP-Method-Override names a method that this path does not have"),
+        (status = 410), (status = 412), (status = 413), (status = 415), (status = 422),
         (status = 460), (status = 507), (status = 409)))]
 async fn create_upload(
     State(app): State<SharedApp>,
@@ -183,7 +178,6 @@ async fn create_upload(
     headers: HeaderMap,
     upload: UploadBody,
 ) -> Result<Response> {
-    refuse_override(&headers)?;
     let length = creation_length(&app, &headers)?;
     let body = body_of(upload.body, upload.length_bytes);
     if body.is_some() {
@@ -328,11 +322,14 @@ fn new_upload(
         Some(name) => checked_filename(Filename::from_client_path(name))?,
         None => default_filename()?,
     };
+    let declared_type = value(&["filetype", "type", "content-type", "mime_type"])?;
+    sniff::check_declared(declared_type, &app.config.allowed_file_types)
+        .map_err(|refusal| Problem::new(Code::UnsupportedType, sentence(&refusal)))?;
     let description = describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
     let file = NewFile::uploaded(&filename, description);
     Ok(NewUpload {
         file,
-        declared_type: value(&["filetype", "type", "content-type", "mime_type"])?.map(str::to_owned),
+        declared_type: declared_type.map(str::to_owned),
         length,
         metadata: sent.map(str::to_owned),
         checksum: checksum_of(headers)?,

@@ -19,6 +19,8 @@ pub mod resumable;
 pub mod update;
 pub mod upload;
 
+use http::Method;
+
 use crate::app::SharedApp;
 use crate::audit::entry::{Action, Entry};
 use crate::domain::ids::{FileId, UserId};
@@ -69,15 +71,15 @@ impl R2StorageService {
     /// response may contain the name, tags and metadata of a file, and a permanent deletion erases them.
     ///
     /// # Errors
-    /// The errors of [`Self::allow_replay`]; `gone` if the earlier request made a file that cannot be read any more;
-    /// `not_found` if it changed a file that does not exist any more.
-    pub(crate) async fn expect_effect(&self, effect: &Effect) -> Result<()> {
+    /// The errors of [`Self::allow_replay`]; `gone` if the earlier request made or changed a file that cannot be read
+    /// any more. After a request that moved a file to the trash, `gone` only if the file does not exist any more.
+    pub(crate) async fn expect_effect(&self, method: &Method, effect: &Effect) -> Result<()> {
         let Some(owner) = self.allow_replay(Some(effect))? else { return Ok(()) };
         match effect {
             Effect::Created { file } | Effect::Saved { file, .. } => {
-                self.fetch_created(owner, *file).await.map(drop)
+                self.fetch_stored(owner, *file).await.map(drop)
             }
-            Effect::Changed { file } => self.fetch(owner, *file).await.map(drop),
+            Effect::Changed { file } => self.fetch_changed(owner, *file, method).await.map(drop),
             Effect::Purged { .. }
             | Effect::Begun { .. }
             | Effect::BegunInParts { .. }
@@ -123,21 +125,43 @@ impl R2StorageService {
 
     /// Returns a file of `owner`. The caller must already have checked that the principal may use this file.
     pub(crate) async fn fetch(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
-        let get = sql::files::Get { file: id, user: owner };
-        let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;
-        FileRow::read(row)
+        self.fetch_if_any(owner, id).await?.ok_or_else(Problem::no_such_file)
     }
 
-    /// Returns a file of `owner` that an earlier request created. The caller must already have checked that the
+    /// Returns a file of `owner` that an earlier request stored. The caller must already have checked that the
     /// principal may use this file.
     ///
     /// # Errors
-    /// `gone` if the file is in the trash, has expired or does not exist any more. A response with status 201 would tell
-    /// the client that the file is stored.
-    pub(crate) async fn fetch_created(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
+    /// `gone` if the file is in the trash, has expired or does not exist any more. A successful response would tell the
+    /// client that the file is stored.
+    pub(crate) async fn fetch_stored(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
+        let file = self.fetch_if_any(owner, id).await?;
+        file.filter(|file| file.is_readable(self.app.now())).ok_or_else(file_gone)
+    }
+
+    /// Returns a file of `owner` that an earlier request with this method changed. The caller must already have checked
+    /// that the principal may use this file.
+    ///
+    /// # Errors
+    /// The errors of [`Self::fetch_stored`]. After a `DELETE`, the file may be in the trash.
+    pub(crate) async fn fetch_changed(&self, owner: &UserId, id: FileId, method: &Method) -> Result<FileRow> {
+        if *method == Method::DELETE {
+            return self.fetch_if_any(owner, id).await?.ok_or_else(file_gone);
+        }
+        self.fetch_stored(owner, id).await
+    }
+
+    /// Checks that the file in a stored response of a tus upload can still be read.
+    ///
+    /// # Errors
+    /// `forbidden`; the errors of [`Self::fetch_stored`].
+    pub(crate) async fn expect_stored(&self, file: FileId) -> Result<()> {
+        self.fetch_stored(self.allow(Scope::Create, None)?, file).await.map(drop)
+    }
+
+    async fn fetch_if_any(&self, owner: &UserId, id: FileId) -> Result<Option<FileRow>> {
         let get = sql::files::Get { file: id, user: owner };
         let row = self.app.database.query(get.statement()).await?.pop();
-        let file = row.map(FileRow::read).transpose()?;
-        file.filter(|file| file.is_readable(self.app.now())).ok_or_else(file_gone)
+        row.map(FileRow::read).transpose()
     }
 }

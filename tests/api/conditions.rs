@@ -328,6 +328,30 @@ async fn other_routes_refuse_preconditions_of_changes_and_evaluate_preconditions
     scene.send(options).await.expect(204);
 }
 
+#[tokio::test]
+async fn a_304_response_has_the_headers_for_caches_of_its_200() {
+    let scene = Scene::new(Kind::Change).await;
+    let path = &scene.path;
+    let paths = [
+        path.clone(),
+        format!("{path}/metadata"),
+        format!("{path}/rows"),
+        format!("{path}/cut"),
+        format!("{path}/columns"),
+        "/api/auth/user".to_owned(),
+    ];
+    for path in &paths {
+        let whole = scene.send(get(path)).await.expect(200);
+        let not_modified = scene.send(get(path).header("if-none-match", "*")).await.expect(304);
+        for name in ["cache-control", "vary", "content-location", "etag", "cross-origin-resource-policy"] {
+            if path.ends_with("/metadata") && name == "etag" {
+                continue;
+            }
+            assert_eq!(not_modified.header(name), whole.header(name), "{path}: {name}");
+        }
+    }
+}
+
 /// Returns the ETag of the metadata, after the time in which reads are counted and profiles are computed.
 async fn current_metadata_tag(scene: &Scene) -> String {
     scene.app.deliver_twice().await;

@@ -10,7 +10,7 @@ use crate::support::client::{Call, Form, delete, get, patch_json, post, post_jso
 use crate::support::contract::{Operation, operations};
 use crate::support::hashing::sha256;
 use crate::support::parts::{complete, create as create_in_parts, part};
-use crate::support::tus::{create as create_upload, create_with, patch, sha256_of};
+use crate::support::tus::{create as create_upload, create_with, metadata_typed, patch, sha256_of};
 use crate::support::uploader::{Uploader, csv};
 use crate::support::{TestApp, TestBody};
 
@@ -331,10 +331,17 @@ async fn unknown_and_repeated_form_fields_are_refused() {
         ("an unknown field after the file", file().field("zzz", "1")),
         ("tags twice", Form::default().field("tags", "a").file("a.csv", CSV.as_bytes()).field("tags", "b")),
         ("metadata twice", file().field("metadata", "{}").field("metadata", "{}")),
-        ("an empty field twice", file().field("expiresAt", "").field("expiresAt", "")),
+        ("an empty field twice", file().field("tags", "").field("tags", "")),
     ];
     for (case, form) in cases {
         assert_refused(case, form.post(), 400, "bad_request").await;
+    }
+    for name in ["expiresAt", "metadata"] {
+        let header = if name == "metadata" { "x-file-metadata" } else { "x-file-expires" };
+        let by_header = raw(upload("a.csv", CSV), header, b"");
+        let problem = assert_refused(header, by_header, 400, "bad_metadata").await;
+        let by_field = assert_refused(name, file().field(name, "").post(), 400, "bad_metadata").await;
+        assert_eq!(by_field["detail"], problem["detail"]);
     }
 }
 
@@ -607,6 +614,102 @@ async fn an_invalid_method_override_is_refused_and_creates_nothing() {
         assert!(detail_of(&problem).to_lowercase().contains("x-http-method-override"), "{problem}");
     }
     scene.assert_nothing_is_left("creations").await;
+}
+
+#[tokio::test]
+async fn an_empty_digest_is_refused_and_the_problem_names_the_header() {
+    for (name, value) in [("repr-digest", ""), ("content-digest", " "), ("digest", ","), ("digest", "")] {
+        let problem =
+            assert_refused(name, raw(upload("a.csv", CSV), name, value.as_bytes()), 400, "bad_request");
+        let problem = problem.await;
+        assert_eq!(problem["header"], name);
+        assert!(detail_of(&problem).contains(name), "{problem}");
+        let scene = Uploader::alone();
+        let created = raw(create_with(10, &csv(5)), name, value.as_bytes());
+        scene.send(created).await.expect_problem(400, "bad_request");
+        let path = scene.begin(10).await;
+        let chunk = raw(patch(&path, 0).bytes(csv(5)), name, value.as_bytes());
+        scene.send(chunk).await.expect_problem(400, "bad_request");
+        let path = scene.begin_by(create_in_parts(10)).await;
+        let put = raw(part(&path, 1, &csv(10)), name, value.as_bytes());
+        scene.send(put).await.expect_problem(400, "bad_request");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_cutty_does_not_know_although_it_describes_the_file_is_refused() {
+    let cases = [
+        ("x-file-encoding", "utf-8"),
+        ("x-file-namee", "b.csv"),
+        ("x-http-method-override", "PUT"),
+        ("x-http-method-override", "POST"),
+        ("trailer", "Server-Timing, Repr-Digest"),
+        ("trailer", "upload-checksum"),
+        ("trailer", "é,content-digest"),
+    ];
+    for (name, value) in cases {
+        let call = upload("a.csv", CSV).header(name, value);
+        let problem = assert_refused(name, call, 400, "bad_request").await;
+        assert_eq!(problem["header"], name);
+        if name.starts_with("x-file-") {
+            assert!(detail_of(&problem).contains("X-File-Expires"), "{problem}");
+        }
+        let scene = Uploader::alone();
+        if !name.starts_with("x-http-") {
+            scene.send(create_upload(10).header(name, value)).await.expect_problem(400, "bad_request");
+            scene.send(create_in_parts(10).header(name, value)).await.expect_problem(400, "bad_request");
+        }
+    }
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let call = upload("a.csv", CSV).header("x-file-id", "1").header("trailer", "Server-Timing");
+    app.send(call.bearer(&token)).await.expect(201);
+    let form = Form::default().part("name=\"file\"; filename=\"a.csv\"", "X-File-Encoding: x\r\n", b"a\n");
+    assert_refused("a part", form.post(), 400, "bad_request").await;
+}
+
+#[tokio::test]
+async fn a_declared_type_is_refused_at_the_creation_of_an_upload() {
+    let types = ["text/html", "garbage", "text/csv; charset=nope", "text/csv; header=maybe"];
+    for declared in types {
+        let call = upload("a.csv", CSV).without("content-type").header("content-type", declared);
+        let problem = assert_refused(declared, call, 415, "unsupported_type").await;
+        let scene = Uploader::alone();
+        let metadata = metadata_typed(declared);
+        let call = create_upload(10).without("upload-metadata").header("upload-metadata", metadata);
+        let by_tus = scene.send(call).await.expect_problem(415, "unsupported_type");
+        let body = json!({"filename": "a.csv", "size": 10, "contentType": declared});
+        let in_parts = scene.send(post_json("/api/files/multipart", &body)).await;
+        let in_parts = in_parts.expect_problem(415, "unsupported_type");
+        assert_eq!([detail_of(&by_tus), detail_of(&in_parts)], [detail_of(&problem); 2], "{declared}");
+        scene.assert_nothing_is_left(declared).await;
+    }
+}
+
+#[tokio::test]
+async fn empty_tags_and_unknown_options_are_refused() {
+    let app = TestApp::new();
+    let token = app.user("ada");
+    let file = app.upload(&token, "a.csv", CSV).await;
+    let path = format!("/api/files/{}", file["id"].as_str().unwrap());
+    for tags in [json!([""]), json!(["a", " "])] {
+        let calls = [
+            patch_json(&path, &json!({"tags": tags})),
+            post_json(&format!("{path}/save"), &json!({"tags": tags})),
+            post_json("/api/files/multipart", &json!({"filename": "a.csv", "size": 10, "tags": tags})),
+        ];
+        for call in calls {
+            let problem = app.send(call.bearer(&token)).await.expect_problem(400, "bad_metadata");
+            assert!(detail_of(&problem).contains("empty"), "{problem}");
+        }
+    }
+    for option in ["nope", "limit"] {
+        let call = patch_json(&path, &json!({"dialect": {option: null}}));
+        let problem = app.send(call.bearer(&token)).await.expect(400).json();
+        assert!(detail_of(&problem).contains(option), "{problem}");
+    }
+    app.send(patch_json(&path, &json!({"dialect": {"quote": null}})).bearer(&token)).await.expect(200);
+    app.send(upload("b.csv", CSV).header("x-file-tags", "a,,b").bearer(&token)).await.expect(201);
 }
 
 #[tokio::test]

@@ -208,6 +208,36 @@ async fn a_different_request_with_the_same_key_is_refused_and_changes_nothing() 
 }
 
 #[tokio::test]
+async fn a_request_with_another_condition_digest_or_body_is_not_answered_with_a_replay() {
+    type Change = fn(Call) -> Call;
+    let others: [(&str, Change); 9] = [
+        ("if-match", |call| call.header("if-match", "\"x\"")),
+        ("if-unmodified-since", |call| call.header("if-unmodified-since", "Thu, 01 Jan 1970 00:00:00 GMT")),
+        ("content-md5", |call| call.header("content-md5", "AAAAAAAAAAAAAAAAAAAAAA==")),
+        ("content-encoding", |call| call.header("content-encoding", "gzip")),
+        ("content-range", |call| call.header("content-range", "bytes 0-1/2")),
+        ("digest", |call| call.header("digest", "md5=AA==")),
+        ("upload-checksum", |call| call.header("upload-checksum", "sha1 AA==")),
+        ("text", |call| call.bytes("x")),
+        ("chunks", |call| call.stream(TestBody::from_bytes("[1]"))),
+    ];
+    for case in &CASES {
+        let scene = Scene::for_case(case).await;
+        scene.send(case).await;
+        for (name, change) in others {
+            let is_upload = ["upload", "form"].iter().any(|upload| case.0.starts_with(upload));
+            if is_upload && ["text", "chunks"].contains(&name) {
+                continue;
+            }
+            let other = scene.keyed(change((case.1)(&scene.path))).await;
+            assert_eq!(other.status, 422, "{}, {name}: {other}", case.0);
+            other.expect_problem(422, "idempotency_reuse");
+        }
+        assert!(is_replay(&scene.send(case).await), "{}", case.0);
+    }
+}
+
+#[tokio::test]
 async fn the_second_of_two_concurrent_requests_with_one_key_must_wait() {
     for case in &CASES {
         let scene = Scene::for_case(case).await;
@@ -528,14 +558,9 @@ async fn a_repeated_request_does_not_report_a_file_that_is_gone_and_sends_nothin
             // The file may be gone already.
             scene.plain(delete(&format!("{path}?permanent={permanent}"))).await;
             let again = scene.send(case).await;
-            let is_new = first.status == 201;
             let is_purge = case.0.starts_with("permanent");
-            let expected = match permanent {
-                _ if is_purge => 200,
-                _ if is_new => 410,
-                true => 404,
-                false => 200,
-            };
+            let is_in_trash = !permanent && case.0.starts_with("delete");
+            let expected = if is_purge || is_in_trash { 200 } else { 410 };
             let name = case.0;
             assert_eq!(again.status.as_u16(), expected, "{name}, purged: {permanent}, lost: {lost}: {again}");
             let has_name = [".csv", "\"tags\""].iter().any(|text| again.text().contains(text));

@@ -256,10 +256,46 @@ async fn a_repeated_request_for_a_chunk_or_a_part_or_a_deletion_gets_a_replay() 
             assert_eq!(again.header(header), first.header(header), "{name}: {header}");
         }
     }
+    for (name, path) in [("terminate", &by_tus), ("abort", &in_parts)] {
+        for body in [TestBody::from_bytes("x"), TestBody::from_bytes("{}")] {
+            let call = tus(delete(path)).header("transfer-encoding", "chunked").stream(body);
+            let other = scene.send(call.header("idempotency-key", name)).await;
+            other.expect_problem(422, "idempotency_reuse");
+        }
+        let other = tus(delete(path)).header("if-match", "*").header("idempotency-key", name);
+        scene.send(other).await.expect_problem(422, "idempotency_reuse");
+    }
     lose_response(&app);
     let given_up = scene.send(delete(&in_parts).header("idempotency-key", "abort")).await.expect(204);
     assert!(is_replay(&given_up));
     sweep_up(&app, "steps").await;
+}
+
+#[tokio::test]
+async fn a_repeated_tus_request_does_not_report_a_file_that_is_gone() {
+    for way in ["create", "patch"] {
+        for permanent in [false, true] {
+            let app = Uploader::app();
+            let scene = Uploader::new(&app);
+            let path = scene.begin_by(tus::create(100)).await;
+            let make = || match way {
+                "create" => tus::create_with(100, &csv(100)),
+                _ => tus::patch(&path, 0).bytes(csv(100)),
+            };
+            let first = scene.keyed(make()).await;
+            assert!(first.status.is_success() && first.has("x-file-id"), "{way}: {first}");
+            app.faults.forget_calls();
+            let again = scene.keyed(make()).await.expect(first.status.as_u16());
+            assert!(is_replay(&again), "{way}");
+            assert_eq!(again.header("x-file-id"), first.header("x-file-id"), "{way}");
+            assert_eq!(app.faults.count(&On::database()), 3, "{way}: the account, the key and the file");
+            let file = format!("/api/files/{}", first.header("x-file-id"));
+            scene.send(delete(&format!("{file}?permanent={permanent}"))).await.expect(200);
+            let again = scene.keyed(make()).await;
+            assert!(!again.has("upload-offset") && !again.has("x-file-id"), "{way}: {again}");
+            again.expect_problem(410, "gone");
+        }
+    }
 }
 
 #[tokio::test]

@@ -36,6 +36,11 @@ pub fn metadata_named(name: &str) -> String {
     pairs(&[("filename", name)])
 }
 
+/// Returns an `Upload-Metadata` value with a filename and this media type.
+pub fn metadata_typed(declared: &str) -> String {
+    pairs(&[("filename", "a.csv"), ("filetype", declared)])
+}
+
 fn pairs(pairs: &[(&str, &str)]) -> String {
     let pairs = pairs.iter();
     pairs.map(|(key, value)| format!("{key} {}", STANDARD.encode(value))).collect::<Vec<_>>().join(",")

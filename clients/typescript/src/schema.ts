@@ -133,7 +133,8 @@ export interface paths {
         put?: never;
         /**
          * Ends the session of a refresh token. A repeated request changes nothing. Without a token, a page of this origin ends
-         *     the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call.
+         *     the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call;
+         *     if several cookies have a token (Cutty reads at most 4), 1 for each.
          */
         post: operations["logout"];
         delete?: never;
@@ -153,7 +154,8 @@ export interface paths {
         put?: never;
         /**
          * Exchanges a refresh token for a new pair of tokens. If a client sends the old refresh token again within 30 s, the
-         *     response has the same new refresh token. Costs 1 D1 call.
+         *     response has the same new refresh token. Costs 1 D1 call. If several cookies have a token, 1 more D1 read for each
+         *     token until one is valid; Cutty reads at most 4 cookies.
          */
         post: operations["refresh"];
         delete?: never;
@@ -192,7 +194,8 @@ export interface paths {
         };
         /**
          * Returns the session of the cookie: the user, and an access token. Without a session, `session` is null, so a page can
-         *     ask on its first visit without an error. The refresh token stays as it is. Costs 1 D1 read, or none without a cookie.
+         *     ask on its first visit without an error. The refresh token stays as it is. Costs 1 D1 read, or none without a cookie;
+         *     if several cookies have a token (Cutty reads at most 4), 1 for each until one is valid.
          */
         get: operations["get_session"];
         put?: never;
@@ -9628,6 +9631,19 @@ export interface operations {
             };
             /** @description forbidden: the credentials do not allow this */
             403: {
+                headers: {
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description method_not_allowed: X-HTTP-Method-Override names a method that this path does not have */
+            405: {
                 headers: {
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;

@@ -131,7 +131,7 @@ pub(super) fn render(input: &InputOptions) -> Map<String, Value> {
 }
 
 impl InputOptions {
-    /// Parses the options from a JSON object. A member that is `null` counts as absent. `headerRow` is another name of
+    /// Parses the options from a JSON object. A known member that is `null` counts as absent. `headerRow` is another name of
     /// `inputHeader`, because a profile shows the option under this name.
     ///
     /// # Errors
@@ -140,12 +140,15 @@ impl InputOptions {
         let members = OptionValue::Json(value).object("dialect")?;
         let mut input = Self::DETECT;
         let mut seen = Vec::new();
-        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+        for (name, value) in &members {
             let known = if name == "headerRow" { "inputHeader" } else { name };
             let Some(&(option, known)) = INPUT_OPTIONS.iter().find(|(_, option)| *option == known) else {
                 let known = INPUT_OPTIONS.iter().map(|(_, name)| *name).collect();
                 return Err(RequestError::unknown_option(name, known, false));
             };
+            if value.is_null() {
+                continue;
+            }
             if seen.contains(&known) {
                 return Err(RequestError::RepeatedOption { name: name.clone() });
             }

@@ -11,6 +11,11 @@ use http::{HeaderMap, HeaderValue, Uri};
 use crate::error::{Code, Problem, Result};
 
 const NAME: &str = "__Secure-cutty-refresh";
+
+/// Maximum number of tokens that a request may have in cookies. Further ones are not tried, because each token may cost
+/// a D1 call.
+const MOST_TOKENS: usize = 4;
+
 const ATTRIBUTES: &str = "Path=/api/auth; HttpOnly; Secure; SameSite=Strict";
 
 /// Returns the value of `Set-Cookie` for a refresh token that is valid for this number of seconds.
@@ -28,11 +33,13 @@ pub(super) fn cleared() -> HeaderValue {
     HeaderValue::from_static(CLEARED)
 }
 
-/// Returns the refresh token in the cookie of a request (RFC 6265 §5.4).
-pub(super) fn token(headers: &HeaderMap) -> Option<String> {
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, token)| *name == NAME && !token.is_empty()).map(|(_, token)| token.to_owned())
+/// Returns the refresh tokens in the cookies of a request (RFC 6265 §5.4), at most [`MOST_TOKENS`]. A request may have
+/// several cookies with the same name, for example if an old cookie has another path. Other cookies may have any bytes.
+pub(super) fn tokens(headers: &HeaderMap) -> Vec<String> {
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b';'));
+    let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='));
+    let tokens = pairs.filter(|(name, token)| *name == NAME && !token.is_empty());
+    tokens.map(|(_, token)| token.to_owned()).take(MOST_TOKENS).collect()
 }
 
 /// Checks that a page of this origin sent the request: by `Sec-Fetch-Site`, or by `Origin` if the browser does not send
@@ -76,15 +83,25 @@ mod tests {
     #[test]
     fn the_token_is_found_among_other_cookies() {
         for (sent, found) in [
-            ("__Secure-cutty-refresh=abc", Some("abc")),
-            ("a=b; __Secure-cutty-refresh=x.y.z; c=d", Some("x.y.z")),
-            ("__Secure-cutty-refresh=", None),
-            ("x__Secure-cutty-refresh=abc", None),
-            ("abc", None),
+            ("__Secure-cutty-refresh=abc", &["abc"][..]),
+            ("a=b; __Secure-cutty-refresh=x.y.z; c=d", &["x.y.z"]),
+            ("__Secure-cutty-refresh=a; __Secure-cutty-refresh=;__Secure-cutty-refresh=b", &["a", "b"]),
+            ("__Secure-cutty-refresh=", &[]),
+            ("x__Secure-cutty-refresh=abc", &[]),
+            ("abc", &[]),
         ] {
-            assert_eq!(token(&headers(&[("cookie", sent)])).as_deref(), found, "{sent}");
+            assert_eq!(tokens(&headers(&[("cookie", sent)])), found, "{sent}");
         }
-        assert_eq!(token(&HeaderMap::new()), None);
+        assert!(tokens(&HeaderMap::new()).is_empty());
+        let many = [("cookie", "__Secure-cutty-refresh=abc"); 5];
+        assert_eq!(tokens(&headers(&many)).len(), MOST_TOKENS);
+    }
+
+    #[test]
+    fn other_cookies_may_have_any_bytes() {
+        let sent = [&b"c=\xc3\xa9; l=\xe9; "[..], NAME.as_bytes(), b"=abc"].concat();
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&sent).unwrap())]);
+        assert_eq!(tokens(&headers), ["abc"]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::auth::names::parse_username;
 use crate::auth::service::{Registration, Session, Tokens, User};
 use crate::auth::usage::UsageView;
 use crate::domain::caller::Caller;
+use crate::domain::ids::UserId;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::{Claim, ClaimOutcome, KeyScope, reused};
@@ -275,7 +276,8 @@ async fn login(
 }
 
 /// Exchanges a refresh token for a new pair of tokens. If a client sends the old refresh token again within 30 s, the
-/// response has the same new refresh token. Costs 1 D1 call.
+/// response has the same new refresh token. Costs 1 D1 call. If several cookies have a token, 1 more D1 read for each
+/// token until one is valid; Cutty reads at most 4 cookies.
 #[utoipa::path(
     post, path = "/api/auth/refresh", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
@@ -294,7 +296,8 @@ async fn refresh(
     uri: Uri,
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
-    let (token, form) = sent_token(body, &headers, &uri)?;
+    let (tokens, form) = sent_tokens(body, &headers, &uri)?;
+    let token = live_token(&app, tokens).await?;
     let Session { user, tokens } = app.accounts().refresh(&token, &caller).await?;
     let (tokens, cookie) = tokens_view(tokens, form, &app)?;
     let body = RefreshResponse { success: true, user, top: tokens.clone(), tokens };
@@ -302,7 +305,8 @@ async fn refresh(
 }
 
 /// Ends the session of a refresh token. A repeated request changes nothing. Without a token, a page of this origin ends
-/// the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call.
+/// the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call;
+/// if several cookies have a token (Cutty reads at most 4), 1 for each.
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(
@@ -322,8 +326,8 @@ async fn logout(
     JsonBody(body): JsonBody<RefreshTokenRequest>,
 ) -> Result<Response> {
     let form = if body.refresh_token.is_none() { SessionForm::Cookie } else { SessionForm::Tokens };
-    let ended = match sent_token(body, &headers, &uri) {
-        Ok((token, _)) => app.accounts().logout(&token).await,
+    let ended = match sent_tokens(body, &headers, &uri) {
+        Ok((tokens, _)) => end_sessions(&app, &tokens).await,
         Err(problem) => Err(problem),
     };
     match ended {
@@ -339,17 +343,22 @@ async fn logout(
 }
 
 /// Returns the session of the cookie: the user, and an access token. Without a session, `session` is null, so a page can
-/// ask on its first visit without an error. The refresh token stays as it is. Costs 1 D1 read, or none without a cookie.
+/// ask on its first visit without an error. The refresh token stays as it is. Costs 1 D1 read, or none without a cookie;
+/// if several cookies have a token (Cutty reads at most 4), 1 for each until one is valid.
 #[utoipa::path(
     get, path = "/api/auth/session", tag = "auth", security(()),
     responses((status = 200, description = "The session, or null", body = CookieSessionResponse))
 )]
 async fn get_session(State(app): State<SharedApp>, headers: HeaderMap, uri: Uri) -> Result<Response> {
-    let token = cookie::token(&headers).filter(|_| cookie::check_same_origin(&headers, &uri).is_ok());
-    let session = match token {
-        Some(token) => app.accounts().session_of(&token).await?,
-        None => None,
-    };
+    let mut session = None;
+    if cookie::check_same_origin(&headers, &uri).is_ok() {
+        for token in cookie::tokens(&headers) {
+            session = app.accounts().session_of(&token).await?;
+            if session.is_some() {
+                break;
+            }
+        }
+    }
     let session = session.map(|(user, access_token)| CookieSession {
         user,
         access_token,
@@ -358,19 +367,54 @@ async fn get_session(State(app): State<SharedApp>, headers: HeaderMap, uri: Uri)
     Ok(no_store_response(StatusCode::OK, CookieSessionResponse { success: true, session }))
 }
 
-/// Returns the refresh token of a request, and where it was. A token in the cookie counts only if a page of this origin
-/// sent the request.
-fn sent_token(body: RefreshTokenRequest, headers: &HeaderMap, uri: &Uri) -> Result<(String, SessionForm)> {
+/// Returns the refresh tokens of a request, at least one, and where they were. There are several tokens only if several
+/// cookies have the name of the cookie. A token in a cookie counts only if a page of this origin sent the request.
+fn sent_tokens(
+    body: RefreshTokenRequest,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<(Vec<String>, SessionForm)> {
     if let Some(token) = body.refresh_token {
-        return Ok((token, SessionForm::Tokens));
+        return Ok((vec![token], SessionForm::Tokens));
     }
-    let Some(token) = cookie::token(headers) else {
+    let tokens = cookie::tokens(headers);
+    if tokens.is_empty() {
         let detail =
             "Send refresh_token, or sign in with \"session\": \"cookie\". There is no cookie with a session.";
         return Err(Problem::new(Code::Unauthenticated, detail));
-    };
+    }
     cookie::check_same_origin(headers, uri)?;
-    Ok((token, SessionForm::Cookie))
+    Ok((tokens, SessionForm::Cookie))
+}
+
+/// Returns the first of several tokens whose session is not over; the first token if there is no such token. A spent
+/// token is not exchanged if another token is valid, because the exchange of a spent token ends its session.
+async fn live_token(app: &App, tokens: Vec<String>) -> Result<String> {
+    if tokens.len() > 1 {
+        for token in &tokens {
+            if app.accounts().session_of(token).await?.is_some() {
+                return Ok(token.clone());
+            }
+        }
+    }
+    tokens.into_iter().next().ok_or_else(|| Problem::internal("the request has no refresh token"))
+}
+
+/// Ends the sessions of all tokens, and returns the user of the first session that was ended.
+///
+/// # Errors
+/// `unauthenticated` if no text is a refresh token; `unavailable` if the database failed.
+async fn end_sessions(app: &App, tokens: &[String]) -> Result<UserId> {
+    let (mut ended, mut refused) = (None, None);
+    for token in tokens {
+        match app.accounts().logout(token).await {
+            Ok(user) => ended = ended.or(Some(user)),
+            Err(problem) if problem.code() == Code::Unauthenticated => refused = Some(problem),
+            Err(problem) => return Err(problem),
+        }
+    }
+    let no_token = || Problem::internal("the request has no refresh token");
+    ended.ok_or_else(|| refused.unwrap_or_else(no_token))
 }
 
 /// Returns the signed-in user, with the user's quota and usage. Costs 2 D1 calls.

@@ -89,9 +89,6 @@ async fn get_rows(
     let file = storage.find_undamaged(id).await?;
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
     let page = CutService::new(storage).rows(&file, &request, limit).await?;
-    if let Some(not_modified) = evaluate_for_result(&app, &file, &method, &headers)? {
-        return Ok(not_modified);
-    }
     let shown = page.rows.len() as u64;
     let response = RowsResponse {
         success: true,
@@ -103,6 +100,10 @@ async fn get_rows(
         failure: page.failure,
     };
     let mut response = document(response, page.lease, app.clock.clone())?;
+    let not_modified = evaluate_for_result(&app, &file, &method, &headers, response.headers())?;
+    if let Some(not_modified) = not_modified {
+        return Ok(not_modified);
+    }
     add_notice(response.headers_mut(), file.notice(&request.input))?;
     Ok(response)
 }

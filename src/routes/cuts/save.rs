@@ -72,7 +72,7 @@ async fn save_cut(
     let cuts = CutService::new(storage);
     // A false condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare`
     // fails, the client gets the error of `prepare`, whatever the conditions are.
-    let outcome = evaluate_for_result(&app, &file, &Method::POST, &headers);
+    let outcome = evaluate_for_result(&app, &file, &Method::POST, &headers, &HeaderMap::new());
     let prepared = cuts.prepare(file, request, CUT_AND_PART).await?;
     if let Err(problem) = outcome {
         prepared.cancel().await;

@@ -170,7 +170,7 @@ pub async fn send_cut_of(
     let memory = if streaming { CUT } else { CUT_AND_PART };
     // A condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare` fails,
     // the client gets the error of `prepare`.
-    let outcome = evaluate_for_result(app, &file, method, sent);
+    let outcome = evaluate_for_result(app, &file, method, sent, &headers);
     let prepared = cuts.prepare(file, request, memory).await?;
     match outcome {
         Ok(None) => {}

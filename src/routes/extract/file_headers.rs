@@ -110,9 +110,9 @@ pub fn checked_filename(name: std::result::Result<Filename, FilenameError>) -> R
 /// so all of these headers are digests of the same bytes (RFC 9530 §2 and §3, RFC 3230 §4.3.2).
 ///
 /// # Errors
-/// `bad_request` if a header is malformed; `digest_mismatch` if two headers differ.
+/// `bad_request` if a header is malformed or empty; `digest_mismatch` if two headers differ.
 pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
-    type Parse = fn(&str) -> std::result::Result<Option<[u8; 32]>, digest::DigestError>;
+    type Parse = fn(&str) -> std::result::Result<[u8; 32], digest::DigestError>;
     let forms: [(&'static str, Parse); 3] = [
         ("repr-digest", digest::parse),
         ("content-digest", digest::parse),
@@ -121,8 +121,11 @@ pub fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>> {
     let mut announced = None;
     for (name, parse) in forms {
         let Some(value) = header_text(headers, HeaderName::from_static(name))? else { continue };
-        let malformed = |error: digest::DigestError| Problem::new(Code::BadRequest, sentence(&error));
-        let Some(sha256) = parse(value).map_err(malformed)? else { continue };
+        let malformed = |error: digest::DigestError| {
+            let detail = format!("The header {name} cannot be used: {error}.");
+            Problem::new(Code::BadRequest, detail).with("header", name)
+        };
+        let sha256 = parse(value).map_err(malformed)?;
         if announced.is_some_and(|other| other != sha256) {
             return Err(Problem::digest_mismatch());
         }

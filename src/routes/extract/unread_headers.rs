@@ -24,6 +24,7 @@ use crate::body::incoming::Incoming;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result};
 use crate::http::conditional::{self, PreconditionOutcome, Validators};
+use crate::routes::conditions::headers_of_not_modified;
 
 static CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, IF_MODIFIED_SINCE];
 
@@ -96,7 +97,9 @@ pub async fn refuse_unread(description: fn() -> Operation, request: Request, nex
     let now = DateTime::<Utc>::UNIX_EPOCH;
     match conditional::evaluate(&method, &headers, &Validators::default(), now) {
         PreconditionOutcome::Proceed { .. } => response,
-        PreconditionOutcome::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+        PreconditionOutcome::NotModified => {
+            (StatusCode::NOT_MODIFIED, headers_of_not_modified(response.headers())).into_response()
+        }
         PreconditionOutcome::PreconditionFailed => {
             let detail = "The response has no ETag, so If-Match is true only for *. Leave If-Match out.";
             Problem::new(Code::PreconditionFailed, detail).into_response()

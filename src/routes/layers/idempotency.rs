@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures_core::future::BoxFuture;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, Paths};
 use utoipa::openapi::{ObjectBuilder, PathItem, RefOr, Required, Response as Described, Type};
@@ -20,6 +20,7 @@ use utoipa::openapi::{ObjectBuilder, PathItem, RefOr, Required, Response as Desc
 use crate::app::SharedApp;
 use crate::body::incoming::Incoming;
 use crate::body::stream::NativeBody;
+use crate::domain::ids::FileId;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::key::{IDEMPOTENCY_KEY, IdempotencyKey};
@@ -31,6 +32,9 @@ use crate::routes::extract::storage::Storage;
 use crate::routes::table::Route;
 use crate::storage::R2StorageService;
 
+/// Header with the id of a stored file, in the responses of a tus upload.
+pub const FILE_ID: HeaderName = HeaderName::from_static("x-file-id");
+
 /// Header of replayed responses.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -38,7 +42,7 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed")
 /// extension. This layer cannot import the function, because the function imports the routes, and the routes import
 /// this layer.
 #[derive(Clone, Copy)]
-pub struct Replay(pub fn(Done, R2StorageService) -> BoxFuture<'static, Result<Response>>);
+pub struct Replay(pub fn(Method, Done, R2StorageService) -> BoxFuture<'static, Result<Response>>);
 
 /// The data from which the fingerprint of a request is computed, in addition to method, path and query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +51,8 @@ pub enum FingerprintOf {
     Body,
     /// The whole body, of at most this number of bytes.
     BodyOf(usize),
-    /// The headers that describe an upload. The body is the upload and is not read.
+    /// The headers that describe an upload. The body is the upload and is not read. Only a `DELETE` is no upload: a body
+    /// makes it another request.
     Head,
 }
 
@@ -124,7 +129,10 @@ async fn run_keyed(source: FingerprintOf, request: Request, next: Next) -> Resul
         ClaimOutcome::Replayed(stored, effect) => {
             let Storage(storage) = Storage::from_request_parts(&mut parts, &app).await?;
             if let Some(effect) = &effect {
-                storage.expect_effect(effect).await?;
+                storage.expect_effect(&parts.method, effect).await?;
+            }
+            if let Some(file) = file_of(&stored) {
+                storage.expect_stored(file).await?;
             }
             Ok(mark_replayed(from_stored(stored)))
         }
@@ -133,7 +141,7 @@ async fn run_keyed(source: FingerprintOf, request: Request, next: Next) -> Resul
             let Some(Replay(respond)) = parts.extensions.get::<Replay>() else {
                 return Err(Problem::internal("the request has no replay function in its extensions"));
             };
-            respond(done, storage).await.map(mark_replayed)
+            respond(parts.method, done, storage).await.map(mark_replayed)
         }
         ClaimOutcome::Acquired(claim) => {
             parts.extensions.insert(claim.clone());
@@ -163,21 +171,32 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>> {
 
 async fn fingerprint(source: FingerprintOf, parts: &mut Parts) -> Result<RequestFingerprint> {
     let limit_bytes = match source {
-        FingerprintOf::Head => {
+        FingerprintOf::Head if parts.method != Method::DELETE => {
             return Ok(RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers));
         }
-        FingerprintOf::Body => MAX_JSON_BYTES,
+        FingerprintOf::Head | FingerprintOf::Body => MAX_JSON_BYTES,
         FingerprintOf::BodyOf(limit_bytes) => limit_bytes,
     };
-    // A body that is not JSON stays unread, because no memory is leased for this body. The route refuses the request.
-    let body =
-        parts.extensions.get::<Incoming>().filter(|_| is_json(&parts.headers)).and_then(Incoming::take);
-    let Some(body) = body else {
-        return Ok(RequestFingerprint::of_body(&parts.method, &parts.uri, &[]));
+    let of_body = |parts: &Parts, bytes: &[u8]| match source {
+        FingerprintOf::Head if bytes.is_empty() => {
+            RequestFingerprint::of_upload(&parts.method, &parts.uri, &parts.headers)
+        }
+        _ => RequestFingerprint::of_body(&parts.method, &parts.uri, &parts.headers, bytes),
     };
-    let bytes = read_bounded(body, &parts.headers, limit_bytes).await?;
-    let fingerprint = RequestFingerprint::of_body(&parts.method, &parts.uri, &bytes);
-    let body: Box<dyn NativeBody> = Box::new(BytesBody::new(bytes));
+    let Some(mut body) = parts.extensions.get::<Incoming>().and_then(Incoming::take) else {
+        return Ok(of_body(parts, &[]));
+    };
+    // A body that is not JSON stays unread, because no memory is leased for this body. The route refuses the request,
+    // or accepts an empty object only. Its first piece shows whether a repeated request is another one.
+    let (fingerprint, body) = if is_json(&parts.headers) {
+        let bytes = read_bounded(body, &parts.headers, limit_bytes).await?;
+        let fingerprint = of_body(parts, &bytes);
+        (fingerprint, Box::new(BytesBody::new(bytes)) as Box<dyn NativeBody>)
+    } else {
+        let start = body.peek().await?;
+        let marked = [&b"not JSON: "[..], &start].concat();
+        (of_body(parts, if start.is_empty() { &[] } else { &marked }), body)
+    };
     parts.extensions.insert(Incoming::new(Some(body)));
     Ok(fingerprint)
 }
@@ -208,6 +227,12 @@ async fn capture(response: Response) -> (Response, Option<StoredResponse>) {
         body: body.to_owned(),
     });
     (Response::from_parts(parts, Body::from(bytes)), to_store)
+}
+
+/// Returns the file that a response of a tus upload reports as stored.
+fn file_of(stored: &StoredResponse) -> Option<FileId> {
+    let (_, id) = stored.headers.iter().find(|(name, _)| name == FILE_ID.as_str())?;
+    FileId::parse(id)
 }
 
 fn from_stored(stored: StoredResponse) -> Response {

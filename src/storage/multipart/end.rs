@@ -27,7 +27,7 @@ impl R2StorageService {
     /// - `unavailable`: R2 or the database cannot be reached.
     pub async fn complete_multipart(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<FileRow> {
         if upload.status == MultipartStatus::Completed {
-            return self.fetch_created(&upload.user, upload.file).await;
+            return self.fetch_stored(&upload.user, upload.file).await;
         }
         upload.expect_open(self.app.now())?;
         let etags = self.check_parts(upload, named).await?;

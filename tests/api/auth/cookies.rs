@@ -83,6 +83,23 @@ async fn a_first_visit_and_every_bad_cookie_get_no_session_and_no_error() {
 }
 
 #[tokio::test]
+async fn a_valid_session_is_found_among_several_cookies_and_any_bytes() {
+    let app = TestApp::new();
+    let (_, spent) = sign_in(&app, "/api/auth/register").await;
+    let refresh = |cookie: &str| from_page(post_json("/api/auth/refresh", &json!({})), cookie);
+    let mut good = cookie_of(&send(&app, refresh(&spent)).await.expect(200));
+    advance_seconds(&app, 31);
+    for others in [format!("{NAME}bad"), spent, "c=\u{e9}".to_owned()] {
+        let cookies = format!("{others}; {good}");
+        assert!(!session(&app, from_page(get("/api/auth/session"), &cookies)).await.is_null(), "{cookies}");
+        good = cookie_of(&send(&app, refresh(&cookies)).await.expect(200));
+    }
+    let logout = from_page(post_json("/api/auth/logout", &json!({})), &format!("{NAME}bad; {good}"));
+    send(&app, logout).await.expect(200);
+    assert!(session(&app, from_page(get("/api/auth/session"), &good)).await.is_null());
+}
+
+#[tokio::test]
 async fn another_site_cannot_use_or_set_the_cookie() {
     let app = TestApp::new();
     let (_, cookie) = sign_in(&app, "/api/auth/register").await;

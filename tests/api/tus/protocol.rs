@@ -5,6 +5,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::support::client::{Call, delete, get, head, post};
+use crate::support::contract::operations;
 use crate::support::tus::{CHUNK, create, metadata, patch, sha1_of, sha256_of, tus};
 use crate::support::uploader::{PART, Uploader, csv};
 use crate::support::{TestApp, TestBody};
@@ -168,7 +169,14 @@ async fn a_post_can_override_its_method() {
     assert_eq!(scene.offset(&path).await, 5);
     scene.send(meant("DELETE", tus(post(&path)))).await.expect(204);
     scene.send(tus(head(&path))).await.expect(410);
-    scene.send(meant("DELETE", post("/api/files"))).await.expect(422);
+    scene.send(meant("DELETE", post("/api/files"))).await.expect_problem(400, "bad_request");
+    scene.send(meant("DELETE", tus(head(&path)))).await.expect(400);
+    for path in [path.as_str(), "/api/uploads"] {
+        scene.send(meant("PUT", tus(post(path)))).await.expect_problem(405, "method_not_allowed");
+    }
+    let operations = operations();
+    let creation = operations.iter().find(|known| known.method == "POST" && known.template == "/api/uploads");
+    assert!(creation.unwrap().statuses().contains(&405));
 }
 
 #[tokio::test]
