@@ -107,10 +107,12 @@ impl Counting {
                 CutProgress::Done if input.is_over() => break true,
                 CutProgress::Done => input.stop().await,
                 CutProgress::Full { .. } => {}
-                CutProgress::More if read_bytes >= max_bytes => break false,
                 CutProgress::More => {
                     input.read_on(processor).await?;
                     read_bytes += input.piece_bytes();
+                    if read_bytes >= max_bytes {
+                        break false;
+                    }
                 }
             }
         };

@@ -62,7 +62,7 @@ impl CutInput {
         let progress = progress.map_err(csv_problem)?;
         match progress {
             CutProgress::Full { consumed } => self.consumed += consumed,
-            CutProgress::More => self.consumed = 0,
+            CutProgress::More => self.consumed = self.piece.len(),
             CutProgress::Done => {}
         }
         Ok(progress)
@@ -76,6 +76,7 @@ impl CutInput {
         self.lease_long_record(processor).await?;
         self.pauses.after(self.piece.len()).await;
         self.piece.clear();
+        self.consumed = 0;
         while self.scan.read(&mut self.piece).await? == 0 {
             let (read_to, end) = (processor.tally().bytes_in, self.scan.end_byte());
             if read_to != end {

@@ -93,7 +93,7 @@ async fn lines_of_progress_end_with_the_count_or_with_the_problem() {
     let found = lines_of(response.text());
     assert!(found.len() >= 3, "{found:?}");
     let (last, progress) = found.split_last().unwrap();
-    assert_eq!((&last["count"]["rows"], &last["count"]["exact"]), (&json!(50_000), &json!(true)));
+    assert_eq!((&last["count"]["rows"], &last["count"]["exact"]), (&json!(50_000), &json!(true)), "{last}");
     let mut before = 0;
     for line in progress {
         let rows = line["progress"]["rows"].as_u64().unwrap();
