@@ -505,7 +505,7 @@ const Columns = ({ profile }: { profile: Profile }) => (
       {profile.columns.slice(0, COLUMNS_SHOWN).map(({ name, type }, index) => (
         <li>
           <Name>{name || `#${index + 1}`}</Name>{" "}
-          <span class="type">{type && (t.reading.types[type] ?? type)}</span>
+          {type && <span class="type">{t.reading.types[type] ?? type}</span>}
         </li>
       ))}
     </ul>

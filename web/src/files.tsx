@@ -176,6 +176,9 @@ function sampleFile(): File {
   return new File([lines.join("\n") + "\n"], t.sample.filename, { type: "text/csv", lastModified: 0 });
 }
 
+/** The limit of a request that reads as many files as are shown. */
+const limitFor = (shown: number): number => Math.min(api.MAX_PAGE_FILES, Math.max(api.PAGE_FILES, shown));
+
 /** Numbers of files that are not active. */
 type Elsewhere = Record<"archived" | "deleted", number>;
 
@@ -203,6 +206,7 @@ function Files({ user }: { user: User }) {
   const uploads = useStore(uploading.uploads, uploading.onUploads);
   const [hasShortcuts, setShortcuts] = useState(true);
   const loading = useRef<AbortController | null>(null);
+  const isInFlight = useRef(false);
   const searchBox = useRef<HTMLInputElement>(null);
   const chooser = useRef<HTMLInputElement>(null);
   const lastClicked = useRef<string | null>(null);
@@ -216,6 +220,7 @@ function Files({ user }: { user: User }) {
   const load = useCallback(async (query: Query, cursor: string | null, limit = api.PAGE_FILES) => {
     loading.current?.abort();
     const abort = (loading.current = new AbortController());
+    isInFlight.current = true;
     setLoading(true);
     try {
       const next = await api.listFiles(query, cursor, limit, abort.signal);
@@ -229,6 +234,7 @@ function Files({ user }: { user: User }) {
       if (cursor) setMoreProblem(problemFrom(error));
       else setProblem(problemFrom(error));
     }
+    isInFlight.current = false;
     setLoading(false);
   }, []);
 
@@ -248,7 +254,10 @@ function Files({ user }: { user: User }) {
     };
     addEventListener("popstate", back);
     // The list is read again when the connection is back.
-    const stop = api.onReach((reach) => reach === "ok" && setQuery((query) => ({ ...query })));
+    const stop = api.onReach((reach) => {
+      const { query, shown } = latest.current;
+      if (reach === "ok" && !isInFlight.current) void load(query, null, limitFor(shown));
+    });
     return () => {
       removeEventListener("popstate", back);
       stop();
@@ -321,7 +330,7 @@ function Files({ user }: { user: User }) {
     setSelected(new Set());
     loadUsage();
     const { query, shown } = latest.current;
-    await load(query, null, Math.min(api.MAX_PAGE_FILES, Math.max(api.PAGE_FILES, shown)));
+    await load(query, null, limitFor(shown));
     requestAnimationFrame(() => {
       if (document.activeElement && document.activeElement !== document.body) return;
       const row = rows().at(Math.max(0, Math.min(at, rows().length - 1)));

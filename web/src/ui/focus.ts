@@ -22,7 +22,8 @@ const view = (): HTMLElement | null => document.querySelector("main");
 function neighbour(lost: Element, records: MutationRecord[]): HTMLElement | null {
   if (lost.closest(".selection"))
     return document.querySelector<HTMLElement>(".list-head input:enabled") ?? view();
-  if (lost.closest(".empty")) return document.querySelector<HTMLElement>(".list .open") ?? view();
+  if (lost.closest(".empty"))
+    return document.querySelector<HTMLElement>(".list .open, .list button") ?? view();
   let gone: Node = lost;
   // The parent of what was removed may be removed, too.
   for (const record of records) {
