@@ -609,8 +609,11 @@ function Files({ user }: { user: User }) {
                 }
               />
             </label>
-            <span class="muted small" role="status" aria-busy={isLoading}>
-              {f.total(files.length, page.total)}
+            <span class="muted small">
+              {files.length > 0 && <span class="label-name">{f.heads.name}</span>}
+              <span role="status" aria-busy={isLoading}>
+                {f.total(files.length, page.total)}
+              </span>
             </span>
             {files.length > 0 && (
               <>

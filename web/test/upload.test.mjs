@@ -145,7 +145,7 @@ test("a cancelled upload leaves nothing", async () => {
   const ended = page.waitForResponse((response) => response.request().method() === "DELETE");
   await page.getByRole("button", { name: /^Cancel the upload/ }).click();
   assert.equal((await ended).status(), 204);
-  await page.waitForFunction(() => document.activeElement?.id === "files");
+  await page.waitForFunction(() => document.activeElement?.textContent === "Choose files");
   await page.getByRole("heading", { name: "Your first file" }).waitFor();
   await page.reload();
   await page.getByRole("heading", { name: "Your first file" }).waitFor();
