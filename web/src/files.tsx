@@ -901,7 +901,7 @@ function FileRow({
             {f.inTrashSince(day(file.updatedAt))}
           </span>
         )}
-        {file.expiresAt && (
+        {file.expiresAt && file.lifecycleStatus !== "deleted" && (
           <span class="muted small" title={when(file.expiresAt)}>
             {f.expires(day(file.expiresAt))}
           </span>

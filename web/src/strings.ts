@@ -298,7 +298,7 @@ export const t = {
       string,
       string
     >,
-    skipFooter: "Records at the end to leave out",
+    skipFooter: "Last records to leave out",
     nullValues: "Words that mean “empty”",
     nullValuesHint: "Separated by commas, such as NA, null",
     ragged: "Rows of another width",

@@ -282,13 +282,14 @@ interface FieldProps {
 
 export function Field({ label, hint, error, children }: FieldProps) {
   const id = useId();
-  const texts = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" ");
+  // An error says more than the hint.
+  const text = error ? `${id}-error` : hint ? `${id}-hint` : undefined;
   return (
     <div class="field">
       <label for={id}>{label}</label>
       {children({
         id,
-        ...(texts && { "aria-describedby": texts }),
+        ...(text && { "aria-describedby": text }),
         ...(error && { "aria-invalid": "true" as const }),
       })}
       {error && (
@@ -296,7 +297,7 @@ export function Field({ label, hint, error, children }: FieldProps) {
           <Icon name="bad" /> <span>{error}</span>
         </p>
       )}
-      {hint && (
+      {hint && !error && (
         <p id={`${id}-hint`} class="muted small">
           {hint}
         </p>
