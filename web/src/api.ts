@@ -213,7 +213,8 @@ export const deleteFile = (id: string): Promise<unknown> =>
 export const restoreFile = async (id: string): Promise<FileView> =>
   viewOf(await bodyOf(cutty.POST("/api/files/{id}/restore", fileOf(id))));
 
-const PROFILE_TRIES = 11;
+const PROFILE_TRIES = 19;
+const QUICK_TRIES = 8;
 const FIRST_PAUSE_SECONDS = 0.3;
 
 /**
@@ -227,7 +228,7 @@ export async function getProfile(id: string, signal?: AbortSignal): Promise<Prof
     } catch (error) {
       const isBusy = error instanceof Problem && (error.code === "in_progress" || error.status === 503);
       if (!isBusy) throw error;
-      await pause(FIRST_PAUSE_SECONDS * 2 ** attempt);
+      await pause(FIRST_PAUSE_SECONDS * 1.5 ** Math.max(0, attempt - QUICK_TRIES));
     }
     if (signal?.aborted) return null;
   }
