@@ -124,6 +124,7 @@ test("a wrong value is explained at its field", async () => {
 
 test("a file that was moved to the trash elsewhere can be restored where it is missed", async () => {
   await page.reload();
+  await h.row(page, "rules.csv").waitFor();
   const { files } = await send("/api/files?q=rules");
   await send(`/api/files/${files[0].id}`, undefined, {}, "DELETE");
   await h
