@@ -17,7 +17,7 @@ const STAGING = "web/dist/.staging";
 const pages = (await readdir("web")).filter((name) => name.endsWith(".html"));
 const sources = new Map();
 for (const page of pages) sources.set(page, await readFile(join("web", page), "utf8"));
-const reference = /(?:src|href)="(web\/[^"]+\.(?:tsx|css))"/g;
+const reference = /(?:src|href)="(web\/[^"]+\.(?:tsx?|css))"/g;
 const entries = new Set(
   [...sources.values()].flatMap((html) => [...html.matchAll(reference)].map((m) => m[1])),
 );

@@ -28,7 +28,28 @@ export const escaped = (text) =>
 function prose(text = "") {
   const paragraphs = text.split(/\n\s*\n/).filter((paragraph) => paragraph.trim() !== "");
   const inline = (paragraph) => escaped(paragraph).replace(/`([^`]+)`/g, "<code>$1</code>");
-  return paragraphs.map((paragraph) => `<p>${inline(paragraph)}</p>`).join("\n");
+  return paragraphs
+    .map((paragraph) => {
+      const pairs = /^(.*: )(\d{3} \w+(?:, \d{3} \w+)+)\.$/s.exec(paragraph.trim());
+      return pairs
+        ? `<p>${inline(pairs[1].trim())}</p>${errorTable(pairs[2])}`
+        : `<p>${inline(paragraph)}</p>`;
+    })
+    .join("\n");
+}
+
+/** A table of the codes of each status, from a text such as `400 bad_request, 400 bad_filter, 404 not_found`. */
+function errorTable(text) {
+  const codes = new Map();
+  for (const pair of text.split(", ")) {
+    const [status, code] = pair.split(" ");
+    codes.set(status, [...(codes.get(status) ?? []), code]);
+  }
+  const rows = [...codes].map(([status, names]) => [
+    `<code>${escaped(status)}</code>`,
+    names.map((name) => `<code>${escaped(name)}</code>`).join(", "),
+  ]);
+  return table(["Status", "Codes"], rows);
 }
 
 /** The operations of a description, in the order of its tags and paths. */
@@ -155,8 +176,8 @@ ${entries.map((entry) => renderOperation(description, entry)).join("\n")}</secti
     ([name, schema]) => `<section class="schema"><h3 id="schema-${escaped(name)}">${escaped(name)}</h3>
 ${prose(schema.description)}${schema.properties ? table(["Member", "Type", "Meaning"], membersOf(schema)) : `<p>${typeOf(schema)}</p>`}</section>`,
   );
-  return `<nav aria-label="Operations"><ul>${links.join("\n")}<li><a href="#schemas">Schemas</a></li></ul></nav>
-<main id="reference"><h1>${escaped(description.info.title)} API</h1>
+  return `<nav aria-label="Operations"><details><summary>Operations</summary><ul>${links.join("\n")}<li><a href="#schemas">Schemas</a></li></ul></details></nav>
+<main id="reference" tabindex="-1"><h1>${escaped(description.info.title)} API</h1>
 ${prose(description.info.description)}
 <h2 id="examples">Examples</h2>
 <p>Every operation has an example for curl and one for the client in <code>clients/typescript</code>. The examples for

@@ -111,6 +111,14 @@ const cutty = createClient({
   tokens: { current: () => tokens.current(), renew: (refused) => tokens.renew(refused) },
 });
 
+/** Does not wait for a busy server. */
+const impatient = createClient({
+  baseUrl,
+  fetch: send,
+  tokens: { current: () => tokens.current(), renew: (refused) => tokens.renew(refused) },
+  retries: 0,
+});
+
 const bodyOf = <T>(result: Promise<Result<T>>): Promise<T> => done(result, texts);
 
 const pause = (seconds: number): Promise<void> =>
@@ -178,11 +186,23 @@ export async function listFiles(
   return bodyOf(cutty.GET("/api/files", { params: { query: wanted }, signal }));
 }
 
+/** The API does not distinguish a file in the trash from a missing file. This problem does. */
+async function ofFile<T>(id: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "not_found") throw error;
+    const file = await getFile(id).catch(() => null);
+    if (file?.lifecycleStatus !== "deleted") throw error;
+    throw new Problem(404, "in_trash", t.problems.inTrashTitle, t.problems.inTrash(file.filename));
+  }
+}
+
 export const getFile = async (id: string): Promise<FileView> =>
   viewOf(await bodyOf(cutty.GET("/api/files/{id}/metadata", fileOf(id))));
 
 export const changeFile = async (id: string, changes: Changes): Promise<FileView> =>
-  viewOf(await bodyOf(cutty.PATCH("/api/files/{id}", { ...fileOf(id), body: changes })));
+  viewOf(await ofFile(id, bodyOf(cutty.PATCH("/api/files/{id}", { ...fileOf(id), body: changes }))));
 
 export const trashFile = (id: string): Promise<unknown> =>
   bodyOf(cutty.DELETE("/api/files/{id}", fileOf(id)));
@@ -193,14 +213,22 @@ export const deleteFile = (id: string): Promise<unknown> =>
 export const restoreFile = async (id: string): Promise<FileView> =>
   viewOf(await bodyOf(cutty.POST("/api/files/{id}/restore", fileOf(id))));
 
-/** Returns the profile; null if Cutty has not computed it within about a minute. */
+const PROFILE_TRIES = 19;
+const QUICK_TRIES = 8;
+const FIRST_PAUSE_SECONDS = 0.3;
+
+/**
+ * Returns the profile; null if Cutty has not computed it within about a minute. The profile of a small file is ready
+ * long before `Retry-After` says, so the first tries follow each other quickly.
+ */
 export async function getProfile(id: string, signal?: AbortSignal): Promise<Profile | null> {
-  for (let attempt = 0; attempt < 6; attempt++) {
+  for (let attempt = 0; attempt < PROFILE_TRIES; attempt++) {
     try {
-      return (await bodyOf(cutty.GET("/api/files/{id}/profile", { ...fileOf(id), signal }))).profile;
+      return (await bodyOf(impatient.GET("/api/files/{id}/profile", { ...fileOf(id), signal }))).profile;
     } catch (error) {
-      if (!(error instanceof Problem) || error.code !== "in_progress") throw error;
-      if (error.retryAfter === null) await pause(2 ** attempt);
+      const isBusy = error instanceof Problem && (error.code === "in_progress" || error.status === 503);
+      if (!isBusy) throw error;
+      await pause(FIRST_PAUSE_SECONDS * 1.5 ** Math.max(0, attempt - QUICK_TRIES));
     }
     if (signal?.aborted) return null;
   }
@@ -212,13 +240,24 @@ export const getLineage = (id: string): Promise<{ parents: Relative[]; children:
 
 /** Returns an address from which the browser itself can download the file. */
 export const getDownload = async (fileId: string): Promise<string> =>
-  (await bodyOf(cutty.POST("/api/downloads", { body: { fileId } }))).download.url;
+  (await ofFile(fileId, bodyOf(cutty.POST("/api/downloads", { body: { fileId } })))).download.url;
+
+const uploadOf = (url: string) => ({
+  params: {
+    path: { id: new URL(url, location.href).pathname.split("/").pop() ?? "" },
+    header: { "Tus-Resumable": "1.0.0" as const },
+  },
+});
 
 /** Ends an unfinished upload, which frees the storage that it reserves. */
-export function endUpload(url: string): Promise<unknown> {
-  const id = new URL(url, location.href).pathname.split("/").pop() ?? "";
-  const header = { "Tus-Resumable": "1.0.0" as const };
-  return bodyOf(cutty.DELETE("/api/uploads/{id}", { params: { path: { id }, header } }));
+export const endUpload = (url: string): Promise<unknown> =>
+  bodyOf(cutty.DELETE("/api/uploads/{id}", uploadOf(url)));
+
+/** Returns how many bytes of an unfinished upload the server has. */
+export async function getOffset(url: string): Promise<number> {
+  const result = await cutty.HEAD("/api/uploads/{id}", uploadOf(url));
+  await done(result, texts);
+  return Number(result.response.headers.get("Upload-Offset") ?? NaN);
 }
 
 /** The token for requests that other libraries send. */

@@ -5,12 +5,18 @@ import * as api from "./api";
 import type { Dialect, DialectOptions, FileView, Problem, Profile, Relative } from "./api";
 import { bytes, count, when } from "./format";
 import { t } from "./strings";
-import { Dialog, Field, Name, ProblemNote, parseTags, problemFrom } from "./ui/base";
+import { Dialog, Field, Name, ProblemNote, parseTags, problemFrom, useFormProblem } from "./ui/base";
 import { Findings, Summary, delimiterName, percent } from "./ui/reading";
 
 const r = t.reading;
 
 export type Section = "name" | "tags" | "expiry" | "reading";
+
+/** Whether the forms have changes that are not saved. */
+interface Edited {
+  general: boolean;
+  rules: boolean;
+}
 
 interface Props {
   id: string;
@@ -23,7 +29,7 @@ interface Props {
 }
 
 export function Details({ id, section, onClose, onOpen, onDownload, onRestore, onChanged }: Props) {
-  const isEdited = useRef(false);
+  const edited = useRef<Edited>({ general: false, rules: false });
   const [file, setFile] = useState<FileView | null>(null);
   const [profile, setProfile] = useState<Profile | "loading" | "none">("loading");
   const [lineage, setLineage] = useState<{ parents: Relative[]; children: Relative[] } | null>(null);
@@ -43,7 +49,10 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
         if (abort.signal.aborted) return;
         setProfile(found ?? "none");
         const fresh = await api.getFile(id);
-        if (!abort.signal.aborted) setFile(fresh);
+        if (abort.signal.aborted) return;
+        setFile(fresh);
+        // The list gets the numbers of rows and columns.
+        onChanged(fresh, false);
       });
       await Promise.all([lines, read]);
     };
@@ -64,7 +73,9 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
 
   const title = file ? <Name>{file.filename}</Name> : t.actions.details;
   const close = () => {
-    if (!isEdited.current || confirm(t.details.discard)) onClose();
+    const { general, rules } = edited.current;
+    const isLost = file?.lifecycleStatus !== "deleted" && (general || rules);
+    if (!isLost || confirm(t.details.discard)) onClose();
   };
   return (
     <Dialog title={title} wide onClose={close}>
@@ -88,11 +99,19 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
                   {t.actions.download}
                 </button>
               </p>
-              <General key={file.id} file={file} section={section} isEdited={isEdited} onChanged={changed} />
+              <General
+                key={file.id}
+                file={file}
+                section={section}
+                edited={edited.current}
+                onChanged={changed}
+                onTrashed={() => setVersion(version + 1)}
+              />
               <Reading
                 file={file}
                 profile={profile}
                 isOpen={section === "reading"}
+                edited={edited.current}
                 onChanged={(next) => changed(next, true)}
               />
               {typeof profile === "object" && <Columns profile={profile} />}
@@ -109,19 +128,22 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
 interface GeneralProps {
   file: FileView;
   section: Section | null;
-  /** Is set to whether the form has changes that are not saved. */
-  isEdited: { current: boolean };
+  edited: Edited;
   onChanged: (file: FileView) => void;
+  /** The file was moved to the trash elsewhere. */
+  onTrashed: () => void;
 }
 
+const GENERAL = ["name", "tags", "expiry"];
+
 const pad = (value: number): string => String(value).padStart(2, "0");
-function localTime(iso: string | null | undefined): string {
-  if (!iso) return "";
-  const d = new Date(iso);
+function localTime(time: string | number | null | undefined): string {
+  if (!time) return "";
+  const d = new Date(time);
   return `${d.getFullYear()}-${pad(d.getMonth() + 1)}-${pad(d.getDate())}T${pad(d.getHours())}:${pad(d.getMinutes())}`;
 }
 
-function General({ file, section, isEdited, onChanged }: GeneralProps) {
+function General({ file, section, edited, onChanged, onTrashed }: GeneralProps) {
   const [name, setName] = useState(file.filename);
   const [tags, setTags] = useState(file.userTags.join(", "));
   const [expires, setExpires] = useState(localTime(file.expiresAt));
@@ -129,7 +151,8 @@ function General({ file, section, isEdited, onChanged }: GeneralProps) {
   const [isSaved, setSaved] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
-  isEdited.current =
+  const { note, errorOf } = useFormProblem(form, GENERAL, problem);
+  edited.general =
     name !== file.filename || tags !== file.userTags.join(", ") || expires !== localTime(file.expiresAt);
   useLayoutEffect(() => {
     if (!section || section === "reading") return;
@@ -160,7 +183,9 @@ function General({ file, section, isEdited, onChanged }: GeneralProps) {
       }
       setSaved(true);
     } catch (error) {
-      setProblem(problemFrom(error));
+      const problem = problemFrom(error);
+      if (problem.code === "in_trash") return onTrashed();
+      setProblem(problem);
     }
     setBusy(false);
   };
@@ -170,18 +195,25 @@ function General({ file, section, isEdited, onChanged }: GeneralProps) {
   };
   return (
     <form ref={form} class="fields" aria-label={t.details.general} onSubmit={submit}>
-      <Field label={t.details.name}>
+      <Field label={t.details.name} error={errorOf("name")}>
         {(a) => <input {...a} name="name" dir="auto" required value={name} onInput={edit(setName)} />}
       </Field>
-      <Field label={t.details.tags} hint={t.details.tagsHint}>
+      <Field label={t.details.tags} hint={t.details.tagsHint} error={errorOf("tags")}>
         {(a) => <input {...a} name="tags" dir="auto" value={tags} onInput={edit(setTags)} />}
       </Field>
-      <Field label={t.details.expires} hint={t.details.expiresHint}>
+      <Field label={t.details.expires} hint={t.details.expiresHint} error={errorOf("expiry")}>
         {(a) => (
-          <input {...a} name="expiry" type="datetime-local" value={expires} onInput={edit(setExpires)} />
+          <input
+            {...a}
+            name="expiry"
+            type="datetime-local"
+            min={localTime(Date.now())}
+            value={expires}
+            onInput={edit(setExpires)}
+          />
         )}
       </Field>
-      {problem && <ProblemNote problem={problem} />}
+      {note && <ProblemNote problem={note} />}
       <div class="row">
         <button type="submit" class="primary" aria-busy={isBusy}>
           {t.save}
@@ -198,11 +230,13 @@ interface ReadingProps {
   file: FileView;
   profile: Profile | "loading" | "none";
   isOpen: boolean;
+  edited: Edited;
   onChanged: (file: FileView) => void;
 }
 
-function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
+function Reading({ file, profile, isOpen, edited, onChanged }: ReadingProps) {
   const [isEdited, setEdited] = useState(isOpen);
+  const isAsked = useRef(false);
   const found = typeof profile === "object" ? profile : null;
   const dialect = found?.dialect ?? file.dialect ?? null;
   return (
@@ -230,10 +264,22 @@ function Reading({ file, profile, isOpen, onChanged }: ReadingProps) {
         </>
       )}
       {isEdited ? (
-        <Rules file={file} dialect={dialect} onChanged={onChanged} isFocused={isOpen} />
+        <Rules
+          file={file}
+          dialect={dialect}
+          edited={edited}
+          onChanged={onChanged}
+          isFocused={isOpen || isAsked.current}
+        />
       ) : (
         <p>
-          <button type="button" onClick={() => setEdited(true)}>
+          <button
+            type="button"
+            onClick={() => {
+              isAsked.current = true;
+              setEdited(true);
+            }}
+          >
             {t.actions.reading}
           </button>
         </p>
@@ -282,51 +328,65 @@ function detectedValues(dialect: Dialect): Record<string, string> {
   };
 }
 
+/** Rules that Cutty never detects: they have a default. */
+const WITH_DEFAULT = ["skipFooter", "nullValues", "ragged", "repeatedHeaders"];
+
+/** The values of the form for stored rules. */
+function formValues(set: Record<string, unknown>): Record<string, string> {
+  const text = (name: string): string => {
+    const value = set[name] ?? "";
+    return Array.isArray(value) ? value.join(", ") : String(value);
+  };
+  const words: Record<string, string> = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
+  const delimiter = words[text("delimiter")] ?? text("delimiter");
+  const isWord = ["", "comma", "semicolon", "tab", "pipe", "none"].includes(delimiter);
+  const values: Record<string, string> = {
+    delimiter: isWord ? delimiter : "other",
+    delimiterText: isWord ? "" : delimiter,
+  };
+  for (const name of RULES) values[name] ??= text(name);
+  return values;
+}
+
+const RULES = [
+  "delimiter",
+  "encoding",
+  "quote",
+  "escape",
+  "skipRows",
+  "inputHeader",
+  "comment",
+  "trim",
+  ...WITH_DEFAULT,
+];
+
 /** The rules that are set. An empty text means that the rule is detected. */
 function Rules({
   file,
   dialect: found,
+  edited,
   onChanged,
   isFocused,
 }: {
   file: FileView;
   dialect: Dialect | null;
+  edited: Edited;
   onChanged: (file: FileView) => void;
   isFocused: boolean;
 }) {
   const set: Record<string, unknown> = file.dialectOptions ?? {};
-  const text = (name: string): string => {
-    const value = set[name];
-    return value === undefined || value === null
-      ? ""
-      : Array.isArray(value)
-        ? value.join(", ")
-        : String(value);
-  };
-  const words: Record<string, string> = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe" };
-  const delimiter = words[text("delimiter")] ?? text("delimiter");
-  const isWord = ["", "comma", "semicolon", "tab", "pipe", "none"].includes(delimiter);
-  const [values, setValues] = useState<Record<string, string>>({
-    delimiter: isWord ? delimiter : "other",
-    delimiterText: isWord ? "" : delimiter,
-    encoding: text("encoding"),
-    quote: text("quote"),
-    escape: text("escape"),
-    skipRows: text("skipRows"),
-    inputHeader: text("inputHeader"),
-    comment: text("comment"),
-    trim: text("trim"),
-    skipFooter: text("skipFooter"),
-    nullValues: text("nullValues"),
-    ragged: text("ragged"),
-    repeatedHeaders: text("repeatedHeaders"),
-  });
+  const stored = JSON.stringify(formValues(set));
+  const [values, setValues] = useState(() => formValues(set));
+  edited.rules = JSON.stringify(values) !== stored;
+  useLayoutEffect(() => setValues(JSON.parse(stored) as Record<string, string>), [stored]);
+  useEffect(() => () => void (edited.rules = false), []);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [isBusy, setBusy] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   useLayoutEffect(() => {
     if (isFocused) form.current?.querySelector("select")?.focus();
   }, []);
+  const { note, errorOf } = useFormProblem(form, RULES, problem);
 
   const send = async (dialect: DialectOptions | null) => {
     if (isBusy) return;
@@ -360,12 +420,13 @@ function Rules({
   });
   /** What the rule is while it is not set: the detected value. A rule that is set hides what would be detected. */
   const detected = (name: string): string => {
-    const values = found && text(name) === "" ? detectedValues(found) : {};
-    const value = values[name];
+    const isSet = set[name] !== undefined && set[name] !== null;
+    const value = found && !isSet ? detectedValues(found)[name] : undefined;
+    if (WITH_DEFAULT.includes(name)) return value === undefined ? r.default : r.defaultAs(value);
     return value === undefined ? r.detected : r.detectedAs(value);
   };
   const choice = (label: string, name: string, options: [string, string][]) => (
-    <Field label={label}>
+    <Field label={label} error={errorOf(name)}>
       {(a) => (
         <select {...a} {...bind(name)}>
           <option value="">{detected(name)}</option>
@@ -377,7 +438,7 @@ function Rules({
     </Field>
   );
   const input = (label: string, name: string, rest: Record<string, unknown> = {}, hint?: string) => (
-    <Field label={label} hint={hint}>
+    <Field label={label} hint={hint} error={errorOf(name)}>
       {(a) => <input {...a} {...rest} {...bind(name)} placeholder={detected(name)} />}
     </Field>
   );
@@ -418,7 +479,7 @@ function Rules({
           {choice(r.repeatedHeaders, "repeatedHeaders", Object.entries(r.repeats))}
         </div>
       </details>
-      {problem && <ProblemNote problem={problem} />}
+      {note && <ProblemNote problem={note} />}
       <div class="row">
         <button type="submit" class="primary" aria-busy={isBusy}>
           {r.saveRules}
@@ -443,7 +504,8 @@ const Columns = ({ profile }: { profile: Profile }) => (
     <ul class="columns">
       {profile.columns.slice(0, COLUMNS_SHOWN).map(({ name, type }, index) => (
         <li>
-          <Name>{name || `#${index + 1}`}</Name> <span class="muted small">{type}</span>
+          <Name>{name || `#${index + 1}`}</Name>{" "}
+          {type && <span class="type">{t.reading.types[type] ?? type}</span>}
         </li>
       ))}
     </ul>

@@ -9,6 +9,7 @@ import type { Details as DetailsView, Section } from "./details";
 import { ago, bytes, day, when } from "./format";
 import * as idb from "./idb";
 import { t } from "./strings";
+import { keepFocus } from "./ui/focus";
 import { Dialog, Field, Icon, Menu, Name, ProblemNote, parseTags, problemFrom, useStore } from "./ui/base";
 import type { Action } from "./ui/base";
 import { SignIn, SignInAgain } from "./ui/signin";
@@ -57,9 +58,9 @@ function App() {
   return (
     <>
       <Banner />
-      {auth.kind === "loading" && <main class="door" aria-busy="true" aria-label={t.loading} />}
+      {auth.kind === "loading" && <main class="door" tabIndex={-1} aria-busy="true" aria-label={t.loading} />}
       {auth.kind === "failed" && (
-        <main class="door">
+        <main class="door" tabIndex={-1}>
           <h1>{t.product}</h1>
           <ProblemNote problem={auth.problem} />
           <button type="button" onClick={() => void begin()}>
@@ -93,7 +94,11 @@ function Banner() {
 const AT_ONCE = 4;
 
 /** Runs `work` for each file, a few at a time. Returns the files that were changed, and the first problem. */
-async function each(files: FileView[], work: (file: FileView) => Promise<unknown>) {
+async function each(
+  files: FileView[],
+  work: (file: FileView) => Promise<unknown>,
+  onRestore?: (files: FileView[]) => unknown,
+) {
   const queue = [...files];
   const done: FileView[] = [];
   const problems: Problem[] = [];
@@ -109,7 +114,7 @@ async function each(files: FileView[], work: (file: FileView) => Promise<unknown
   };
   await Promise.all(Array.from({ length: AT_ONCE }, run));
   const first = problems[0];
-  if (first && files.length === 1) toastProblem(first);
+  if (first && files.length === 1) toastProblem(first, wayBack(first, files, onRestore));
   else if (first) {
     const title = t.errors.bulk(problems.length, files.length);
     toastProblem(new api.Problem(first.status, first.code, title, first.detail, first.requestId));
@@ -117,7 +122,13 @@ async function each(files: FileView[], work: (file: FileView) => Promise<unknown
   return done;
 }
 
-async function download(file: FileView): Promise<void> {
+/** A file that was moved to the trash elsewhere can be restored. */
+const wayBack = (problem: Problem, files: FileView[], onRestore?: (files: FileView[]) => unknown) =>
+  problem.code === "in_trash" && onRestore
+    ? { label: t.actions.restore, run: () => onRestore(files) }
+    : undefined;
+
+async function download(file: FileView, onRestore: (files: FileView[]) => unknown): Promise<void> {
   try {
     const link = document.createElement("a");
     link.href = await api.getDownload(file.id);
@@ -125,7 +136,8 @@ async function download(file: FileView): Promise<void> {
     link.click();
     toast(t.done.downloading(file.filename));
   } catch (error) {
-    toastProblem(problemFrom(error));
+    const problem = problemFrom(error);
+    toastProblem(problem, wayBack(problem, [file], onRestore));
   }
 }
 
@@ -164,6 +176,12 @@ function sampleFile(): File {
   return new File([lines.join("\n") + "\n"], t.sample.filename, { type: "text/csv", lastModified: 0 });
 }
 
+/** The limit of a request that reads as many files as are shown. */
+const limitFor = (shown: number): number => Math.min(api.MAX_PAGE_FILES, Math.max(api.PAGE_FILES, shown));
+
+/** Numbers of files that are not active. */
+type Elsewhere = Record<"archived" | "deleted", number>;
+
 // --- The files -------------------------------------------------------------------------------------------------------------
 
 function Files({ user }: { user: User }) {
@@ -174,6 +192,10 @@ function Files({ user }: { user: User }) {
     address.current.file ? { id: address.current.file, section: null } : null,
   );
   const [page, setPage] = useState<Page | null>(null);
+  // The query of the files that are shown, which may still be those of the last query.
+  const [shownQuery, setShownQuery] = useState(query);
+  const [moreProblem, setMoreProblem] = useState<Problem | null>(null);
+  const [elsewhere, setElsewhere] = useState<Elsewhere | null>(null);
   const [isLoading, setLoading] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [usage, setUsage] = useState<Usage | null>(null);
@@ -184,9 +206,13 @@ function Files({ user }: { user: User }) {
   const uploads = useStore(uploading.uploads, uploading.onUploads);
   const [hasShortcuts, setShortcuts] = useState(true);
   const loading = useRef<AbortController | null>(null);
+  const isInFlight = useRef(false);
   const searchBox = useRef<HTMLInputElement>(null);
   const chooser = useRef<HTMLInputElement>(null);
   const lastClicked = useRef<string | null>(null);
+  /** Uploads that were complete before this view was opened, and the number of files before more are shown. */
+  const doneBefore = useRef<ReadonlySet<string>>(new Set());
+  const shownBefore = useRef<number | null>(null);
 
   const latest = useRef({ query, shown: 0 });
   latest.current = { query, shown: page?.files.length ?? 0 };
@@ -194,16 +220,21 @@ function Files({ user }: { user: User }) {
   const load = useCallback(async (query: Query, cursor: string | null, limit = api.PAGE_FILES) => {
     loading.current?.abort();
     const abort = (loading.current = new AbortController());
+    isInFlight.current = true;
     setLoading(true);
     try {
       const next = await api.listFiles(query, cursor, limit, abort.signal);
       if (abort.signal.aborted) return;
       setProblem(null);
+      setMoreProblem(null);
+      setShownQuery(query);
       setPage((before) => (cursor && before ? { ...next, files: [...before.files, ...next.files] } : next));
     } catch (error) {
       if (abort.signal.aborted) return;
-      setProblem(problemFrom(error));
+      if (cursor) setMoreProblem(problemFrom(error));
+      else setProblem(problemFrom(error));
     }
+    isInFlight.current = false;
     setLoading(false);
   }, []);
 
@@ -223,7 +254,10 @@ function Files({ user }: { user: User }) {
     };
     addEventListener("popstate", back);
     // The list is read again when the connection is back.
-    const stop = api.onReach((reach) => reach === "ok" && setQuery((query) => ({ ...query })));
+    const stop = api.onReach((reach) => {
+      const { query, shown } = latest.current;
+      if (reach === "ok" && !isInFlight.current) void load(query, null, limitFor(shown));
+    });
     return () => {
       removeEventListener("popstate", back);
       stop();
@@ -232,8 +266,35 @@ function Files({ user }: { user: User }) {
 
   useEffect(() => {
     setSelected(new Set());
+    setMoreProblem(null);
+    doneBefore.current = new Set(uploads.filter(({ status }) => status === "done").map(({ key }) => key));
     void load(query, null);
   }, [query]);
+
+  // If there are no active files, the page says where the others are.
+  const hasNoFiles = page?.total === 0;
+  useEffect(() => {
+    setElsewhere(null);
+    if (!hasNoFiles || shownQuery.status !== "active") return;
+    let isCurrent = true;
+    const total = async (status: Status) =>
+      (await api.listFiles({ q: "", tags: [], sort: "-createdAt", status }, null, 1)).total;
+    Promise.all([total("archived"), total("deleted")]).then(
+      ([archived, deleted]) => isCurrent && setElsewhere({ archived, deleted }),
+      () => isCurrent && setElsewhere({ archived: 0, deleted: 0 }),
+    );
+    return () => void (isCurrent = false);
+  }, [hasNoFiles, shownQuery]);
+
+  // The last button "Show more" disappears. The first new file gets the focus.
+  useLayoutEffect(() => {
+    const at = shownBefore.current;
+    if (!page || at === null || page.files.length <= at) return;
+    shownBefore.current = null;
+    const active = document.activeElement;
+    if (!page.hasMore && (!active || active === document.body))
+      document.querySelectorAll<HTMLElement>("li.file .open")[at]?.focus();
+  }, [page]);
 
   useEffect(() => {
     if (search === query.q) return;
@@ -269,7 +330,7 @@ function Files({ user }: { user: User }) {
     setSelected(new Set());
     loadUsage();
     const { query, shown } = latest.current;
-    await load(query, null, Math.min(api.MAX_PAGE_FILES, Math.max(api.PAGE_FILES, shown)));
+    await load(query, null, limitFor(shown));
     requestAnimationFrame(() => {
       if (document.activeElement && document.activeElement !== document.body) return;
       const row = rows().at(Math.max(0, Math.min(at, rows().length - 1)));
@@ -316,7 +377,7 @@ function Files({ user }: { user: User }) {
     await reload();
   };
   const archive = async (files: FileView[], archived: boolean) => {
-    const done = await each(files, ({ id }) => api.changeFile(id, { archived }));
+    const done = await each(files, ({ id }) => api.changeFile(id, { archived }), restore);
     for (const { id } of done) if (archived) uploading.forgetResult(id);
     const text = archived ? t.done.archived : t.done.restored;
     if (done[0]) toast(text(done.length, done[0].filename), () => archive(done, !archived));
@@ -331,10 +392,13 @@ function Files({ user }: { user: User }) {
   };
   const tag = async (files: FileView[], add: string[], remove: string[]) => {
     setDialog(null);
-    const done = await each(files, ({ id, userTags }) =>
-      api.changeFile(id, {
-        tags: [...new Set([...userTags.filter((tag) => !remove.includes(tag)), ...add])],
-      }),
+    const done = await each(
+      files,
+      ({ id, userTags }) =>
+        api.changeFile(id, {
+          tags: [...new Set([...userTags.filter((tag) => !remove.includes(tag)), ...add])],
+        }),
+      restore,
     );
     if (done.length > 0) toast(t.done.tagged(done.length));
     await reload();
@@ -344,6 +408,7 @@ function Files({ user }: { user: User }) {
     const remove = {
       label: t.actions.remove,
       isDangerous: true,
+      isGroup: true,
       run: () => setDialog({ kind: "remove", files: [file] }),
     };
     if (file.lifecycleStatus === "deleted") {
@@ -356,13 +421,14 @@ function Files({ user }: { user: User }) {
     const isArchived = file.lifecycleStatus === "archived";
     return [
       { label: t.actions.details, run: () => open(file.id) },
-      { label: t.actions.download, run: () => void download(file) },
+      { label: t.actions.download, run: () => void download(file, restore) },
       { label: t.actions.rename, run: () => open(file.id, "name") },
       { label: t.actions.tags, run: () => open(file.id, "tags") },
       { label: t.actions.expiry, run: () => open(file.id, "expiry") },
       { label: t.actions.reading, run: () => open(file.id, "reading") },
       {
         label: isArchived ? t.actions.unarchive : t.actions.archive,
+        isGroup: true,
         run: () => void archive([file], !isArchived),
       },
       { label: t.actions.trash, run: () => void trash([file]) },
@@ -401,8 +467,8 @@ function Files({ user }: { user: User }) {
       const row = target.closest<HTMLElement>("[data-file]")?.dataset.file;
       const run: Record<string, () => void> = {
         "/": () => {
-          if (searchBox.current) return searchBox.current.focus();
-          // The selection bar is where the search was.
+          if (searchBox.current?.checkVisibility()) return searchBox.current.focus();
+          // The bar of the selection is where the search was.
           setSelected(new Set());
           requestAnimationFrame(() => searchBox.current?.focus());
         },
@@ -424,8 +490,10 @@ function Files({ user }: { user: User }) {
   });
 
   const isEmpty = page?.total === 0 && uploads.length === 0;
-  const isFiltered = query.q !== "" || query.tags.length > 0;
-  const shownUploads = query.status === "active" ? uploads : [];
+  const isFiltered = shownQuery.q !== "" || shownQuery.tags.length > 0;
+  const shownUploads = uploads.filter(({ key }) => query.status === "active" || !doneBefore.current.has(key));
+  const missing = page?.total === 0 && !isFiltered ? shownQuery.status : null;
+  const others = elsewhere ? elsewhere.archived + elsewhere.deleted : null;
   const fresh = new Map(uploads.flatMap((item) => (item.result ? [[item.result.id, item] as const] : [])));
 
   return (
@@ -476,7 +544,7 @@ function Files({ user }: { user: User }) {
           <span class="grow" />
           <UsageBar usage={usage} />
         </div>
-        {selected.size > 0 ? (
+        {selected.size > 0 && (
           <div class="tools selection" role="toolbar" aria-label={f.selected(selected.size)}>
             <strong role="status">{f.selected(selected.size)}</strong>
             {query.status === "deleted" ? (
@@ -508,16 +576,16 @@ function Files({ user }: { user: User }) {
               <Icon name="close" />
             </button>
           </div>
-        ) : (
-          <Tools
-            query={query}
-            search={search}
-            searchBox={searchBox}
-            known={[...new Set(files.flatMap(({ userTags }) => userTags))].sort()}
-            onSearch={setSearch}
-            onChange={change}
-          />
         )}
+        <Tools
+          query={query}
+          isBehind={selected.size > 0}
+          search={search}
+          searchBox={searchBox}
+          known={[...new Set(files.flatMap(({ userTags }) => userTags))].sort()}
+          onSearch={setSearch}
+          onChange={change}
+        />
         {problem && (
           <ProblemNote problem={problem}>
             <button type="button" onClick={() => void load(query, null)}>
@@ -541,9 +609,25 @@ function Files({ user }: { user: User }) {
                 }
               />
             </label>
-            <span class="muted small" role="status" aria-busy={isLoading}>
-              {f.total(files.length, page.total)}
+            <span class="muted small">
+              {files.length > 0 && <span class="label-name">{f.heads.name}</span>}
+              <span role="status" aria-busy={isLoading}>
+                {f.total(files.length, page.total)}
+              </span>
             </span>
+            {files.length > 0 && (
+              <>
+                <span class="label" aria-hidden="true">
+                  {f.heads.rows}
+                </span>
+                <span class="label" aria-hidden="true">
+                  {f.heads.size}
+                </span>
+                <span class="label" aria-hidden="true">
+                  {f.heads.age}
+                </span>
+              </>
+            )}
           </div>
         )}
         {(files.length > 0 || shownUploads.length > 0) && (
@@ -551,7 +635,7 @@ function Files({ user }: { user: User }) {
             {shownUploads
               .filter(({ result }) => !result || !files.some(({ id }) => id === result.id))
               .map((item) => (
-                <UploadRow key={item.key} item={item} />
+                <UploadRow key={item.key} item={item} isElsewhere={query.status !== "active"} />
               ))}
             {files.map((file) => (
               <FileRow
@@ -573,20 +657,28 @@ function Files({ user }: { user: User }) {
           </ul>
         )}
         {page?.hasMore && (
-          <p class="center">
+          <div class="more">
             <button
               type="button"
               aria-busy={isLoading}
-              onClick={() => void load(query, page.nextCursor ?? null)}
+              onClick={() => {
+                shownBefore.current = files.length;
+                void load(query, page.nextCursor ?? null);
+              }}
             >
               {f.more}
             </button>
-          </p>
+            {moreProblem && (
+              <div ref={(element) => element?.scrollIntoView({ block: "nearest" })}>
+                <ProblemNote problem={moreProblem} />
+              </div>
+            )}
+          </div>
         )}
         {!page && !problem && <p class="muted center">{t.loading}</p>}
         {page && files.length === 0 && isFiltered && (
           <div class="empty">
-            <p>{query.status === "active" ? f.noMatch : f.noMatchIn(f.views[query.status])}</p>
+            <p>{shownQuery.status === "active" ? f.noMatch : f.noMatchIn(f.views[shownQuery.status])}</p>
             <button
               type="button"
               onClick={() => {
@@ -598,7 +690,31 @@ function Files({ user }: { user: User }) {
             </button>
           </div>
         )}
-        {isEmpty && !isFiltered && query.status === "active" && (
+        {isEmpty && missing === "active" && others !== null && others > 0 && (
+          <div class="empty">
+            <h2>{f.noActiveTitle}</h2>
+            <p>{f.noActiveText}</p>
+            <p class="row center">
+              {(["archived", "deleted"] as const).map(
+                (status) =>
+                  elsewhere![status] > 0 && (
+                    <a
+                      href={`/?show=${status}`}
+                      class="button"
+                      onClick={(event) => {
+                        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+                        event.preventDefault();
+                        change({ status });
+                      }}
+                    >
+                      {f.goToCount(f.goTo[status]!, elsewhere![status])}
+                    </a>
+                  ),
+              )}
+            </p>
+          </div>
+        )}
+        {isEmpty && missing === "active" && others === 0 && (
           <div class="empty drop">
             <Icon name="upload" />
             <h2>{f.emptyTitle}</h2>
@@ -613,9 +729,9 @@ function Files({ user }: { user: User }) {
             </p>
           </div>
         )}
-        {page?.total === 0 && !isFiltered && query.status !== "active" && (
+        {missing && missing !== "active" && (
           <div class="empty">
-            <p>{query.status === "archived" ? f.emptyArchive : f.emptyTrash}</p>
+            <p>{missing === "archived" ? f.emptyArchive : f.emptyTrash}</p>
           </div>
         )}
       </main>
@@ -625,7 +741,7 @@ function Files({ user }: { user: User }) {
           {...opened}
           onClose={closeDetails}
           onOpen={(id) => open(id)}
-          onDownload={(file) => void download(file)}
+          onDownload={(file) => void download(file, restore)}
           onRestore={(file) => {
             closeDetails();
             void restore([file]);
@@ -649,7 +765,7 @@ function Files({ user }: { user: User }) {
             <button type="button" data-focus onClick={() => setDialog(null)}>
               {t.cancel}
             </button>
-            <button type="button" class="danger" onClick={() => void removeForever(dialog.files)}>
+            <button type="button" class="danger filled" onClick={() => void removeForever(dialog.files)}>
               {t.actions.remove}
             </button>
           </p>
@@ -736,7 +852,16 @@ function FileRow({
 }: FileRowProps) {
   const isShift = useRef(false);
   return (
-    <li class={isSelected ? "file selected" : "file"} data-file={file.id}>
+    <li
+      class={isSelected ? "file selected" : "file"}
+      data-file={file.id}
+      onClick={(event) => {
+        // The name is the control for the keyboard; the rest of the row is a larger target for the mouse.
+        const target = event.target as HTMLElement;
+        const isControl = target.closest("a, button, input, label, .uploaded, .popup") !== null;
+        if (!isControl && getSelection()?.isCollapsed !== false) onOpen();
+      }}
+    >
       <label class="check">
         <input
           type="checkbox"
@@ -771,7 +896,12 @@ function FileRow({
             <bdi>{tag}</bdi>
           </button>
         ))}
-        {file.expiresAt && (
+        {file.lifecycleStatus === "deleted" && (
+          <span class="muted small" title={when(file.updatedAt)}>
+            {f.inTrashSince(day(file.updatedAt))}
+          </span>
+        )}
+        {file.expiresAt && file.lifecycleStatus !== "deleted" && (
           <span class="muted small" title={when(file.expiresAt)}>
             {f.expires(day(file.expiresAt))}
           </span>
@@ -795,6 +925,8 @@ function FileRow({
 
 interface ToolsProps {
   query: Query;
+  /** Whether the bar of the selection covers it, except on phones. */
+  isBehind: boolean;
   search: string;
   searchBox: { current: HTMLInputElement | null };
   known: string[];
@@ -802,16 +934,16 @@ interface ToolsProps {
   onChange: (changes: Partial<Query>) => void;
 }
 
-function Tools({ query, search, searchBox, known, onSearch, onChange }: ToolsProps) {
-  const [tag, setTag] = useState("");
-  const addTag = (event: Event) => {
-    event.preventDefault();
-    const added = tag.trim();
+function Tools({ query, isBehind, search, searchBox, known, onSearch, onChange }: ToolsProps) {
+  const tag = useRef<HTMLInputElement>(null);
+  /** Enter, the button, a suggestion, and leaving the field apply the tag once. */
+  const addTag = () => {
+    const added = tag.current!.value.trim();
+    tag.current!.value = "";
     if (added && !query.tags.includes(added)) onChange({ tags: [...query.tags, added] });
-    setTag("");
   };
   return (
-    <div class="tools" role="search" aria-label={f.searchShort}>
+    <div class={isBehind ? "tools behind" : "tools"} role="search" aria-label={f.searchShort}>
       <div class="search">
         <Icon name="search" />
         <input
@@ -824,7 +956,13 @@ function Tools({ query, search, searchBox, known, onSearch, onChange }: ToolsPro
           onInput={(event) => onSearch(event.currentTarget.value)}
         />
       </div>
-      <form class="tags" onSubmit={addTag}>
+      <form
+        class="tags"
+        onSubmit={(event) => {
+          event.preventDefault();
+          addTag();
+        }}
+      >
         {query.tags.map((tag) => (
           <button
             type="button"
@@ -840,9 +978,13 @@ function Tools({ query, search, searchBox, known, onSearch, onChange }: ToolsPro
           aria-label={f.tagFilter}
           placeholder={f.tagFilter}
           list="known-tags"
-          value={tag}
-          onInput={(event) => setTag(event.currentTarget.value)}
+          ref={tag}
+          onChange={addTag}
+          onInput={(event) => (event as InputEvent).inputType === "insertReplacementText" && addTag()}
         />
+        <button type="submit" class="tag-add">
+          {f.addTag}
+        </button>
         <datalist id="known-tags">
           {known.map((tag) => (
             <option value={tag} />
@@ -1026,4 +1168,5 @@ function LazyDetails(props: Parameters<typeof DetailsView>[0]) {
   return View && <View {...props} />;
 }
 
+keepFocus();
 render(<App />, document.getElementById("app")!);

@@ -41,6 +41,26 @@ export const t = {
     bulk: (failed: number, all: number) => `${n(failed)} of ${files(all)} could not be changed`,
   },
 
+  problems: {
+    missingTitle: "No such file",
+    missing: "This file does not exist, or it belongs to somebody else.",
+    inTrashTitle: "This file is in the trash",
+    inTrash: (file: string) =>
+      `${name(file)} was moved to the trash, for example in another tab. Restore it to use it again.`,
+    pastExpiry: "Choose a time in the future.",
+    longTag: (tag: string) =>
+      `The tag that begins with ${name(tag)} is too long. Use at most 64 letters; a letter with an accent counts as two or more.`,
+    nameSeparator: "A name cannot contain / or \\.",
+    nameEmpty: "Give the file a name, such as data.csv.",
+    nameTaken: "This username is taken. Choose another one, or sign in.",
+    emailTaken: "This email address has an account. Sign in, or use another address.",
+    username: "Use the letters a to z, digits and . _ + -, and begin with a letter or a digit.",
+    email: "This is not an email address. One looks like name@example.com.",
+    encoding: (value: string) =>
+      `Cutty does not know the encoding ${name(value)}. Choose one from the list, such as UTF-8 or windows-1252.`,
+    rule: (value: string, wanted: string) => `${name(value)} does not work here. It must be ${wanted}`,
+  },
+
   banner: {
     offline: "You are offline. You can keep this page open: uploads continue when you are connected again.",
     down: "The server does not respond. This page tries again every few seconds, and uploads continue after that.",
@@ -74,7 +94,7 @@ export const t = {
     search: "Search by name",
     searchShort: "Search",
     tagFilter: "Filter by tag",
-    addTag: "Add tag",
+    addTag: "Add",
     removeTagFilter: (tag: string) => `Remove the filter ${name(tag)}`,
     filterByTag: (tag: string) => `Show only files with the tag ${name(tag)}`,
     sort: "Sort",
@@ -102,6 +122,12 @@ export const t = {
     noMatchIn: (view: string) => `No file in “${view}” matches this search.`,
     emptyArchive: "The archive is empty. Archive a file to keep it out of the list of active files.",
     emptyTrash: "The trash is empty. Files in the trash can be restored for 30 days.",
+    noActiveTitle: "No active files",
+    noActiveText: "Your other files are kept here:",
+    goTo: { archived: "Archive", deleted: "Trash" } as Record<string, string>,
+    goToCount: (view: string, count: number) => `${view}: ${files(count)}`,
+    heads: { name: "Name", rows: "Rows", size: "Size", age: "Uploaded" },
+    inTrashSince: (when: string) => `in the trash since ${when}`,
     emptyTitle: "Your first file",
     emptyText:
       "Drop CSV files anywhere on this page, or choose them. You can use a file as soon as it is uploaded.",
@@ -176,6 +202,8 @@ export const t = {
       refused: "Not uploaded. Remove it from this list, and upload a changed file.",
       done: "Uploaded",
     },
+    expired: "The upload has expired. Choose the file to begin again.",
+    doneElsewhere: "Uploaded. It is in the list of active files.",
     pause: (file: string) => `Pause the upload of ${name(file)}`,
     resume: (file: string) => `Continue the upload of ${name(file)}`,
     cancel: (file: string) => `Cancel the upload of ${name(file)}`,
@@ -236,6 +264,9 @@ export const t = {
     change: "Change",
     detected: "Detect",
     detectedAs: (value: string) => `Detected: ${name(value)}`,
+    default: "Default",
+    defaultAs: (value: string) => `Default: ${name(value)}`,
+    types: { categorical: "category" } as Record<string, string>,
     noComment: "no comment lines",
     noNullValues: "no such words",
     delimiters: {
@@ -267,7 +298,7 @@ export const t = {
       string,
       string
     >,
-    skipFooter: "Records at the end to leave out",
+    skipFooter: "Last records to leave out",
     nullValues: "Words that mean “empty”",
     nullValuesHint: "Separated by commas, such as NA, null",
     ragged: "Rows of another width",
@@ -290,8 +321,6 @@ export const t = {
     expiresHint: "Leave empty to keep the file",
     saved: "Saved.",
     columns: "Columns",
-    columnName: "Name",
-    columnType: "Type",
     moreColumns: (count: number) => `and ${n(count)} more`,
     lineage: "Where it comes from",
     parents: "It was cut from",

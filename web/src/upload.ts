@@ -128,7 +128,24 @@ export async function beginUploads(userId: string): Promise<void> {
     work.item.sent = stored.sent;
     works.push(work);
   }
+  // The server may have more or fewer bytes than this browser has noted.
+  await Promise.all(works.map(readOffset));
   changed();
+}
+
+async function readOffset(work: Work): Promise<void> {
+  const { item, url } = work;
+  if (item.status !== "needsFile" || !url) return;
+  try {
+    const sent = await api.getOffset(url);
+    if (sent >= 0 && item.status === "needsFile") item.sent = sent;
+  } catch (error) {
+    if (!(error instanceof api.Problem) || (error.status !== 404 && error.status !== 410)) return;
+    // It has expired: the server has none of its bytes.
+    work.url = null;
+    item.sent = 0;
+    await idb.remove("uploads", work.fingerprint);
+  }
 }
 
 export function addFiles(files: Iterable<File>): void {

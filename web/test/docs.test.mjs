@@ -73,6 +73,7 @@ const RUN = [
   ["get_fields"],
   ["get_rows"],
   ["get_estimate"],
+  ["parse_filter"],
   ["get_cut"],
   ["get_process"],
   ["post_process"],

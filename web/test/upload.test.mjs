@@ -71,6 +71,10 @@ test("pause and resume, then a 401 and a 429 on HEAD: no byte is sent again from
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
   await page.getByRole("button", { name: /^Pause the upload/ }).click();
   await page.getByText("Paused").waitFor();
+  // The button that takes its place has the focus.
+  await page.waitForFunction(() =>
+    /^Continue/.test(document.activeElement?.getAttribute("aria-label") ?? ""),
+  );
   const paused = seen.offsets.length;
   const answers = [problem(401, "token_expired"), problem(429, "rate_limited")];
   await page.route("**/api/uploads/*", async (route) => {
@@ -96,10 +100,14 @@ test("after a reload, the same file continues where it was; another file is refu
   await delayChunks(page, 500);
   await h.chooser(page).setInputFiles(file.path);
   await page.waitForFunction(() => document.querySelector("li.upload progress")?.value >= 8 * 1024 * 1024);
+  const head = page.waitForResponse((response) => response.request().method() === "HEAD");
   await page.reload();
   await page.unroute("**/api/uploads/*");
   const waiting = page.locator("li.upload.needsFile");
   await waiting.waitFor();
+  // The page shows what the server has, not what this browser has noted.
+  const offset = Number((await head).headers()["upload-offset"]);
+  assert.equal(await waiting.locator("progress").evaluate(({ value }) => value), offset);
   const seen = watch(page);
   await waiting.locator("input[type=file]").setInputFiles(bigFile("again.csv", 1).path);
   await waiting.getByText("This is another file").waitFor();
@@ -137,6 +145,7 @@ test("a cancelled upload leaves nothing", async () => {
   const ended = page.waitForResponse((response) => response.request().method() === "DELETE");
   await page.getByRole("button", { name: /^Cancel the upload/ }).click();
   assert.equal((await ended).status(), 204);
+  await page.waitForFunction(() => document.activeElement?.textContent === "Choose files");
   await page.getByRole("heading", { name: "Your first file" }).waitFor();
   await page.reload();
   await page.getByRole("heading", { name: "Your first file" }).waitFor();

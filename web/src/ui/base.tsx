@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem, noConnection } from "../api";
+import { explain } from "../problems";
 import { t } from "../strings";
 
 /** Renders again when the store changes. */
@@ -59,19 +60,46 @@ export const problemFrom = (error: unknown): Problem =>
 const isOurs = ({ status }: Problem): boolean => status === 0 || status >= 500;
 
 /** What happened, and what to do. */
-export const ProblemNote = ({ problem, children }: { problem: Problem; children?: ComponentChildren }) => (
-  <div class="note bad" role="alert">
-    <Icon name="bad" />
-    <div>
-      <strong>{problem.title}</strong>
-      <p>{problem.detail}</p>
-      {isOurs(problem) && problem.requestId && (
-        <p class="muted small mono">{t.errors.requestId(problem.requestId)}</p>
-      )}
-      {children}
+export function ProblemNote({ problem, children }: { problem: Problem; children?: ComponentChildren }) {
+  const { title, detail } = explain(problem);
+  return (
+    <div class="note bad" role="alert">
+      <Icon name="bad" />
+      <div>
+        <strong>{title}</strong>
+        <p>{detail}</p>
+        {isOurs(problem) && problem.requestId && (
+          <p class="muted small mono">{t.errors.requestId(problem.requestId)}</p>
+        )}
+        {children}
+      </div>
     </div>
-  </div>
-);
+  );
+}
+
+/**
+ * Puts the problem of a form where it belongs: below the field that has to change, which gets the focus, or into a note
+ * for the whole form.
+ */
+export function useFormProblem(
+  form: { current: HTMLElement | null },
+  fields: string[],
+  problem: Problem | null,
+) {
+  const explained = problem && explain(problem);
+  const field = explained?.field && fields.includes(explained.field) ? explained.field : null;
+  useLayoutEffect(() => {
+    if (!field) return;
+    const input = form.current?.querySelector<HTMLElement>("[aria-invalid=true]");
+    const group = input?.closest("details");
+    if (group) group.open = true;
+    input?.focus();
+  }, [problem]);
+  return {
+    note: problem && !field ? problem : null,
+    errorOf: (name: string) => (name === field ? explained?.detail : undefined),
+  };
+}
 
 /** A file name: it never changes the direction of the text around it. */
 export const Name = ({ children }: { children: string }) => <bdi class="name">{children}</bdi>;
@@ -139,6 +167,8 @@ export interface Action {
   label: string;
   run: () => void;
   isDangerous?: boolean;
+  /** Whether a line separates it from the actions above. */
+  isGroup?: boolean;
 }
 
 interface MenuProps {
@@ -149,7 +179,9 @@ interface MenuProps {
   header?: ComponentChildren;
 }
 
-/** A button that opens a list of actions, below it or, if there is no space, above it. Arrows move, Esc closes. */
+const MENU_MARGIN = 8;
+
+/** A button that opens a list of actions, below it or where there is more space. Arrows move, Esc closes. */
 export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
   const [isOpen, setOpen] = useState(false);
   const [isUp, setUp] = useState(false);
@@ -161,8 +193,10 @@ export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
   useLayoutEffect(() => {
     if (!isOpen) return;
     const { bottom, top } = root.current!.getBoundingClientRect();
-    const height = popup.current!.offsetHeight;
-    setUp(bottom + height > innerHeight && top > height);
+    const below = innerHeight - bottom;
+    const isAbove = popup.current!.scrollHeight > below - MENU_MARGIN && top > below;
+    setUp(isAbove);
+    popup.current!.style.maxHeight = `${Math.max(120, (isAbove ? top : below) - MENU_MARGIN)}px`;
     items()[0]?.focus({ preventScroll: true });
     const outside = (event: Event) => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
@@ -209,20 +243,23 @@ export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
         <div class={isUp ? "popup up" : "popup"} ref={popup}>
           {header}
           <div id={id} role="menu" aria-label={label}>
-            {actions.map(({ label, run, isDangerous }) => (
-              <button
-                type="button"
-                role="menuitem"
-                tabIndex={-1}
-                class={isDangerous ? "danger" : ""}
-                onClick={() => {
-                  setOpen(false);
-                  button.current?.focus();
-                  run();
-                }}
-              >
-                {label}
-              </button>
+            {actions.map(({ label, run, isDangerous, isGroup }) => (
+              <>
+                {isGroup && <div role="separator" />}
+                <button
+                  type="button"
+                  role="menuitem"
+                  tabIndex={-1}
+                  class={isDangerous ? "danger" : ""}
+                  onClick={() => {
+                    setOpen(false);
+                    button.current?.focus();
+                    run();
+                  }}
+                >
+                  {label}
+                </button>
+              </>
             ))}
           </div>
         </div>
@@ -234,16 +271,33 @@ export function Menu({ label, actions, children, header, ...rest }: MenuProps) {
 interface FieldProps {
   label: string;
   hint?: string;
-  children: (attributes: { id: string; "aria-describedby"?: string }) => ComponentChildren;
+  /** What is wrong with the value. */
+  error?: string;
+  children: (attributes: {
+    id: string;
+    "aria-describedby"?: string;
+    "aria-invalid"?: "true";
+  }) => ComponentChildren;
 }
 
-export function Field({ label, hint, children }: FieldProps) {
+export function Field({ label, hint, error, children }: FieldProps) {
   const id = useId();
+  // An error says more than the hint.
+  const text = error ? `${id}-error` : hint ? `${id}-hint` : undefined;
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      {children({ id, ...(hint ? { "aria-describedby": `${id}-hint` } : {}) })}
-      {hint && (
+      {children({
+        id,
+        ...(text && { "aria-describedby": text }),
+        ...(error && { "aria-invalid": "true" as const }),
+      })}
+      {error && (
+        <p id={`${id}-error`} class="field-error">
+          <Icon name="bad" /> <span>{error}</span>
+        </p>
+      )}
+      {hint && !error && (
         <p id={`${id}-hint`} class="muted small">
           {hint}
         </p>

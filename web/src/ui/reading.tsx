@@ -46,6 +46,10 @@ export function warnings(profile: Profile): string[] {
   return found;
 }
 
+/** Whether there is something to decide. */
+export const hasFindings = (profile: Profile): boolean =>
+  warnings(profile).length > 0 || profile.suggestions.length > 0;
+
 interface Props {
   file: FileView;
   profile: Profile;

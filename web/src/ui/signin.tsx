@@ -1,8 +1,8 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { Problem, User } from "../api";
 import { signIn, signOut, signUp } from "../auth";
 import { t } from "../strings";
-import { Dialog, Field, Icon, ProblemNote, problemFrom } from "./base";
+import { Dialog, Field, Icon, ProblemNote, problemFrom, useFormProblem } from "./base";
 
 function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
   const [username, setUsername] = useState(user ?? "");
@@ -11,6 +11,8 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
   const [isShown, setShown] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
+  const form = useRef<HTMLFormElement>(null);
+  const { note, errorOf } = useFormProblem(form, isNew ? ["username", "email", "password"] : [], problem);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (isBusy) return;
@@ -24,11 +26,12 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
     setBusy(false);
   };
   return (
-    <form onSubmit={submit} class="stack">
-      {problem && <ProblemNote problem={problem} />}
+    <form ref={form} onSubmit={submit} class="stack">
+      {note && <ProblemNote problem={note} />}
       <Field
         label={isNew ? t.auth.username : t.auth.usernameOrEmail}
         hint={isNew ? t.auth.usernameHint : undefined}
+        error={errorOf("username")}
       >
         {(attributes) => (
           <input
@@ -45,7 +48,7 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
         )}
       </Field>
       {isNew && (
-        <Field label={t.auth.email}>
+        <Field label={t.auth.email} error={errorOf("email")}>
           {(attributes) => (
             <input
               {...attributes}
@@ -58,7 +61,11 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
           )}
         </Field>
       )}
-      <Field label={t.auth.password} hint={isNew ? t.auth.passwordHint : undefined}>
+      <Field
+        label={t.auth.password}
+        hint={isNew ? t.auth.passwordHint : undefined}
+        error={errorOf("password")}
+      >
         {(attributes) => (
           <input
             {...attributes}
@@ -91,7 +98,7 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
 export function SignIn() {
   const [isNew, setNew] = useState(false);
   return (
-    <main class="door">
+    <main class="door" tabIndex={-1}>
       <h1>
         <Icon name="cut" /> {t.product}
       </h1>

@@ -10,6 +10,8 @@ interface Toast {
   text: string;
   undo?: () => Promise<unknown> | void;
   problem?: Problem;
+  /** A way out of the problem. */
+  action?: { label: string; run: () => unknown };
 }
 
 const VISIBLE_MS = 12_000;
@@ -28,8 +30,8 @@ export function toast(text: string, undo?: Toast["undo"]): void {
   );
 }
 
-export function toastProblem(problem: Problem): void {
-  set([...list, { id: ++last, text: "", problem }].slice(-3));
+export function toastProblem(problem: Problem, action?: Toast["action"]): void {
+  set([...list, { id: ++last, text: "", problem, action }].slice(-3));
 }
 
 const dismiss = (id: number): void => set(list.filter((toast) => toast.id !== id));
@@ -75,6 +77,18 @@ function One({ toast }: { toast: Toast }) {
   return (
     <div class="toast" ref={root}>
       {toast.problem ? <ProblemNote problem={toast.problem} /> : <p>{toast.text}</p>}
+      {toast.action && (
+        <button
+          type="button"
+          class="link"
+          onClick={() => {
+            dismiss(toast.id);
+            void toast.action?.run();
+          }}
+        >
+          {toast.action.label}
+        </button>
+      )}
       {toast.undo && (
         <button type="button" class="link" onClick={() => undo(toast)}>
           {t.actions.undo}

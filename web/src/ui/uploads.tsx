@@ -8,21 +8,26 @@ import { t } from "../strings";
 import * as uploading from "../upload";
 import type { Item } from "../upload";
 import { Icon, Name, ProblemNote } from "./base";
-import { Findings, Summary } from "./reading";
+import { Findings, Summary, hasFindings } from "./reading";
 
 const u = t.upload;
 
 /** Statuses of problems that the same bytes under the same name meet again. */
 const LASTING = [400, 413, 415, 422];
 
-export function UploadRow({ item }: { item: Item }) {
+/** `isElsewhere`: the list below does not show active files. */
+export function UploadRow({ item, isElsewhere }: { item: Item; isElsewhere: boolean }) {
   const { key, name, size, sent, speed, status, problem } = item;
   const chooser = useRef<HTMLInputElement>(null);
   const [wrong, setWrong] = useState<Problem | null>(null);
   const left = speed ? duration((size - sent) / speed) : "";
   const isRefused = status === "failed" && LASTING.includes(problem?.status ?? 0);
   const facts = [
-    u.status[isRefused ? "refused" : status],
+    status === "done" && isElsewhere
+      ? u.doneElsewhere
+      : status === "needsFile" && sent === 0
+        ? u.expired
+        : u.status[isRefused ? "refused" : status],
     status !== "failed" && status !== "queued" && u.sentOf(bytes(sent), bytes(size)),
     status === "sending" && speed !== null && u.speed(bytes(speed)),
     status === "sending" && left && u.left(left),
@@ -115,8 +120,9 @@ interface UploadedProps {
 export function UploadedNote({ item, file, onChange, onChanged }: UploadedProps) {
   const r = t.reading;
   const { profile } = item;
+  const isCalm = typeof profile !== "object" || !hasFindings(profile);
   return (
-    <div class="uploaded">
+    <div class={isCalm ? "uploaded calm" : "uploaded"}>
       <div role="status">
         {profile === "loading" && <p class="muted">{r.working}</p>}
         {profile === "none" && <p class="muted">{r.notReady}</p>}
