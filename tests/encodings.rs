@@ -1,7 +1,8 @@
 //! Measures how often Cutty detects the encoding of a file. The results must not be worse than the committed table.
 //!
 //! `tests/encodings/` has two lists of words, with no common word in any language. `tuning.txt` was used to tune the
-//! guess. `test.txt` was not, so it shows how good the guess is. Each list is used as it is and in upper case. A file is a hit if Cutty decodes it to the text that
+//! guess. `test.txt` was not, so it shows how good the guess is. The part `capitals` has the same words
+//! in upper case, in the first column only. A file is a hit if Cutty decodes it to the text that
 //! the test encoded. The table is `tests/encodings/hits.txt`: for each list and encoding, the share of hits in percent,
 //! by the number of cells in a file. Every run measures the first column, with few files and only for `test.txt`. A run
 //! with `LONG=1` measures all columns for both lists. `LONG=1 HITS=write` replaces the table with the measured one.
@@ -22,8 +23,8 @@ use std::fmt::Write;
 const TEST: &str = include_str!("encodings/test.txt");
 const TUNING: &str = include_str!("encodings/tuning.txt");
 /// Names of the parts of the table, the list of words of each part, and whether the words are in upper case.
-const LISTS: [(&str, &str, bool); 4] =
-    [("test", TEST, false), ("capitals", TEST, true), ("tuning", TUNING, false), ("TUNING", TUNING, true)];
+const LISTS: [(&str, &str, bool); 3] =
+    [("test", TEST, false), ("capitals", TEST, true), ("tuning", TUNING, false)];
 const HITS: &str = include_str!("encodings/hits.txt");
 /// For each column of the table: the number of cells in a file, and the number of files for each language and each of
 /// the [`SHARES`].
@@ -76,7 +77,8 @@ fn is_long() -> bool {
 fn figures(words: Words<'_>, encoding: &'static Encoding, languages: &[&str]) -> Vec<f64> {
     let mut figures = Vec::new();
     // Most files are measured only with `LONG=1`, so that the test is fast.
-    for (cells, files) in SIZES.into_iter().take(if is_long() { SIZES.len() } else { 1 }) {
+    let has_all_sizes = is_long() && !words.in_capitals;
+    for (cells, files) in SIZES.into_iter().take(if has_all_sizes { SIZES.len() } else { 1 }) {
         let (hits, all) = count(words, encoding, languages, cells, files);
         figures.push(f64::from(hits) * 100.0 / f64::from(all));
     }
@@ -103,7 +105,7 @@ fn every_encoding_is_detected_at_least_as_often_as_the_committed_table_says() {
                 if *figure < committed - 0.06 {
                     sunk.push(format!("{row}, {cells} cells: {figure:.1} % instead of {committed} %"));
                 }
-                if cells >= 200 && *figure < floor(encoding) {
+                if cells >= 200 && !in_capitals && *figure < floor(encoding) {
                     sunk.push(format!("{row}, {cells} cells: {figure:.1} % is below the floor"));
                 }
             }

@@ -31,11 +31,11 @@ pub struct Counting {
     key: String,
     /// The result; `None` if the file must be read.
     known: Option<RowCount>,
-    reading: Option<Reading>,
+    reading: Option<CountReading>,
 }
 
 /// What a count reads.
-struct Reading {
+struct CountReading {
     input: CutInput,
     processor: StreamingCsvProcessor,
     /// Output that is never sent: the header.
@@ -65,7 +65,7 @@ impl CutService {
         let request = CutRequest { offset: u64::MAX, ..request.clone() };
         let PreparedCut { scan, processor, lease, .. } = self.prepare(file, request, CUT).await?;
         let input = CutInput::new(app.clone(), scan);
-        let reading = Reading { input, processor, discarded: Vec::new(), lease };
+        let reading = CountReading { input, processor, discarded: Vec::new(), lease };
         Ok(Counting { app, file: shared, key, known: None, reading: Some(reading) })
     }
 }
@@ -96,7 +96,7 @@ impl Counting {
     /// # Errors
     /// `malformed_csv`; the errors of reading the file.
     pub async fn advance(&mut self, max_bytes: u64) -> Result<RowCount> {
-        let Some(Reading { input, processor, discarded, lease }) = &mut self.reading else {
+        let Some(CountReading { input, processor, discarded, lease }) = &mut self.reading else {
             return self.known.ok_or_else(|| Problem::internal("a count has ended"));
         };
         lease.touch(self.app.clock.now());

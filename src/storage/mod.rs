@@ -29,7 +29,7 @@ use crate::error::{Problem, Result};
 use crate::idempotency::Effect;
 use crate::sql;
 use actor::Actor;
-use file::FileRow;
+use file::{FileRow, LifecycleStatus};
 use resumable::problems::file_gone;
 
 /// The storage service for one principal. It reads and changes only files of the owner that [`Actor::allow`] returns.
@@ -143,12 +143,13 @@ impl R2StorageService {
     /// that the principal may use this file.
     ///
     /// # Errors
-    /// The errors of [`Self::fetch_stored`]. After a `DELETE`, the file may be in the trash.
+    /// `gone` if the file does not exist or, except after a `DELETE`, is in the trash. A file that has expired can still be
+    /// changed until the sweep moves it to the trash.
     pub(crate) async fn fetch_changed(&self, owner: &UserId, id: FileId, method: &Method) -> Result<FileRow> {
-        if *method == Method::DELETE {
-            return self.fetch_if_any(owner, id).await?.ok_or_else(file_gone);
-        }
-        self.fetch_stored(owner, id).await
+        let file = self.fetch_if_any(owner, id).await?;
+        let may_be_trashed = *method == Method::DELETE;
+        let stands = |file: &FileRow| may_be_trashed || file.lifecycle_status != LifecycleStatus::Deleted;
+        file.filter(stands).ok_or_else(file_gone)
     }
 
     /// Checks that the file in a stored response of a tus upload can still be read.

@@ -183,7 +183,9 @@ fn may_return(action: &Action, status: u16) -> bool {
         Action::Save => [201, 404, 507].contains(&status),
         Action::KeyedSave => [201, 404, 409, 507].contains(&status),
         Action::Rename(_) | Action::Trash => [200, 404].contains(&status),
-        Action::KeyedRename | Action::Restore => [200, 404, 409].contains(&status),
+        // A repeated rename of a file that is gone is 410.
+        Action::KeyedRename => [200, 404, 409, 410].contains(&status),
+        Action::Restore => [200, 404, 409].contains(&status),
         Action::RenameFirst(_) | Action::TrashFirst => [200, 404, 412].contains(&status),
         Action::Purge | Action::Read | Action::Cut => [200, 404].contains(&status),
         Action::List => status == 200,
@@ -327,7 +329,7 @@ fn settle_keys(scene: &Scene, done: &[(Action, Option<Outcome>)]) {
     scene.app.advance(LEASE);
     for action in &keyed {
         let response = scene.send(action.call(&scene.path()).unwrap());
-        assert!([200, 201, 404].contains(&response.status.as_u16()), "{action:?}: {response}");
+        assert!([200, 201, 404, 410].contains(&response.status.as_u16()), "{action:?}: {response}");
     }
     for (action, name) in [(Action::KeyedUpload, "keyed.csv"), (Action::KeyedSave, "keyed-save.csv")] {
         let sql = format!("FROM files WHERE filename = '{name}' AND lifecycle_status <> 'pending'");

@@ -236,6 +236,8 @@ export const t = {
       `${records(count)} ${count === 1 ? "has" : "have"} a quote in a wrong place.`,
     undecodable: (count: number) =>
       `${plural(count, "byte sequence is", "byte sequences are")} not valid in this encoding. Another encoding may fit.`,
+    commentLines: (count: number) =>
+      `${plural(count, "line", "lines")} below the header ${count === 1 ? "begins" : "begin"} like a comment and ${count === 1 ? "is" : "are"} left out. To keep such lines, set “Comment lines begin with” to “none”.`,
     failure: (line: number | undefined) =>
       `The file can only be read up to line ${line === undefined ? "?" : n(line)}: the record there exceeds a limit.`,
     guessed: "The encoding is a guess from the words of the file.",

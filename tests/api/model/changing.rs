@@ -35,7 +35,8 @@ impl World {
             let call = if is_form {
                 let form =
                     Form::default().field("tags", &tags.join(",")).field("metadata", &metadata.to_string());
-                form.file(name, text.as_bytes()).field("expiresAt", &expiry).post()
+                let form = form.file(name, text.as_bytes());
+                if expiry.is_empty() { form.post() } else { form.field("expiresAt", &expiry).post() }
             } else {
                 let call = upload(name, text.clone()).header("x-file-tags", tags.join(","));
                 let call = call.header("x-file-metadata", &metadata);

@@ -43,6 +43,7 @@ export function warnings(profile: Profile): string[] {
   if (profile.rowsShort) found.push(r.rowsShort(profile.rowsShort));
   if (profile.rowsMalformed) found.push(r.rowsMalformed(profile.rowsMalformed));
   if (profile.undecodable) found.push(r.undecodable(profile.undecodable));
+  if (profile.commentLines) found.push(r.commentLines(profile.commentLines));
   return found;
 }
 

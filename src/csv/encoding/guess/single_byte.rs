@@ -11,11 +11,9 @@ use super::languages::{Script, SingleByte};
 const FOREIGN_LETTER: f32 = 10.5;
 /// The cost of a character that does not belong in a text, such as a control character.
 const INVALID: f32 = 20.0;
-/// The additional cost of a letter in upper case that does not follow another one.
+/// The additional cost of a letter in upper case that does not follow another one. (Some files are in upper case
+/// throughout.)
 const UPPER_CASE: f32 = 2.0;
-/// The additional cost of a letter in upper case that follows another one. It is low, because some files are in upper
-/// case throughout.
-const UPPER_CASE_AGAIN: f32 = 0.5;
 
 /// Computes the cost of the text in each language of the encoding, and returns the least cost.
 pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
@@ -173,8 +171,8 @@ fn letter_place(
         Script::Latin => {}
         Script::Other => cost += 7.0 * beside_ascii as f32,
     }
-    if kind == Kind::Upper {
-        cost += if previous == Kind::Upper { UPPER_CASE_AGAIN } else { UPPER_CASE };
+    if kind == Kind::Upper && previous != Kind::Upper {
+        cost += UPPER_CASE;
     }
     match kind {
         Kind::Upper if previous == Kind::Lower => cost += 7.0,
