@@ -1,9 +1,8 @@
 //! Measures how often Cutty detects the encoding of a file. The results must not be worse than the committed table.
 //!
 //! `tests/encodings/` has two lists of words, with no common word in any language. `tuning.txt` was used to tune the
-//! guess. `test.txt` was not, so it shows how good the guess is. The part `capitals` has the same words
-//! in upper case, in the first column only. A file is a hit if Cutty decodes it to the text that
-//! the test encoded. The table is `tests/encodings/hits.txt`: for each list and encoding, the share of hits in percent,
+//! guess. `test.txt` was not, so it shows how good the guess is. The part `capitals` has the words of `test.txt` in upper
+//! case, in the first column only. A file is a hit if Cutty decodes it to the text that the test encoded. The table is `tests/encodings/hits.txt`: for each list and encoding, the share of hits in percent,
 //! by the number of cells in a file. Every run measures the first column, with few files and only for `test.txt`. A run
 //! with `LONG=1` measures all columns for both lists. `LONG=1 HITS=write` replaces the table with the measured one.
 

@@ -69,6 +69,14 @@ pub struct Words<'a> {
     pub in_capitals: bool,
 }
 
+/// Returns a word in upper case. Greek words in upper case have no accents.
+fn in_upper_case(word: &str) -> String {
+    let accented = "ΆΈΉΊΌΎΏ".chars().zip("ΑΕΗΙΟΥΩ".chars());
+    let plain =
+        |letter| accented.clone().find(|(known, _)| *known == letter).map_or(letter, |(_, plain)| plain);
+    word.to_uppercase().chars().map(plain).collect()
+}
+
 /// Returns the words of a language from a list. A list has one language per line. `_` stands for a blank.
 fn words(list: &str, language: &str) -> Vec<String> {
     let line = list.lines().find_map(|line| line.strip_prefix(language)?.strip_prefix(": "));
@@ -169,7 +177,7 @@ pub fn csv(
 ) -> Option<Vec<u8>> {
     let words: Vec<String> = words(list, language)
         .iter()
-        .map(|word| adapted(&if in_capitals { word.to_uppercase() } else { word.clone() }, encoding))
+        .map(|word| adapted(&if in_capitals { in_upper_case(word) } else { word.clone() }, encoding))
         .filter(|word| encoded(word, encoding).is_some())
         .collect();
     if words.is_empty() {

@@ -71,6 +71,8 @@ const UKRAINIAN: &str = "оанивіретсклудпмяьзгбчйхюцж�
 const SERBIAN: &str = "аоиенртсјвукдлпмзгбњшцчжљхћђфџ";
 const MACEDONIAN: &str = "аоиентрсвкдлпмујзгбчцшжќфхѓњљѕџ";
 const GREEK: &str = "αοιτεσνρκπλμςυηίόάγδέήθωχβφύώξζψϊΐϋ";
+/// Greek words in upper case have no accents.
+const GREEK_CAPITALS: &str = "αοιτεσνρκπλμυηγδθωχβφξζψ";
 const HEBREW: &str = "יולהרמאבתנשקדחפעטצסגכזםןךףץ";
 const ARABIC: &str = "اليمنرتبودةسعحقفكهجشأىصخطإضذزئغثءظؤآ";
 const PERSIAN: &str = "اینردهمتوشسبلکزگخفقپعجچحطصآغئضثژظذ";
@@ -95,7 +97,7 @@ pub(super) static SINGLE_BYTE: [SingleByte; 27] = [
     latin(WINDOWS_1252, 0.0, WESTERN),
     latin(WINDOWS_1250, 4.0, CENTRAL),
     other(WINDOWS_1251, 2.0, CYRILLIC),
-    other(WINDOWS_1253, 2.0, &[GREEK]),
+    other(WINDOWS_1253, 2.0, &[GREEK, GREEK_CAPITALS]),
     latin(WINDOWS_1254, 3.5, &[TURKISH]),
     other(WINDOWS_1255, 3.0, &[HEBREW]),
     other(WINDOWS_1256, 3.0, &[ARABIC, PERSIAN]),
@@ -107,7 +109,7 @@ pub(super) static SINGLE_BYTE: [SingleByte; 27] = [
     other(IBM866, 4.0, CYRILLIC),
     latin(ISO_8859_2, 6.0, CENTRAL),
     latin(ISO_8859_15, 5.0, WESTERN),
-    other(ISO_8859_7, 4.0, &[GREEK]),
+    other(ISO_8859_7, 4.0, &[GREEK, GREEK_CAPITALS]),
     other(ISO_8859_5, 5.0, CYRILLIC),
     other(ISO_8859_6, 5.0, &[ARABIC]),
     other(ISO_8859_8, 5.0, &[HEBREW]),

@@ -11,15 +11,17 @@ use super::languages::{Script, SingleByte};
 const FOREIGN_LETTER: f32 = 10.5;
 /// The cost of a character that does not belong in a text, such as a control character.
 const INVALID: f32 = 20.0;
-/// The additional cost of a letter in upper case that does not follow another one. (Some files are in upper case
-/// throughout.)
+/// The additional cost of a letter in upper case that does not follow another one.
 const UPPER_CASE: f32 = 2.0;
+/// The greatest sum of these costs for a text that has no letter in lower case, in a script without ASCII letters. Some
+/// files are in upper case throughout.
+const CAPITALS: f32 = 3.0;
 
 /// Computes the cost of the text in each language of the encoding, and returns the least cost.
 pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
     let characters = candidate.characters.get_or_init(|| characters(candidate));
     let kind_of = |byte: Option<&u8>| byte.map_or(Kind::Edge, |&byte| characters[usize::from(byte)].1);
-    let mut places = 0.0;
+    let (mut places, mut initials, mut has_lower) = (0.0, 0.0, false);
     let mut counts = [0_u32; 256];
     for cell in cells {
         for (at, &byte) in cell.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()) {
@@ -27,6 +29,10 @@ pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
             let before = at.checked_sub(1).and_then(|at| cell.get(at));
             let earlier = kind_of(at.checked_sub(2).and_then(|at| cell.get(at)));
             let (kind, previous, next) = (kind_of(Some(&byte)), kind_of(before), kind_of(cell.get(at + 1)));
+            has_lower |= kind == Kind::Lower;
+            if kind == Kind::Upper && previous != Kind::Upper {
+                initials += UPPER_CASE;
+            }
             places += match kind {
                 Kind::Symbol(symbol) => {
                     symbol_place(symbol, previous, next)
@@ -50,7 +56,10 @@ pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
         .iter()
         .map(|letters| frequency_cost(letters, characters, &counts))
         .fold(f32::INFINITY, f32::min);
-    candidate.prior + places + least
+    if candidate.script == Script::Other && !has_lower {
+        initials = initials.min(CAPITALS);
+    }
+    candidate.prior + places + initials + least
 }
 
 /// Returns the character of each byte, and its kind.
@@ -170,9 +179,6 @@ fn letter_place(
         Script::Latin if follows => cost += 2.0,
         Script::Latin => {}
         Script::Other => cost += 7.0 * beside_ascii as f32,
-    }
-    if kind == Kind::Upper && previous != Kind::Upper {
-        cost += UPPER_CASE;
     }
     match kind {
         Kind::Upper if previous == Kind::Lower => cost += 7.0,
