@@ -73,6 +73,7 @@ const RUN = [
   ["get_fields"],
   ["get_rows"],
   ["get_estimate"],
+  ["count_rows"],
   ["parse_filter"],
   ["get_cut"],
   ["get_process"],
