@@ -94,6 +94,11 @@ async fn lines_of_progress_end_with_the_count_or_with_the_problem() {
     assert!(found.len() >= 3, "{found:?}");
     let (last, progress) = found.split_last().unwrap();
     assert_eq!((&last["count"]["rows"], &last["count"]["exact"]), (&json!(50_000), &json!(true)), "{last}");
+    for accept in ["application/x-ndjson;q=0", "application/json", "*/*"] {
+        let call = get(&format!("{}/count", scene.path)).bearer(&scene.token).header("accept", accept);
+        let response = scene.app.send(call).await.expect(200);
+        assert_eq!(response.header("content-type"), "application/json", "{accept}");
+    }
     let mut before = 0;
     for line in progress {
         let rows = line["progress"]["rows"].as_u64().unwrap();

@@ -237,7 +237,7 @@ export const t = {
     undecodable: (count: number) =>
       `${plural(count, "byte sequence is", "byte sequences are")} not valid in this encoding. Another encoding may fit.`,
     commentLines: (count: number) =>
-      `${plural(count, "line", "lines")} below the header ${count === 1 ? "begins" : "begin"} like a comment and ${count === 1 ? "is" : "are"} left out. To keep such lines, set “Comment lines begin with” to “none”.`,
+      `${plural(count, "line", "lines")} below the header ${count === 1 ? "begins" : "begin"} like a comment and ${count === 1 ? "is" : "are"} left out.`,
     failure: (line: number | undefined) =>
       `The file can only be read up to line ${line === undefined ? "?" : n(line)}: the record there exceeds a limit.`,
     guessed: "The encoding is a guess from the words of the file.",

@@ -52,7 +52,7 @@ fn is_iso_2022_jp(sample: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1252};
+    use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253};
 
     fn detected(sample: &[u8]) -> &'static Encoding {
         match detect(sample, true, None).encoding {
@@ -123,6 +123,28 @@ mod tests {
             }
         }
         assert_eq!(wrong, [""; 0]);
+    }
+
+    #[test]
+    fn text_in_capitals_is_recognized_by_its_letters() {
+        for (encoding, words) in [
+            (
+                WINDOWS_1253,
+                "ΓΕΩΡΓΙΟΥ ΠΑΠΑΔΟΠΟΥΛΟΣ ΝΙΚΟΛΑΟΥ ΑΘΗΝΑ ΠΑΤΡΑ ΒΟΛΟΣ ΘΕΣΣΑΛΟΝΙΚΗ ΚΑΛΑΜΑΤΑ ΜΑΡΙΑ ΕΛΕΝΗ ΛΑΡΙΣΑ",
+            ),
+            (
+                WINDOWS_1251,
+                "ИВАНОВ ПЕТРОВА СМИРНОВ МОСКВА КАЗАНЬ САМАРА ЕКАТЕРИНБУРГ АЛЕКСАНДР ЕЛЕНА ОЛЬГА СЕРГЕЙ",
+            ),
+        ] {
+            let (bytes, ..) = encoding.encode(words);
+            let file = [
+                b"a;b\n",
+                &bytes.iter().map(|&byte| if byte == b' ' { b'\n' } else { byte }).collect::<Vec<_>>()[..],
+            ]
+            .concat();
+            assert_eq!(detected(&file), encoding, "{words}");
+        }
     }
 
     #[test]

@@ -80,9 +80,14 @@ async fn count_rows(
     Ok(response)
 }
 
-/// Whether the client names [`NDJSON`] in `Accept`.
+/// Whether the client names [`NDJSON`] in `Accept`, with a weight above zero.
 fn accepts_lines(headers: &HeaderMap) -> bool {
     let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut ranges = ranges.flat_map(|value| value.split(','));
-    ranges.any(|range| range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(NDJSON)))
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_named = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case(NDJSON));
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        is_named && weight.is_none_or(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
+    })
 }

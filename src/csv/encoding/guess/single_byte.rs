@@ -11,17 +11,18 @@ use super::languages::{Script, SingleByte};
 const FOREIGN_LETTER: f32 = 10.5;
 /// The cost of a character that does not belong in a text, such as a control character.
 const INVALID: f32 = 20.0;
-/// The additional cost of a letter in upper case that does not follow another one.
+/// The additional cost of a letter in upper case.
 const UPPER_CASE: f32 = 2.0;
-/// The greatest sum of these costs for a text that has no letter in lower case, in a script without ASCII letters. Some
-/// files are in upper case throughout.
+/// The sum of these costs for a text of at least [`MIN_CAPITALS`] letters, all of them in upper case, in a script
+/// without ASCII letters. Some files are in upper case throughout.
 const CAPITALS: f32 = 3.0;
+const MIN_CAPITALS: u32 = 24;
 
 /// Computes the cost of the text in each language of the encoding, and returns the least cost.
 pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
     let characters = candidate.characters.get_or_init(|| characters(candidate));
     let kind_of = |byte: Option<&u8>| byte.map_or(Kind::Edge, |&byte| characters[usize::from(byte)].1);
-    let (mut places, mut initials, mut has_lower) = (0.0, 0.0, false);
+    let (mut places, mut capitals, mut has_lower) = (0.0, 0_u32, false);
     let mut counts = [0_u32; 256];
     for cell in cells {
         for (at, &byte) in cell.iter().enumerate().filter(|(_, byte)| !byte.is_ascii()) {
@@ -30,9 +31,7 @@ pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
             let earlier = kind_of(at.checked_sub(2).and_then(|at| cell.get(at)));
             let (kind, previous, next) = (kind_of(Some(&byte)), kind_of(before), kind_of(cell.get(at + 1)));
             has_lower |= kind == Kind::Lower;
-            if kind == Kind::Upper && previous != Kind::Upper {
-                initials += UPPER_CASE;
-            }
+            capitals += u32::from(kind == Kind::Upper);
             places += match kind {
                 Kind::Symbol(symbol) => {
                     symbol_place(symbol, previous, next)
@@ -56,10 +55,9 @@ pub(super) fn cost(candidate: &SingleByte, cells: &[&[u8]]) -> f32 {
         .iter()
         .map(|letters| frequency_cost(letters, characters, &counts))
         .fold(f32::INFINITY, f32::min);
-    if candidate.script == Script::Other && !has_lower {
-        initials = initials.min(CAPITALS);
-    }
-    candidate.prior + places + initials + least
+    let is_in_capitals = candidate.script == Script::Other && !has_lower && capitals >= MIN_CAPITALS;
+    let case = if is_in_capitals { CAPITALS } else { UPPER_CASE * capitals as f32 };
+    candidate.prior + places + case + least
 }
 
 /// Returns the character of each byte, and its kind.
