@@ -137,7 +137,7 @@ impl Counting {
     }
 }
 
-/// Returns a problem as JSON.
+/// Returns a problem as JSON, and writes its cause to the log.
 pub type Describe = Box<dyn Fn(&Problem) -> Value + Send>;
 
 /// A count as lines of JSON, which ends when the client leaves.

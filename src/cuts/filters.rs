@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::problems::request_problem;
 use super::service::CutService;
 use crate::csv::filter::text::{self, NamePlace, NextPart};
 use crate::csv::filter::{Filter, FilterBuilder, FilterError, FilterLocation, tree};
@@ -68,8 +67,8 @@ impl From<FilterError> for FilterFault {
     }
 }
 
-/// Parses a filter. Returns the filter and the places of its names in its text, as [`text::render`] or the client wrote
-/// it.
+/// Parses a filter. Returns the filter, and the places of its names in its text: the text that the client wrote, or the
+/// text that [`text::render`] makes from a tree.
 fn parse(written: Written<'_>) -> std::result::Result<(Option<Filter>, Vec<NamePlace>), FilterFault> {
     let parse_text = |text: &str| {
         text::parse(text).map_err(|error| FilterFault {
@@ -78,20 +77,20 @@ fn parse(written: Written<'_>) -> std::result::Result<(Option<Filter>, Vec<NameP
             ..FilterFault::of_whole(error.detail)
         })
     };
-    let mut builder = FilterBuilder::default();
-    match written {
+    let (filter, names) = match written {
         Written::Text(text) => {
             let parsed = parse_text(text)?;
-            builder.text(FilterLocation::Whole, text)?;
-            Ok((builder.finish()?, parsed.names))
+            (parsed.filter, parsed.names)
         }
         Written::Tree(tree) => {
-            let parsed = tree::parse(tree, "/tree")?;
-            let names = parse_text(&text::render(&parsed))?.names;
-            builder.tree(tree, "/tree")?;
-            Ok((builder.finish()?, names))
+            let filter = tree::parse(tree, "/tree")?;
+            let names = parse_text(&text::render(&filter))?.names;
+            (Some(filter), names)
         }
-    }
+    };
+    let mut builder = FilterBuilder::default();
+    filter.into_iter().for_each(|filter| builder.add(filter));
+    Ok((builder.finish()?, names))
 }
 
 /// Parses a filter without a file.
@@ -111,22 +110,24 @@ impl CutService {
     pub async fn check_filter(&self, file: &FileRow, written: Written<'_>) -> Result<CheckedFilter> {
         let (mut checked, names) = check_syntax(written);
         let Some(filter) = checked.filter.clone() else { return Ok(checked) };
-        let columns = self.columns(file, InputOptions::default()).await?.columns;
-        let header = Header::new(columns.iter().map(|(name, _)| name.into_owned()).collect());
-        for place in names {
-            if header.resolve(&place.name).is_err() {
-                checked.faults.push(unknown_column(&place, &header));
-            }
-        }
+        checked.faults = self.unknown_columns(file, &names).await?;
         if checked.faults.is_empty() {
             let request = CutRequest { filter: Some(filter), ..CutRequest::default() };
             let profile = self.storage.profile(file).await?;
-            let profile = profile.as_deref().filter(|_| file.is_read_as_profiled(&request.input));
-            if let Some(Err(error)) = profile.map(|profile| request.check_operands(profile)) {
-                checked.faults.push(FilterFault::of_whole(request_problem(error).detail().to_owned()));
+            if let Err(problem) = self.check_operands(file, &request, profile.as_deref()) {
+                checked.faults.push(FilterFault::of_whole(problem.detail().to_owned()));
             }
         }
         Ok(checked)
+    }
+
+    /// Returns a fault for each name that no column of the file has. The lease for the columns ends with this function,
+    /// because the caller needs one for the profile, and no request may hold both.
+    async fn unknown_columns(&self, file: &FileRow, names: &[NamePlace]) -> Result<Vec<FilterFault>> {
+        let columns = self.columns(file, InputOptions::default()).await?.columns;
+        let header = Header::new(columns.iter().map(|(name, _)| name.into_owned()).collect());
+        let unknown = names.iter().filter(|place| header.resolve(&place.name).is_err());
+        Ok(unknown.map(|place| unknown_column(place, &header)).collect())
     }
 }
 

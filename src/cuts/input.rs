@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::memory::budget::{Lease, Memory};
 use crate::memory::pauses::Pauses;
 
-/// A scan, and the piece of it that the processor reads.
+/// A scan of a file. The processor reads one piece of it at a time.
 pub(super) struct CutInput {
     app: SharedApp,
     scan: FileScan,

@@ -36,14 +36,13 @@ pub fn render(digest: &Sha256) -> String {
     format!("sha-256=:{}:", STANDARD.encode(digest))
 }
 
-/// Parses the value of `Repr-Digest` or `Content-Digest` and returns its SHA-256. Digests
-/// of other algorithms in the same header are ignored. If a key is repeated, its last value is used (RFC 9651
-/// §4.2.2).
+/// Parses the value of `Repr-Digest` or `Content-Digest` and returns its SHA-256. Digests of other algorithms in the same
+/// header are ignored. If a key is repeated, its last value is used (RFC 9651 §4.2.2).
 ///
 /// # Errors
-/// [`DigestError`] if the header is malformed, is empty or has no SHA-256. RFC 9530 §2 allows a recipient to ignore the header in
-/// both cases. But a client that sends a digest wants the digest to be checked, so a digest that cannot be checked is
-/// an error.
+/// [`DigestError`] if the header is malformed, is empty or has no SHA-256. RFC 9530 §2 allows a recipient to ignore such
+/// a header. But a client that sends a digest wants the digest to be checked, so a digest that cannot be checked is an
+/// error.
 pub fn parse(value: &str) -> Result<Sha256, DigestError> {
     let digests: Dictionary = Parser::new(value).parse().map_err(|_| DigestError::Malformed)?;
     match digests.get("sha-256") {

@@ -129,3 +129,23 @@ async fn options_that_do_not_change_the_number_of_rows_are_refused() {
     let call = get(&format!("{}/count?a__gt=x", scene.path)).bearer(&scene.token);
     scene.app.send(call).await.expect_problem(400, "bad_filter");
 }
+
+#[tokio::test]
+async fn damaged_bytes_end_a_count_with_a_problem_that_is_logged() {
+    let scene = Scene::new(&large_csv()).await;
+    let key = scene.app.objects.file_keys().remove(0);
+    scene.app.objects.change_bytes(&key, |bytes| {
+        let last = bytes.len() - 3;
+        bytes[last] ^= 1;
+    });
+    scene.app.log.take();
+    let call = get(&format!("{}/count?name__endswith=7", scene.path))
+        .bearer(&scene.token)
+        .header("accept", "application/x-ndjson");
+    let response = scene.app.send(call).await.expect(200);
+    let last: Value = serde_json::from_str(response.text().lines().last().unwrap()).unwrap();
+    assert_eq!((&last["success"], &last["code"]), (&json!(false), &json!("integrity_error")));
+    let logged = scene.app.log.with("error_code", "integrity_error");
+    assert_eq!(logged.len(), 1);
+    assert_eq!(logged[0]["request_id"], last["requestId"]);
+}

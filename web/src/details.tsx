@@ -394,6 +394,8 @@ function Rules({
     setProblem(null);
     try {
       onChanged(await api.changeFile(file.id, { dialect }));
+      // The outcome stands above the form.
+      form.current?.closest("section")?.scrollIntoView({ block: "start" });
     } catch (error) {
       setProblem(problemFrom(error));
     }
@@ -472,7 +474,7 @@ function Rules({
             ["none", r.none],
           ])}
           {choice(r.escape, "escape", Object.entries(r.escapes))}
-          {input(r.comment, "comment", { maxLength: 4 })}
+          {input(r.comment, "comment", { maxLength: 4 }, r.commentHint)}
           {choice(r.trim, "trim", Object.entries(r.trims))}
           {input(r.nullValues, "nullValues", {}, r.nullValuesHint)}
           {choice(r.ragged, "ragged", Object.entries(r.raggeds))}

@@ -760,7 +760,7 @@ function Files({ user }: { user: User }) {
           title={t.confirm.removeTitle(dialog.files.length, dialog.files[0]?.filename ?? "")}
           onClose={() => setDialog(null)}
         >
-          <p>{t.confirm.removeText}</p>
+          <p>{query.status === "deleted" ? t.confirm.removeFromTrashText : t.confirm.removeText}</p>
           <p class="row end">
             <button type="button" data-focus onClick={() => setDialog(null)}>
               {t.cancel}

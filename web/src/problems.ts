@@ -32,6 +32,8 @@ export function explain(problem: Problem): Explained {
     case "bad_name":
       if (detail.includes("path separator")) return say(p.nameSeparator, "name");
       return say(detail.includes("is empty") ? p.nameEmpty : detail, "name");
+    case "unsupported_type":
+      return say(detail, detail.includes("extension") ? "name" : null);
     case "user_exists":
       return detail.includes("username") ? say(p.nameTaken, "username") : say(p.emailTaken, "email");
     case "weak_password":

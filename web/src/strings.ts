@@ -182,6 +182,7 @@ export const t = {
     removeTitle: (count: number, file: string) =>
       count === 1 ? `Delete ${name(file)} permanently?` : `Delete ${files(count)} permanently?`,
     removeText: "This cannot be undone. To keep a way back, move files to the trash instead.",
+    removeFromTrashText: "This cannot be undone. To keep a way back, leave files in the trash.",
   },
 
   upload: {
@@ -234,6 +235,7 @@ export const t = {
       `${rows(count)} ${count === 1 ? "has" : "have"} fewer fields than the header. The missing cells are empty.`,
     rowsMalformed: (count: number) =>
       `${records(count)} ${count === 1 ? "has" : "have"} a quote in a wrong place.`,
+    noRows: "There is no row when the file is read this way: check the rules.",
     undecodable: (count: number) =>
       `${plural(count, "byte sequence is", "byte sequences are")} not valid in this encoding. Another encoding may fit.`,
     commentLines: (count: number) =>
@@ -295,6 +297,7 @@ export const t = {
     headerYes: "Is the header",
     headerNo: "Is a row",
     comment: "Comment lines begin with",
+    commentHint: "One sign, such as #. Write none to keep all lines as rows",
     trim: "Blanks around values",
     trims: { none: "Keep", header: "Remove in the header", cells: "Remove everywhere" } as Record<
       string,
@@ -367,6 +370,5 @@ export const t = {
 
   sample: {
     filename: "sample-customers.csv",
-    tag: "sample",
   },
 };

@@ -133,8 +133,8 @@ export interface paths {
         put?: never;
         /**
          * Ends the session of a refresh token. A repeated request changes nothing. Without a token, a page of this origin ends
-         *     the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call;
-         *     if several cookies have a token (Cutty reads at most 4), 1 for each.
+         *     the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call; if several cookies have
+         *     a token (Cutty reads at most 4), 1 for each.
          */
         post: operations["logout"];
         delete?: never;
@@ -504,7 +504,7 @@ export interface paths {
          * Counts the rows that a filter keeps.
          * @description With `Accept: application/x-ndjson`, the response has a line for each 16 MiB that were read:
          *     `{"progress": {…}, "bytesTotal"}`. The last line is the JSON of the usual response, or a problem. The count ends when
-         *     the client leaves. A result is cached for some minutes, for this version of the file. Costs 2 D1 reads and 2 R2 reads;
+         *     the client leaves. A result is cached for `CACHE_TTL`, for this version of the file. Costs 2 D1 reads and 2 R2 reads;
          *     without a filter, or from the cache, no R2 read.
          */
         get: operations["count_rows"];

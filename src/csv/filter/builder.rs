@@ -24,6 +24,11 @@ impl FilterBuilder {
         Ok(())
     }
 
+    /// Adds a parsed filter.
+    pub fn add(&mut self, filter: Filter) {
+        self.parts.push(filter);
+    }
+
     /// Adds the text of a whole filter, which stands at `place`. A blank text adds nothing.
     ///
     /// # Errors

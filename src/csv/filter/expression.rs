@@ -25,6 +25,7 @@
 //! begin with an operator of another language (`≥ 5`, `~ x`, `ILIKE x`), or with the name of an operator that has a
 //! sign (`gte 5`). Or it may seem to contain a second condition (`>= 3 AND < 5`, `A OR B`).
 
+use super::lexer::{Lexer, begins_sign};
 use super::operator::Syntax;
 use super::{Arity, Filter, FilterError, FilterLocation, Operator};
 use crate::csv::shortened;
@@ -34,10 +35,10 @@ use crate::csv::shortened;
 /// # Errors
 /// [`FilterError`] if `text` is not a valid expression. Its position counts the characters of `text` from 0.
 pub fn parse(column: &str, text: &str) -> Result<Option<Filter>, FilterError> {
-    let mut parser = Parser { column, text, at: 0 };
+    let mut parser = Parser { column, lexer: Lexer::new(text) };
     parser.parse_filter().map_err(|error| FilterError {
         place: FilterLocation::Column(shortened(column)),
-        position: Some(text[..error.at].chars().count()),
+        position: Some(parser.lexer.characters_before(error.at)),
         detail: error.detail,
     })
 }
@@ -61,15 +62,13 @@ enum Terminator {
 
 struct Parser<'a> {
     column: &'a str,
-    text: &'a str,
-    /// Offset of the next byte to read; always the start of a character.
-    at: usize,
+    lexer: Lexer<'a>,
 }
 
 impl<'a> Parser<'a> {
     fn parse_filter(&mut self) -> Result<Option<Filter>, ExpressionError> {
-        self.skip_blanks();
-        if self.at_end() {
+        self.lexer.skip_blanks();
+        if self.lexer.is_at_end() {
             return Ok(None);
         }
         let mut negations = 0_usize;
@@ -81,7 +80,7 @@ impl<'a> Parser<'a> {
     }
 
     fn parse_condition(&mut self, after_not: bool) -> Result<Filter, ExpressionError> {
-        if let Some(operator) = self.sign() {
+        if let Some(operator) = self.lexer.sign() {
             return self.parse_signed(operator);
         }
         if let Some((operator, keyword)) = self.next_word(word_of) {
@@ -95,29 +94,29 @@ impl<'a> Parser<'a> {
         if self.keyword("IS") {
             return self.parse_state();
         }
-        if after_not && self.quote().is_none() {
+        if after_not && self.lexer.quote().is_none() {
             return self.fail(format!(
                 "After NOT, write a comparison sign, {} or a quoted value. \
                  If the word \"not\" is part of the value, quote the whole value.",
                 keywords_and_states()
             ));
         }
-        if self.quote().is_none() {
+        if self.lexer.quote().is_none() {
             self.refuse_foreign_operator()?;
-            self.refuse_joined(self.rest(), true)?;
+            self.refuse_joined(self.lexer.rest(), true)?;
         }
-        let start = self.at;
+        let start = self.lexer.at;
         let value = self.last_value()?;
         self.build(Operator::Equal, start, vec![value])
     }
 
     fn parse_signed(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
-        let start = self.at;
+        let start = self.lexer.at;
         // After = and !=, values that contain AND or a sign are common. After another sign, such a value is probably a
         // mistake.
         let equality = matches!(operator, Operator::Equal | Operator::NotEqual);
-        if self.quote().is_none() {
-            let rest = self.rest();
+        if self.lexer.quote().is_none() {
+            let rest = self.lexer.rest();
             if Operator::signs().any(|(_, sign)| rest.starts_with(sign)) || rest.starts_with(FOREIGN_SIGNS) {
                 return self.fail(format!(
                     "Quote a value that begins with a comparison sign. The signs are {}.",
@@ -133,27 +132,27 @@ impl<'a> Parser<'a> {
     }
 
     fn parse_without_value(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
-        let start = self.at;
+        let start = self.lexer.at;
         self.expect_end()?;
         self.build(operator, start, Vec::new())
     }
 
     fn parse_value(&mut self, operator: Operator) -> Result<Filter, ExpressionError> {
-        let start = self.at;
-        if self.quote().is_none() {
-            self.refuse_joined(self.rest(), false)?;
+        let start = self.lexer.at;
+        if self.lexer.quote().is_none() {
+            self.refuse_joined(self.lexer.rest(), false)?;
         }
         let value = self.last_value()?;
         self.build(operator, start, vec![value])
     }
 
     fn parse_two_values(&mut self, operator: Operator, keyword: &str) -> Result<Filter, ExpressionError> {
-        let start = self.at;
+        let start = self.lexer.at;
         if self.keyword("SYMMETRIC") {
             return self.fail("BETWEEN has no SYMMETRIC here: write the smaller value first.");
         }
-        if self.quote().is_none() {
-            let rest = self.rest();
+        if self.lexer.quote().is_none() {
+            let rest = self.lexer.rest();
             self.refuse_second_condition(&rest[..word(rest, "AND").unwrap_or(rest.len())])?;
         }
         let low = self.value(Terminator::And)?;
@@ -162,8 +161,8 @@ impl<'a> Parser<'a> {
                 "{keyword} takes two values: {keyword} a AND b. Quote a value that contains the word AND."
             ));
         }
-        if self.quote().is_none() {
-            self.refuse_second_condition(self.rest())?;
+        if self.lexer.quote().is_none() {
+            self.refuse_second_condition(self.lexer.rest())?;
         }
         let high = self.last_value()?;
         self.build(operator, start, vec![low, high])
@@ -184,20 +183,20 @@ impl<'a> Parser<'a> {
     }
 
     fn parse_list(&mut self, operator: Operator, keyword: &str) -> Result<Filter, ExpressionError> {
-        let start = self.at;
-        if !self.eat('(') {
+        let start = self.lexer.at;
+        if !self.lexer.mark('(') {
             return self.fail(format!(
                 "{keyword} takes a list in parentheses: {keyword} (a, 'b, c'). If the text is a value, quote it."
             ));
         }
         let mut values = Vec::new();
         loop {
-            self.skip_blanks();
+            self.lexer.skip_blanks();
             values.push(self.value(Terminator::ListMark)?);
-            if self.eat(')') {
+            if self.lexer.mark(')') {
                 break;
             }
-            if !self.eat(',') {
+            if !self.lexer.mark(',') {
                 return self.fail("Write a comma or a closing parenthesis here.");
             }
         }
@@ -214,35 +213,25 @@ impl<'a> Parser<'a> {
 
     /// Parses a quoted or bare value and skips the blanks after it.
     fn value(&mut self, terminator: Terminator) -> Result<String, ExpressionError> {
-        let value = match self.quote() {
+        let value = match self.lexer.quote() {
             Some(quote) => self.quoted(quote)?,
             None => self.bare(terminator)?.to_owned(),
         };
-        self.skip_blanks();
+        self.lexer.skip_blanks();
         Ok(value)
     }
 
     fn quoted(&mut self, quote: char) -> Result<String, ExpressionError> {
-        let opened = self.at;
-        let mut value = String::new();
-        let mut rest = self.rest()[1..].char_indices().peekable();
-        while let Some((offset, character)) = rest.next() {
-            if character != quote {
-                value.push(character);
-            } else if rest.next_if(|(_, next)| *next == quote).is_some() {
-                value.push(quote);
-            } else {
-                self.at = opened + 1 + offset + 1;
-                return Ok(value);
-            }
-        }
-        self.fail(
-            "This quote is never closed. If the value contains a quote, put the value in quotes and double the quote.",
-        )
+        self.lexer.quoted(quote).ok_or_else(|| ExpressionError {
+            at: self.lexer.at,
+            detail: "This quote is never closed. If the value contains a quote, put the value in quotes and double the \
+                     quote."
+                .to_owned(),
+        })
     }
 
     fn bare(&mut self, terminator: Terminator) -> Result<&'a str, ExpressionError> {
-        let rest = self.rest();
+        let rest = self.lexer.rest();
         let end = match terminator {
             Terminator::End => rest.len(),
             Terminator::ListMark => rest.find([',', ')']).unwrap_or(rest.len()),
@@ -255,10 +244,10 @@ impl<'a> Parser<'a> {
         if terminator == Terminator::ListMark
             && let Some(offset) = value.find('(')
         {
-            self.at += offset;
+            self.lexer.at += offset;
             return self.fail("Quote a value that contains a parenthesis.");
         }
-        self.at += end;
+        self.lexer.at += end;
         Ok(value)
     }
 
@@ -270,7 +259,7 @@ impl<'a> Parser<'a> {
         match joined.or(sign) {
             None => Ok(()),
             Some(offset) => Err(ExpressionError {
-                at: self.at + offset,
+                at: self.lexer.at + offset,
                 detail: "An expression has one condition, but a second one seems to begin here. If the text from here \
                          on is part of the value, quote the whole value. To combine conditions, use BETWEEN or a \
                          filter tree."
@@ -282,7 +271,7 @@ impl<'a> Parser<'a> {
     /// Refuses a bare text that begins with an operator of another language, or with the name of an operator that has a
     /// sign. Without this check, cells would be compared with the whole text.
     fn refuse_foreign_operator(&self) -> Result<(), ExpressionError> {
-        let rest = self.rest();
+        let rest = self.lexer.rest();
         let is_sign = rest.starts_with(FOREIGN_SIGNS) || rest.starts_with("!~");
         let is_end = |letter: char| !letter.is_alphabetic() && letter != '_';
         let word: &str = &rest[..rest.find(is_end).unwrap_or(rest.len())];
@@ -330,7 +319,7 @@ impl<'a> Parser<'a> {
             from = at + part.len();
             if at > 0 && !text[from..].trim().is_empty() && joins(at, part) {
                 return Err(ExpressionError {
-                    at: self.at + at,
+                    at: self.lexer.at + at,
                     detail: format!(
                         "An expression has one condition, but {part} seems to join two. If {part} is part of the value, \
                          quote the whole value. To combine conditions, use IN or a filter tree."
@@ -351,38 +340,11 @@ impl<'a> Parser<'a> {
             .map_err(|detail| ExpressionError { at: start, detail })
     }
 
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn at_end(&self) -> bool {
-        self.at == self.text.len()
-    }
-
-    fn skip_blanks(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
-    }
-
-    /// Returns the next character if it is a quote.
-    fn quote(&self) -> Option<char> {
-        self.rest().chars().next().filter(|character| matches!(character, '\'' | '"'))
-    }
-
-    fn eat(&mut self, mark: char) -> bool {
-        let found = self.rest().starts_with(mark);
-        if found {
-            self.at += mark.len_utf8();
-            self.skip_blanks();
-        }
-        found
-    }
-
     /// If the next word is `keyword`, ignoring case, skips this word and returns `true`. Otherwise returns `false`.
     fn keyword(&mut self, keyword: &str) -> bool {
-        let found = begins_with_word(self.rest(), keyword);
+        let found = begins_with_word(self.lexer.rest(), keyword);
         if found {
-            self.at += keyword.len();
-            self.skip_blanks();
+            self.lexer.skip(keyword.len());
         }
         found
     }
@@ -401,21 +363,12 @@ impl<'a> Parser<'a> {
 
     /// Whether a digit or a quote follows the word at the current position.
     fn has_date_after(&self, word: &str) -> bool {
-        let after = self.rest().get(word.len()..).unwrap_or_default().trim_start();
+        let after = self.lexer.rest().get(word.len()..).unwrap_or_default().trim_start();
         after.starts_with(|next: char| next.is_ascii_digit() || matches!(next, '\'' | '"'))
     }
 
-    /// Skips the sign at the current position and returns its operator. If several signs fit, takes the longest.
-    fn sign(&mut self) -> Option<Operator> {
-        let fitting = Operator::signs().filter(|(_, sign)| self.rest().starts_with(sign));
-        let (operator, sign) = fitting.max_by_key(|(_, sign)| sign.len())?;
-        self.at += sign.len();
-        self.skip_blanks();
-        Some(operator)
-    }
-
     fn expect_end(&self) -> Result<(), ExpressionError> {
-        if self.at_end() {
+        if self.lexer.is_at_end() {
             return Ok(());
         }
         self.fail(
@@ -425,7 +378,7 @@ impl<'a> Parser<'a> {
     }
 
     fn fail<T>(&self, detail: impl Into<String>) -> Result<T, ExpressionError> {
-        Err(ExpressionError { at: self.at, detail: detail.into() })
+        Err(ExpressionError { at: self.lexer.at, detail: detail.into() })
     }
 }
 
@@ -478,11 +431,6 @@ fn begins_with_word(text: &str, word: &str) -> bool {
             .chars()
             .next()
             .is_none_or(|next| next.is_whitespace() || matches!(next, '(' | '\'' | '"') || begins_sign(next))
-}
-
-/// Whether any sign begins with `character`.
-fn begins_sign(character: char) -> bool {
-    Operator::signs().any(|(_, sign)| sign.starts_with(character))
 }
 
 /// Whether `character` alone is a sign.

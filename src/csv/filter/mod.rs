@@ -21,6 +21,7 @@ pub mod tree;
 mod builder;
 mod fold;
 mod instant;
+mod lexer;
 mod like;
 mod list;
 mod number;

@@ -49,7 +49,7 @@ fn refused(text: &str) -> usize {
     error.position.unwrap()
 }
 
-/// A condition in its three forms, and its expected results. The items are:
+/// A condition as an expression, a query and a tree, and its expected results. The items are:
 ///
 /// 1. the expression; `None` to test only the other two forms;
 /// 2. the operator (in all forms), and the value of the query parameter;

@@ -24,14 +24,14 @@
 //! [`render`] writes a filter in this form. [`parse`] reads this text back as the same filter. The only difference is
 //! that a list with one part becomes this part.
 
-use super::operator::Syntax;
-use super::{Arity, Condition, Filter, FilterError, FilterLocation, MAX_CONDITIONS, MAX_DEPTH, Operator};
+use super::lexer::{Lexer, begins_sign};
+use super::{Arity, Filter, FilterError, FilterLocation, MAX_CONDITIONS, MAX_DEPTH, Operator};
 use crate::csv::shortened;
 
-/// The words that join conditions. As names or values they must be quoted.
-const JOINS: [&str; 3] = ["AND", "OR", "NOT"];
-/// Stands for any column.
-const ANY: char = '*';
+mod render;
+
+pub use render::render;
+use render::{ANY, JOINS};
 
 /// A filter, and the places of the names of its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,20 +118,18 @@ impl NextPart {
 /// # Errors
 /// [`TextError`] for the first syntax error.
 pub fn parse(text: &str) -> Result<ParsedText, TextError> {
-    let mut parser = TextParser {
-        text,
-        at: 0,
-        levels_left: MAX_DEPTH,
-        conditions_left: MAX_CONDITIONS,
-        names: Vec::new(),
-    };
-    parser.skip_blanks();
-    let filter = if parser.rest().is_empty() { Ok(None) } else { parser.whole().map(Some) };
+    let lexer = Lexer::new(text);
+    let mut parser =
+        TextParser { lexer, levels_left: MAX_DEPTH, conditions_left: MAX_CONDITIONS, names: Vec::new() };
+    parser.lexer.skip_blanks();
+    let filter = if parser.lexer.is_at_end() { Ok(None) } else { parser.whole().map(Some) };
     match filter {
         Ok(filter) => Ok(ParsedText { filter, names: parser.names }),
-        Err(Fault { at, expected, detail }) => {
-            Err(TextError { position: text[..at].chars().count(), expected: expected.to_vec(), detail })
-        }
+        Err(Fault { at, expected, detail }) => Err(TextError {
+            position: parser.lexer.characters_before(at),
+            expected: expected.to_vec(),
+            detail,
+        }),
     }
 }
 
@@ -153,9 +151,7 @@ struct Fault {
 }
 
 struct TextParser<'a> {
-    text: &'a str,
-    /// Offset of the next byte to read; always the start of a character.
-    at: usize,
+    lexer: Lexer<'a>,
     levels_left: usize,
     conditions_left: usize,
     names: Vec<NamePlace>,
@@ -164,7 +160,7 @@ struct TextParser<'a> {
 impl<'a> TextParser<'a> {
     fn whole(&mut self) -> Result<Filter, Fault> {
         let filter = self.any_of()?;
-        if self.rest().is_empty() {
+        if self.lexer.is_at_end() {
             return Ok(filter);
         }
         self.fail(
@@ -197,13 +193,13 @@ impl<'a> TextParser<'a> {
         while self.word("NOT") {
             is_negated = !is_negated;
         }
-        let part = if self.mark('(') { self.group()? } else { self.condition()? };
+        let part = if self.lexer.mark('(') { self.group()? } else { self.condition()? };
         Ok(if is_negated { part.complement() } else { part })
     }
 
     /// Parses the text after an opening parenthesis.
     fn group(&mut self) -> Result<Filter, Fault> {
-        if self.mark(')') {
+        if self.lexer.mark(')') {
             return Ok(Filter::And(Vec::new()));
         }
         let Some(levels_left) = self.levels_left.checked_sub(1) else {
@@ -214,7 +210,7 @@ impl<'a> TextParser<'a> {
         };
         self.levels_left = levels_left;
         let filter = self.any_of()?;
-        if !self.mark(')') {
+        if !self.lexer.mark(')') {
             return self.fail(
                 &[NextPart::And, NextPart::Or, NextPart::Closing],
                 "Write AND, OR or a closing parenthesis here. Put a value with blanks in quotes: city = 'New York'.",
@@ -239,7 +235,7 @@ impl<'a> TextParser<'a> {
             return self.any_contains();
         }
         let name = self.name()?;
-        if let Some(operator) = self.sign() {
+        if let Some(operator) = self.lexer.sign() {
             return self.operands(&name, operator);
         }
         if self.word("IS") {
@@ -264,13 +260,12 @@ impl<'a> TextParser<'a> {
 
     /// Whether the condition at the current position is about any column.
     fn is_any(&self) -> bool {
-        let after = self.rest().strip_prefix(ANY);
+        let after = self.lexer.rest().strip_prefix(ANY);
         after.is_some_and(|after| after.is_empty() || after.starts_with(char::is_whitespace))
     }
 
     fn any_contains(&mut self) -> Result<Filter, Fault> {
-        self.at += ANY.len_utf8();
-        self.skip_blanks();
+        self.lexer.skip(ANY.len_utf8());
         let is_negated = self.word("NOT");
         if !self.word("CONTAINS") {
             return self.fail(
@@ -278,7 +273,7 @@ impl<'a> TextParser<'a> {
                 "Write CONTAINS and a text after *, which stands for any column: * CONTAINS bern.",
             );
         }
-        let start = self.at;
+        let start = self.lexer.at;
         let filter =
             Filter::any_contains(self.value()?).map_err(|detail| fault(start, &[NextPart::Value], detail))?;
         Ok(if is_negated { filter.complement() } else { filter })
@@ -290,12 +285,12 @@ impl<'a> TextParser<'a> {
         if !self.word("EMPTY") && !self.word("NULL") {
             return self.fail(&[NextPart::Empty], "After IS, write EMPTY or NOT EMPTY.");
         }
-        let filter = self.built(name, Operator::IsEmpty, self.at, Vec::new())?;
+        let filter = self.built(name, Operator::IsEmpty, self.lexer.at, Vec::new())?;
         Ok(if is_negated { filter.complement() } else { filter })
     }
 
     fn operands(&mut self, name: &str, operator: Operator) -> Result<Filter, Fault> {
-        let start = self.at;
+        let start = self.lexer.at;
         let values = match operator.arity() {
             Arity::None => Vec::new(),
             Arity::One => vec![self.value()?],
@@ -314,7 +309,7 @@ impl<'a> TextParser<'a> {
     }
 
     fn list(&mut self, operator: Operator) -> Result<Vec<String>, Fault> {
-        if !self.mark('(') {
+        if !self.lexer.mark('(') {
             let word = operator.name().to_uppercase();
             return self.fail(
                 &[NextPart::Opening],
@@ -322,10 +317,10 @@ impl<'a> TextParser<'a> {
             );
         }
         let mut values = vec![self.value()?];
-        while self.mark(',') {
+        while self.lexer.mark(',') {
             values.push(self.value()?);
         }
-        if !self.mark(')') {
+        if !self.lexer.mark(')') {
             return self.fail(
                 &[NextPart::Comma, NextPart::Closing],
                 "Write a comma or a closing parenthesis here. Put a value with blanks in quotes.",
@@ -345,14 +340,15 @@ impl<'a> TextParser<'a> {
     }
 
     fn name(&mut self) -> Result<String, Fault> {
-        let start = self.at;
-        let name = match self.quote() {
+        let start = self.lexer.at;
+        let name = match self.lexer.quote() {
             Some(quote) => self.quoted(quote)?,
             None => self.bare(|character| is_end(character) || begins_sign(character)).to_owned(),
         };
-        let is_join = JOINS.iter().any(|join| join.eq_ignore_ascii_case(&self.text[start..self.at]));
-        if self.at == start || is_join {
-            self.at = start;
+        let is_join =
+            JOINS.iter().any(|join| join.eq_ignore_ascii_case(&self.lexer.text[start..self.lexer.at]));
+        if self.lexer.at == start || is_join {
+            self.lexer.at = start;
             return self.fail(
                 &[NextPart::Name],
                 "Write the name of a column here. Put a name in double quotes if it is AND, OR or NOT, or has blanks, \
@@ -361,87 +357,54 @@ impl<'a> TextParser<'a> {
         }
         self.names.push(NamePlace {
             name: name.clone(),
-            position: self.text[..start].chars().count(),
-            length: self.text[start..self.at].chars().count(),
+            position: self.lexer.characters_before(start),
+            length: self.lexer.text[start..self.lexer.at].chars().count(),
         });
-        self.skip_blanks();
+        self.lexer.skip_blanks();
         Ok(name)
     }
 
     fn value(&mut self) -> Result<String, Fault> {
-        let start = self.at;
-        let value = match self.quote() {
+        let start = self.lexer.at;
+        let value = match self.lexer.quote() {
             Some(quote) => self.quoted(quote)?,
             None => self.bare(is_end).to_owned(),
         };
-        let written = &self.text[start..self.at];
+        let written = &self.lexer.text[start..self.lexer.at];
         let is_join = JOINS.iter().any(|join| join.eq_ignore_ascii_case(written));
         if written.is_empty() || is_join || written.starts_with(begins_sign) {
-            self.at = start;
+            self.lexer.at = start;
             return self.fail(
                 &[NextPart::Value],
                 "Write a value here. Put the value in quotes if it is empty, is AND, OR or NOT, begins with a sign, or \
                  has blanks, quotes, commas or parentheses.",
             );
         }
-        if self.quote().is_some() {
+        if self.lexer.quote().is_some() {
             return self.fail(
                 &[NextPart::And, NextPart::Or, NextPart::End],
                 "Put a value that has a quote in quotes, and double the quote: name = 'O''Brien'.",
             );
         }
-        self.skip_blanks();
+        self.lexer.skip_blanks();
         Ok(value)
     }
 
     fn bare(&mut self, is_end: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
+        let rest = self.lexer.rest();
         let bare = &rest[..rest.find(is_end).unwrap_or(rest.len())];
-        self.at += bare.len();
+        self.lexer.at += bare.len();
         bare
     }
 
     fn quoted(&mut self, quote: char) -> Result<String, Fault> {
-        let opened = self.at;
-        let mut text = String::new();
-        let mut rest = self.rest()[1..].char_indices().peekable();
-        while let Some((offset, character)) = rest.next() {
-            if character != quote {
-                text.push(character);
-            } else if rest.next_if(|(_, next)| *next == quote).is_some() {
-                text.push(quote);
-            } else {
-                self.at = opened + 1 + offset + 1;
-                return Ok(text);
-            }
-        }
-        self.fail(&[NextPart::Value], "This quote is never closed. Double a quote that is part of the text.")
-    }
-
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn quote(&self) -> Option<char> {
-        self.rest().chars().next().filter(|character| matches!(character, '\'' | '"'))
-    }
-
-    fn skip_blanks(&mut self) {
-        self.at = self.text.len() - self.rest().trim_start().len();
-    }
-
-    fn mark(&mut self, mark: char) -> bool {
-        let found = self.rest().starts_with(mark);
-        if found {
-            self.at += mark.len_utf8();
-            self.skip_blanks();
-        }
-        found
+        let detail = "This quote is never closed. Double a quote that is part of the text.";
+        self.lexer.quoted(quote).ok_or_else(|| fault(self.lexer.at, &[NextPart::Value], detail))
     }
 
     /// Returns the word at the current position.
     fn next_word(&self) -> &'a str {
-        let rest = self.rest();
+        let rest = self.lexer.rest();
         &rest[..rest.find(|character: char| !character.is_ascii_alphabetic()).unwrap_or(rest.len())]
     }
 
@@ -449,37 +412,26 @@ impl<'a> TextParser<'a> {
     fn word(&mut self, word: &str) -> bool {
         let found = self.next_word().eq_ignore_ascii_case(word) && self.is_end_of_word(word.len());
         if found {
-            self.at += word.len();
-            self.skip_blanks();
+            self.lexer.skip(word.len());
         }
         found
     }
 
     /// Whether the word at the current position ends after `length` bytes.
     fn is_end_of_word(&self, length: usize) -> bool {
-        let next = self.rest()[length..].chars().next();
+        let next = self.lexer.rest()[length..].chars().next();
         next.is_none_or(|next| is_end(next) || begins_sign(next))
     }
 
     fn operator_word(&mut self) -> Option<Operator> {
         let word = self.next_word();
         let operator = Operator::from_name(word).filter(|_| self.is_end_of_word(word.len()))?;
-        self.at += word.len();
-        self.skip_blanks();
-        Some(operator)
-    }
-
-    /// Skips the sign at the current position and returns its operator. If several signs fit, takes the longest.
-    fn sign(&mut self) -> Option<Operator> {
-        let fitting = Operator::signs().filter(|(_, sign)| self.rest().starts_with(sign));
-        let (operator, sign) = fitting.max_by_key(|(_, sign)| sign.len())?;
-        self.at += sign.len();
-        self.skip_blanks();
+        self.lexer.skip(word.len());
         Some(operator)
     }
 
     fn fail<T>(&self, expected: &'static [NextPart], detail: impl Into<String>) -> Result<T, Fault> {
-        Err(fault(self.at, expected, detail))
+        Err(fault(self.lexer.at, expected, detail))
     }
 }
 
@@ -492,130 +444,9 @@ fn is_end(character: char) -> bool {
     character.is_whitespace() || matches!(character, '(' | ')' | ',' | '\'' | '"')
 }
 
-/// Whether any sign begins with `character`.
-fn begins_sign(character: char) -> bool {
-    Operator::signs().any(|(_, sign)| sign.starts_with(character))
-}
-
 fn joined(mut parts: Vec<Filter>, join: fn(Vec<Filter>) -> Filter) -> Filter {
     match parts.len() {
         1 => parts.remove(0),
         _ => join(parts),
     }
-}
-
-/// Writes a filter as a text.
-pub fn render(filter: &Filter) -> String {
-    let mut text = String::new();
-    write(filter, &mut text);
-    text
-}
-
-fn write(filter: &Filter, text: &mut String) {
-    match filter {
-        Filter::And(parts) | Filter::Or(parts) => match parts.as_slice() {
-            [] => text.push_str("()"),
-            [part] => write(part, text),
-            parts => {
-                let join = if matches!(filter, Filter::And(_)) { " AND " } else { " OR " };
-                for (index, part) in parts.iter().enumerate() {
-                    text.push_str(if index > 0 { join } else { "" });
-                    write_part(part, text);
-                }
-            }
-        },
-        Filter::Not(inner) => match (&**inner, inner.negative()) {
-            (Filter::AnyContains(wanted), _) => write_any(wanted, "NOT ", text),
-            (_, Some((operator, condition))) => write_condition(condition, Some(operator), text),
-            (inner, None) => {
-                text.push_str("NOT ");
-                write_part(inner, text);
-            }
-        },
-        Filter::Condition(condition) => write_condition(condition, None, text),
-        Filter::AnyContains(wanted) => write_any(wanted, "", text),
-    }
-}
-
-/// Writes a part of a list, in parentheses if it is a list itself.
-fn write_part(part: &Filter, text: &mut String) {
-    match part {
-        Filter::And(parts) | Filter::Or(parts) => match parts.as_slice() {
-            [only] => write_part(only, text),
-            [] => write(part, text),
-            _ => {
-                text.push('(');
-                write(part, text);
-                text.push(')');
-            }
-        },
-        _ => write(part, text),
-    }
-}
-
-fn write_any(wanted: &str, negation: &str, text: &mut String) {
-    text.push(ANY);
-    text.push(' ');
-    text.push_str(negation);
-    text.push_str("CONTAINS ");
-    write_value(wanted, text);
-}
-
-/// Writes a condition. `negative` is the operator that negates its operator, if the condition is negated.
-fn write_condition(condition: &Condition, negative: Option<Operator>, text: &mut String) {
-    write_name(&condition.column, text);
-    text.push(' ');
-    let positive = condition.comparison.operator();
-    let operator = negative.unwrap_or(positive);
-    let not = if negative.is_some() { "NOT " } else { "" };
-    match (operator.syntax(), positive.syntax()) {
-        (Syntax::Signs([sign, ..]), _) => text.push_str(sign),
-        (_, Syntax::Is(state)) => {
-            text.push_str("IS ");
-            text.push_str(not);
-            text.push_str(state);
-        }
-        _ => {
-            text.push_str(not);
-            text.push_str(&positive.name().to_ascii_uppercase());
-        }
-    }
-    let values = condition.comparison.values();
-    let (before, between, after) = match positive.arity() {
-        Arity::None => return,
-        Arity::One => (" ", "", ""),
-        Arity::Two => (" ", " AND ", ""),
-        Arity::Many => (" (", ", ", ")"),
-    };
-    text.push_str(before);
-    for (index, value) in values.into_iter().enumerate() {
-        text.push_str(if index > 0 { between } else { "" });
-        write_value(value, text);
-    }
-    text.push_str(after);
-}
-
-fn write_name(name: &str, text: &mut String) {
-    write_quoted(name, '"', text);
-}
-
-fn write_value(value: &str, text: &mut String) {
-    write_quoted(value, '\'', text);
-}
-
-/// Writes a name or a value, in quotes if it is not a word or a number.
-fn write_quoted(written: &str, quote: char, text: &mut String) {
-    let is_plain = |character: char| character.is_alphanumeric() || "_.:+-#@/%".contains(character);
-    let is_join = JOINS.iter().any(|join| join.eq_ignore_ascii_case(written));
-    if !written.is_empty() && written.chars().all(is_plain) && !is_join {
-        return text.push_str(written);
-    }
-    text.push(quote);
-    for character in written.chars() {
-        if character == quote {
-            text.push(quote);
-        }
-        text.push(character);
-    }
-    text.push(quote);
 }

@@ -131,8 +131,8 @@ pub(super) fn render(input: &InputOptions) -> Map<String, Value> {
 }
 
 impl InputOptions {
-    /// Parses the options from a JSON object. A known member that is `null` counts as absent. `headerRow` is another name of
-    /// `inputHeader`, because a profile shows the option under this name.
+    /// Parses the options from a JSON object. A known member that is `null` counts as absent. `headerRow` is another name
+    /// of `inputHeader`, because a profile shows the option under this name.
     ///
     /// # Errors
     /// [`RequestError`] for the first invalid member.

@@ -305,8 +305,8 @@ async fn refresh(
 }
 
 /// Ends the session of a refresh token. A repeated request changes nothing. Without a token, a page of this origin ends
-/// the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call;
-/// if several cookies have a token (Cutty reads at most 4), 1 for each.
+/// the session of the cookie, even if there is no cookie or nobody can read it. Costs 1 D1 call; if several cookies have
+/// a token (Cutty reads at most 4), 1 for each.
 #[utoipa::path(
     post, path = "/api/auth/logout", tag = "auth", security(()), request_body = RefreshTokenRequest,
     responses(

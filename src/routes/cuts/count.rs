@@ -1,5 +1,6 @@
 //! `GET /api/files/{id}/count`: how many rows a filter keeps.
 
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -8,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Pairs, add_notice, reading_request};
+use crate::app::SharedApp;
 use crate::body::outgoing::ResponseBody;
 use crate::csv::request::input::{QUOTE_CHARACTER, is_input_option};
 use crate::cuts::CutService;
@@ -16,6 +18,7 @@ use crate::domain::row_count::RowCount;
 use crate::error::{Code, Problem, Result};
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
+use crate::routes::layers::problems::logged_document;
 use crate::routes::table::{Routes, route};
 
 /// Returns the routes.
@@ -42,13 +45,14 @@ struct CountResponse {
 ///
 /// With `Accept: application/x-ndjson`, the response has a line for each 16 MiB that were read:
 /// `{"progress": {…}, "bytesTotal"}`. The last line is the JSON of the usual response, or a problem. The count ends when
-/// the client leaves. A result is cached for some minutes, for this version of the file. Costs 2 D1 reads and 2 R2 reads;
+/// the client leaves. A result is cached for `CACHE_TTL`, for this version of the file. Costs 2 D1 reads and 2 R2 reads;
 /// without a filter, or from the cache, no R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/count", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and a filter as text")),
     responses((status = 200, body = CountResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn count_rows(
+    State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Extension(caller): Extension<Caller>,
@@ -70,7 +74,7 @@ async fn count_rows(
     let counting = CutService::new(storage).count(file, &request).await?;
     let mut response = if accepts_lines(&headers) {
         let path = uri.path().to_owned();
-        let describe = move |problem: &Problem| problem.document(&path, &caller.request_id);
+        let describe = move |problem: &Problem| logged_document(&app, problem, &path, &caller.request_id);
         let lines = ResponseBody::Generated(Box::new(counting.into_lines(Box::new(describe))));
         ([(CONTENT_TYPE, HeaderValue::from_static(NDJSON))], lines).into_response()
     } else {

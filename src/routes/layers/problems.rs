@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use serde_json::Value;
 
 use crate::app::{App, SharedApp};
 use crate::domain::caller::Caller;
@@ -143,8 +144,7 @@ fn problem_of(response: &Response, puts_file: bool) -> Option<Arc<Problem>> {
 }
 
 fn render(app: &App, problem: &Problem, path: &str, request_id: &str, headers: &HeaderMap) -> Response {
-    log_cause(app, problem, path, request_id);
-    let document = problem.document(path, request_id).to_string();
+    let document = logged_document(app, problem, path, request_id).to_string();
     let mut response = (problem.code().status(), Body::from(document)).into_response();
     let out = response.headers_mut();
     out.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -160,6 +160,12 @@ fn render(app: &App, problem: &Problem, path: &str, request_id: &str, headers: &
         out.insert(RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// Returns the document of a problem, and writes its cause to the log.
+pub fn logged_document(app: &App, problem: &Problem, path: &str, request_id: &str) -> Value {
+    log_cause(app, problem, path, request_id);
+    problem.document(path, request_id)
 }
 
 fn log_cause(app: &App, problem: &Problem, path: &str, request_id: &str) {

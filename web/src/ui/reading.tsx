@@ -37,6 +37,7 @@ export function warnings(profile: Profile): string[] {
   const { dialect } = profile;
   const found: string[] = [];
   if (profile.failure) found.push(r.failure(profile.failure.line));
+  else if (profile.columns.length === 0 || profile.rowCount === 0) found.push(r.noRows);
   if (isUnsure(dialect)) found.push(r.unsure);
   if (dialect?.encodingSource === "detected" && !dialect.encoding?.startsWith("UTF-")) found.push(r.guessed);
   if (profile.rowsLong) found.push(r.rowsLong(profile.rowsLong));

@@ -228,7 +228,7 @@ impl ScoredDialect {
     ) -> Self {
         table.skip_rows = skip.unwrap_or(0);
         let sample = preamble::after_lines(sample, table.skip_rows);
-        let reading = Reading::of(sample, whole, &table);
+        let mut reading = Reading::of(sample, whole, &table);
         let preamble = match options.skip_rows {
             Some(_) => Preamble::default(),
             None => Preamble::of(&reading, options.comment != Some(None)),
@@ -237,6 +237,8 @@ impl ScoredDialect {
         if options.comment.is_none() && preamble.has_comments && reading.has_comments_after(preamble.records)
         {
             table.comment = Some(b'#');
+            // Comments are left out, so they say nothing about the rows.
+            reading.leave_out_comments_after(preamble.records);
         }
         let mut fit = Fit::of(&reading, &preamble);
         if preamble.records > 0 {

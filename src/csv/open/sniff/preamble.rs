@@ -83,8 +83,10 @@ fn leading_titles(records: &[SampleRecord], width: usize) -> usize {
         return 0;
     }
     let matching = table.iter().filter(|record| record.fields == width).count();
-    let has_one_other = matching + 1 == table.len() && matching > 2;
-    if matching * 100 < table.len() * MIN_SHARE_PERCENT && !has_one_other {
+    // Lines between the rows that begin like comments say nothing about the width of the table.
+    let compared = table.iter().filter(|record| record.fields == width || !record.starts_with_hash).count();
+    let has_one_other = matching + 1 == compared && matching > 2;
+    if matching * 100 < compared * MIN_SHARE_PERCENT && !has_one_other {
         return 0;
     }
     if is_prose(table) {

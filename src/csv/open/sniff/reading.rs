@@ -84,6 +84,15 @@ impl Reading {
         hashed.peek().is_some() && hashed.all(|record| record.fields != width)
     }
 
+    /// Leaves out the records that begin like comments, except among the first `skipped` ones.
+    pub(super) fn leave_out_comments_after(&mut self, skipped: usize) {
+        let mut number = 0;
+        self.records.retain(|record| {
+            number += 1;
+            number <= skipped || !record.starts_with_hash
+        });
+    }
+
     /// Returns the number of fields of all records.
     pub(super) fn fields(&self) -> usize {
         self.records.iter().map(|record| record.fields).sum()

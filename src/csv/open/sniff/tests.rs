@@ -207,3 +207,18 @@ fn a_file_that_can_be_read_with_and_without_quotes_is_not_certain() {
     assert!(found.confidence_percent <= UNCERTAIN_PERCENT);
     assert_eq!(found.alternatives[0].quote, Quote::None);
 }
+
+#[test]
+fn comments_between_rows_say_nothing_about_the_rows() {
+    let mut sample = "# made by x\nid,name,score\n".to_owned();
+    for id in 0..40 {
+        sample += &format!("{id},Ann,5\n{}", if id % 2 == 0 { "# page\n" } else { "" });
+    }
+    let found = sniffed(&sample);
+    assert_eq!((found.table.comment, found.table.skip_rows, found.confidence_percent), (Some(b'#'), 1, 100));
+    // An owner who keeps these lines keeps the delimiter and the header.
+    let kept = InputOptions { comment: Some(None), ..InputOptions::DETECT };
+    let found = sniff(sample.as_bytes(), true, &kept);
+    assert_eq!((found.table.delimiter.as_str(), found.table.skip_rows), (",", 1));
+    assert!(found.confidence_percent < 80, "{}", found.confidence_percent);
+}
