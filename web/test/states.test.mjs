@@ -88,6 +88,9 @@ test("another reading: soon there, also in the list, and the form follows the st
 
   await button("Read the file this way").click();
   await dialog().getByText("Read as comma-separated").waitFor();
+  // The outcome stands above the form, and is scrolled into view.
+  const outcome = await dialog().getByText("Read as comma-separated").boundingBox();
+  assert.ok(outcome.y >= 0 && outcome.y < page.viewportSize().height, `the outcome is at ${outcome.y}`);
   const shape = h.row(page, "rules.csv").locator(".shape", { hasText: "3 rows · 1 col" });
   await shape.waitFor();
   await press(button("Detect everything again"));
