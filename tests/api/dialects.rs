@@ -360,6 +360,13 @@ async fn a_first_record_with_missing_values_may_be_a_row() {
         ("1,NA,5.5\n2,3,6.6\n3,4,7.1\n4,9,2.2\n", "noHeader"),
         ("1,,5.5\n2,3,6.6\n3,4,7.1\n4,9,2.2\n", "noHeader"),
         ("true,x\nfalse,y\ntrue,x\nfalse,z\n", "noHeader"),
+        ("1,-,5.5\n2,3,6.6\n3,4,7.1\n4,9,2.2\n", "noHeader"),
+        ("01.02.2024;Miete;-700,00\n02.02.2024;Lohn;2500,00\n03.02.2024;Auto;-81,50\n", "noHeader"),
+        ("Ada;+49 30 123456\nBob;+49 40 6543\nCid;+49 89 777\n", "noHeader"),
+        ("Ada,ada@example.com\nBob,bob@example.org\n", "noHeader"),
+        ("date;text\n01.02.2024;Miete\n02.02.2024;Lohn\n", ""),
+        ("name;2024/25\nA;x\nB;y\n", ""),
+        ("name,contact@\nA,a@example.com\n", ""),
         ("on,x\ntrue,y\nfalse,z\n", ""),
         ("NA,n\n1,2\n3,4\n", ""),
     ] {

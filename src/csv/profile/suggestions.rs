@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::cell::{Cell, is_boolean, is_missing};
+use super::cell::{Cell, is_missing};
 use super::statistics::{ColumnProfile, ColumnType};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::dialect::MAX_SKIP_FOOTER;
@@ -313,26 +313,66 @@ fn looks_like_row(columns: &[ColumnProfile]) -> bool {
     let mut numbers = Vec::new();
     let mut has_other = false;
     for column in columns {
-        let kind = column.statistics.as_ref().map(|statistics| statistics.column_type);
+        let Some(statistics) = &column.statistics else { continue };
         let name = column.name.as_bytes();
         // An empty name, or a word for a missing value, may be a cell of a row too.
-        if name.trim_ascii().is_empty() || is_missing(Value::new(name)) {
-            continue;
-        }
-        match (kind, Cell::classify(Value::new(name))) {
-            (Some(ColumnType::Integer | ColumnType::Decimal), Cell::Number(number, _)) => {
-                numbers.push(number)
+        let cell = match name.trim_ascii() {
+            [] => continue,
+            _ => Cell::classify(Value::new(name)),
+        };
+        match (statistics.column_type, cell) {
+            (_, Cell::Missing) => {}
+            (ColumnType::Integer | ColumnType::Decimal, Cell::Number(number, _)) => numbers.push(number),
+            (ColumnType::Date | ColumnType::Datetime, Cell::Date(..))
+            | (ColumnType::Boolean, Cell::Boolean) => has_other = true,
+            (ColumnType::Integer | ColumnType::Decimal | ColumnType::Date | ColumnType::Datetime, _) => {
+                return false;
             }
-            (Some(ColumnType::Date | ColumnType::Datetime), Cell::Date(..)) => has_other = true,
-            (Some(ColumnType::Boolean), _) if is_boolean(Value::new(name)) => has_other = true,
-            (
-                Some(ColumnType::Integer | ColumnType::Decimal | ColumnType::Date | ColumnType::Datetime),
-                _,
-            ) => return false,
-            _ => {}
+            (ColumnType::Text | ColumnType::Categorical, _) => {
+                has_other |= has_form_of(&column.name, &statistics.samples);
+            }
+            (ColumnType::Boolean | ColumnType::Empty, _) => {}
         }
     }
     has_other || (!numbers.is_empty() && !are_names(&numbers))
+}
+
+/// Minimum number of digits of a name that is compared with the cells of a column of text.
+const MIN_DIGITS: usize = 3;
+
+/// Whether the name has the form of all cells below it, and is no word: it is a date, an amount or a phone number as
+/// people write them (`31.01.2024`, `-700,00`, `+49 30 1234`), or an e-mail address.
+fn has_form_of(name: &str, cells: &[String]) -> bool {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let letters = name.chars().filter(|character| character.is_alphabetic()).count();
+    let is_address = |text: &str| text.split_once('@').is_some_and(|(_, host)| host.contains('.'));
+    let filled = cells.iter().filter(|cell| !is_missing(Value::new(cell.as_bytes())));
+    let count = filled.clone().count();
+    if is_address(name) {
+        return count > 0 && filled.clone().all(|cell| is_address(cell));
+    }
+    let wanted = form(name);
+    digits >= MIN_DIGITS
+        && letters == 0
+        && wanted.len() > 1
+        && count > 1
+        && filled.clone().all(|cell| form(cell) == wanted)
+}
+
+/// Returns the form of a text: `9` for digits, `a` for other letters, and all other characters, without a sign.
+fn form(text: &str) -> String {
+    let mut form = String::new();
+    for character in text.trim().trim_start_matches(['+', '-']).chars() {
+        let kind = match character {
+            _ if character.is_numeric() => '9',
+            _ if character.is_alphabetic() => 'a',
+            _ => character,
+        };
+        if !form.ends_with(kind) {
+            form.push(kind);
+        }
+    }
+    form
 }
 
 /// Whether numbers above columns look like names: years, or numbers in ascending order.
