@@ -21,7 +21,7 @@
 //! with a sign. `()` matches every row; a blank text is no filter. `* CONTAINS text` keeps the rows in which at least one
 //! column contains the text.
 //!
-//! [`render`] writes a filter in this form. [`parse`] reads this text back as the same filter. The only difference is
+//! [`render()`] writes a filter in this form. [`parse`] reads this text back as the same filter. The only difference is
 //! that a list with one part becomes this part.
 
 use super::lexer::{Lexer, begins_sign};
