@@ -102,7 +102,7 @@ function simplified(tree: Tree): Tree | null {
   const inner = simplified(tree.not);
   if (!inner || !isCondition(inner)) return null;
   const op = opposite(inner.op);
-  return op && { ...inner, op };
+  return op ? { ...inner, op } : null;
 }
 
 // --- Texts --------------------------------------------------------------------------------------------------------------
