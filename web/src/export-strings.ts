@@ -72,7 +72,7 @@ export const e = {
     bytesTextAll: (read: string, written: string) => `${read} read, ${written} written`,
     hash: "SHA-256",
     noHash: "none, because the result is not complete",
-    hashHint: "Of the result before compression",
+    pageTitle: (file: string) => `Receipt of a cut of ${name(file)} – Cutty`,
     file: "File",
     time: "Time",
     timeText: (began: string, took: string) => `${began}, took ${took}`,
@@ -95,7 +95,7 @@ export const e = {
     notComparable: (count: number) =>
       `${plural(count, "filled cell", "filled cells")} could not be compared with the filter, because ${count === 1 ? "it is" : "they are"} of another kind, such as a word in a column of numbers.`,
     rejected: "A row was refused, which ended the cut.",
-    reading: "How the file was read",
+    reading: "Reading",
     recipe: "Recipe",
     filter: "Filter",
     noFilter: "none: all rows",
@@ -114,7 +114,7 @@ export const e = {
   },
 
   check: {
-    title: "Is a file this cut?",
+    title: "Is your file this cut?",
     text: "Drop a file here, or choose it. It is compared on this device, and is not uploaded.",
     choose: "Choose a file",
     another: "Check another file",
@@ -126,6 +126,7 @@ export const e = {
     no: "No",
     same: (file: string) => `${name(file)} is this cut, byte for byte.`,
     sameZipped: (file: string) => `${name(file)} is this cut, byte for byte, after it was unzipped.`,
+    emptyFile: (file: string) => `${name(file)} is not this cut: it is empty.`,
     shorter: (file: string, has: number, wrote: number) =>
       `${name(file)} is not this cut: it has ${n(has)} bytes, and the cut wrote ${n(wrote)}. The download may have stopped early.`,
     longer: (file: string, has: number, wrote: number) =>

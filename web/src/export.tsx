@@ -40,7 +40,7 @@ export function ExportPanel({ state, section = "download", close, apply }: Props
       <div class="stack wide-gap export">
         <DownloadSection file={file} cut={cut} output={output} onOutput={setOutput} />
         <Fold title={e.save.title} isOpen={section === "save"}>
-          <SaveFile file={file} cut={savable(cut)} />
+          <SaveFile file={file} cut={savable(state, output)} />
         </Fold>
         <Fold title={e.recipe.title} isOpen={section === "recipe"}>
           <SaveRecipe cut={cut} onChoose={() => setChoosing(true)} />
@@ -247,10 +247,11 @@ function Check({ label, isOn, onChange, children }: CheckProps) {
 
 // --- Save as a file -----------------------------------------------------------------------------------------------------
 
-/** A saved cut is CSV or TSV, with a header, and not compressed. */
-function savable({ format, compress: _, typed: __, ...cut }: Cut): Cut {
-  return { ...cut, format: format === "tsv" ? "tsv" : "csv" };
-}
+/** A saved cut is CSV or TSV. What is meant for other programs, such as Excel, would spoil it for the next cut. */
+const savable = (state: CutState, { format }: Output): Cut => ({
+  ...cutOf(state),
+  format: format === "tsv" ? "tsv" : "csv",
+});
 
 function SaveFile({ file, cut }: { file: FileView; cut: Cut }) {
   const s = e.save;
@@ -318,7 +319,7 @@ const SavedFile = ({ saved: { file, cutId } }: { saved: cuts.Saved }) => (
       <Icon name="good" />
       <span>{e.save.done(file.filename, file.rowCount ?? null)}</span>
     </p>
-    <div class="row">
+    <div class="row links">
       <a href={`/cut?file=${encodeURIComponent(file.id)}`}>{e.save.open}</a>
       <a href={receiptAddress(cutId)}>{e.receipt.link}</a>
     </div>

@@ -13,7 +13,8 @@ export interface Comparison {
   isSame: boolean;
   /** Length of what was compared. */
   bytes: number;
-  sha256: string;
+  /** Null if the lengths differ already. */
+  sha256: string | null;
   /** Whether the file was unzipped. */
   isUnzipped: boolean;
 }
@@ -83,6 +84,8 @@ export async function compare(
   const unzipped = gunzip ? await run({ file, gunzip }, onProgress, signal) : null;
   if (unzipped?.kind === "done") return { ...compared(unzipped, expected), isUnzipped: true };
   // A .gz file that was cut short cannot be unzipped, but it can be read.
+  if (file.size !== expected.bytes)
+    return { isSame: false, sha256: null, bytes: file.size, isUnzipped: false };
   const plain = await run({ file, gunzip: false }, onProgress, signal);
   if (plain.kind === "failed") throw new Error(plain.detail);
   return { ...compared(plain, expected), isUnzipped: false };

@@ -14,7 +14,6 @@ import { t } from "./strings";
 import { Bar } from "./ui/bar";
 import { Icon, Name, ProblemNote, problemFrom } from "./ui/base";
 import { CheckFile } from "./ui/check";
-import { CopyButton } from "./ui/copy";
 import { DownloadResult, ReceiptFacts, useDownload } from "./ui/download";
 import { keepFocus } from "./ui/focus";
 import { Frame } from "./ui/frame";
@@ -30,12 +29,8 @@ function Page({ user }: { user: User }) {
     <>
       <Bar user={user}>
         <a href="/">{t.files_.title}</a>
-        {id && (
-          <>
-            <span aria-hidden="true">/</span>
-            <a href="/receipt">{e.receipts.place}</a>
-          </>
-        )}
+        <span aria-hidden="true">/</span>
+        {id ? <a href="/receipt">{e.receipts.place}</a> : <span aria-current="page">{e.receipts.place}</span>}
       </Bar>
       {id ? <One id={id} /> : <All fileId={query.get("file")} />}
     </>
@@ -132,6 +127,7 @@ function One({ id }: { id: string }) {
       </main>
     );
   const name = nameOf(receipt.fileId);
+  if (name) document.title = r.pageTitle(name);
   return (
     <main class="page" tabIndex={-1}>
       <h1>{r.title}</h1>
@@ -140,23 +136,14 @@ function One({ id }: { id: string }) {
         {outcomeOf(receipt) === "running" && <progress aria-label={e.verdict.running} />}
       </div>
       {problem && <ProblemNote problem={problem} />}
-      <section class="facts" aria-label={r.title}>
-        <dl>
-          <dt>{r.file}</dt>
-          <dd>
-            <FileLink id={receipt.fileId} name={name} />
-          </dd>
-          <dt>{r.time}</dt>
-          <dd>{timeText(receipt)}</dd>
-        </dl>
-        <ReceiptFacts receipt={receipt} />
-        {receipt.checksum && (
-          <div class="row">
-            <CopyButton text={receipt.checksum} class="small" />
-            <span class="muted small">{r.hashHint}</span>
-          </div>
-        )}
-      </section>
+      <ReceiptFacts receipt={receipt}>
+        <dt>{r.file}</dt>
+        <dd>
+          <FileLink id={receipt.fileId} name={name} />
+        </dd>
+        <dt>{r.time}</dt>
+        <dd>{timeText(receipt)}</dd>
+      </ReceiptFacts>
       {receipt.checksum && outcomeOf(receipt) === "complete" && (
         <section aria-labelledby="check-title">
           <h2 id="check-title">{e.check.title}</h2>
@@ -179,8 +166,8 @@ function FileLink({ id, name }: { id: string; name: string | null | undefined })
 
 function timeText({ createdAt, finishedAt }: Receipt): string {
   const began = when(createdAt);
-  if (!finishedAt) return began;
-  return r.timeText(began, duration((Date.parse(finishedAt) - Date.parse(createdAt)) / 1000));
+  const seconds = finishedAt ? (Date.parse(finishedAt) - Date.parse(createdAt)) / 1000 : 0;
+  return seconds < 1 ? began : r.timeText(began, duration(seconds));
 }
 
 // --- Defects ------------------------------------------------------------------------------------------------------------
@@ -247,7 +234,7 @@ function Recipe({ receipt, name }: { receipt: Receipt; name: string | null | und
       {problem && <ProblemNote problem={problem} />}
       {recipe === "gone" && <p class="muted">{r.recipeGone}</p>}
       {recipe && recipe !== "gone" && (
-        <dl>
+        <dl class="facts">
           <dt>{r.filter}</dt>
           <dd>
             <FilterText cut={recipe} />

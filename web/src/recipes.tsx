@@ -56,16 +56,18 @@ export function RecipesPanel({ file, close, apply }: Props) {
   };
   return (
     <Dialog title={r.title} wide onClose={close}>
-      <div class="search">
-        <Icon name="search" />
-        <input
-          type="search"
-          data-focus
-          aria-label={r.search}
-          placeholder={r.search}
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
+      <div class="tools">
+        <div class="search">
+          <Icon name="search" />
+          <input
+            type="search"
+            data-focus
+            aria-label={r.search}
+            placeholder={r.search}
+            value={search}
+            onInput={(event) => setSearch(event.currentTarget.value)}
+          />
+        </div>
       </div>
       {problem && <ProblemNote problem={problem} />}
       <div aria-busy={isLoading}>

@@ -73,7 +73,7 @@ export function CheckFile({ expected }: { expected: Expected }) {
         }}
       />
       {state.kind === "hashing" && <Hashing file={state.file} read={state.read} />}
-      <div role="status">
+      <div role="status" class="result">
         {state.kind === "done" && (
           <Answer file={state.file} comparison={state.comparison} expected={expected} />
         )}
@@ -125,6 +125,7 @@ const Hashing = ({ file, read }: { file: File; read: number }) => (
 function answerOf(file: File, { isSame, isUnzipped, bytes: has }: Comparison, expected: Expected): string {
   if (isSame) return isUnzipped ? c.sameZipped(file.name) : c.same(file.name);
   if (!isUnzipped && /\.gz$/i.test(file.name)) return c.damagedZip(file.name);
+  if (has === 0 && expected.bytes > 0) return c.emptyFile(file.name);
   if (has === expected.bytes) return c.different(file.name);
   return (has < expected.bytes ? c.shorter : c.longer)(file.name, has, expected.bytes);
 }
@@ -137,7 +138,7 @@ interface AnswerProps {
 
 const Answer = ({ file, comparison, expected }: AnswerProps) => (
   <AnswerNote isSame={comparison.isSame} text={answerOf(file, comparison, expected)}>
-    <p class="mono break small">{comparison.sha256}</p>
+    {comparison.sha256 && <p class="mono break small">{comparison.sha256}</p>}
   </AnswerNote>
 );
 

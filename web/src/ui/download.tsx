@@ -1,5 +1,6 @@
 // A download of a cut by the browser itself, and its receipt.
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "../api";
 import { bytes, count } from "../format";
@@ -61,8 +62,9 @@ async function isOf(receipt: Receipt, wanted: Cut): Promise<boolean> {
 async function findNew(fileId: string, known: Set<string>, cut: Cut): Promise<Receipt | null> {
   const found = (await newest(fileId)).filter(({ id }) => !known.has(id));
   if (found.length < 2) return found[0] ?? null;
+  // The oldest one that fits is from this download; newer ones can be from another tab.
   for (const receipt of found.reverse()) if (await isOf(receipt, cut)) return receipt;
-  return found[0]!;
+  return null;
 }
 
 /** Begins a download, and follows its receipt until the cut has ended. */
@@ -116,9 +118,17 @@ export function useDownload() {
   return { download, start, isBusy: download.kind === "asking" };
 }
 
-/** Numbers, the hash, and links. */
-export const ReceiptFacts = ({ receipt }: { receipt: Receipt }) => (
-  <dl>
+const Hash = ({ of: text }: { of: string }) => (
+  <span class="hash">
+    <span class="mono break small">{text}</span>
+    <CopyButton text={text} class="small" />
+  </span>
+);
+
+/** Numbers and the hash; `children` are the first facts. */
+export const ReceiptFacts = ({ receipt, children }: { receipt: Receipt; children?: ComponentChildren }) => (
+  <dl class="facts">
+    {children}
     <dt>{e.receipt.rows}</dt>
     <dd>{e.receipt.rowsText(receipt.rowsIn, receipt.rowsOut)}</dd>
     <dt>{e.receipt.bytes}</dt>
@@ -128,7 +138,7 @@ export const ReceiptFacts = ({ receipt }: { receipt: Receipt }) => (
         : e.receipt.bytesTextAll(bytes(receipt.bytesIn), bytes(receipt.bytesOut))}
     </dd>
     <dt>{e.receipt.hash}</dt>
-    <dd class="mono break small">{receipt.checksum ?? e.receipt.noHash}</dd>
+    <dd>{receipt.checksum ? <Hash of={receipt.checksum} /> : e.receipt.noHash}</dd>
   </dl>
 );
 
@@ -158,7 +168,7 @@ export function DownloadResult({ file, cut, download }: { file: Source; cut: Cut
               <ReceiptFacts receipt={download.receipt} />
             </>
           )}
-          <div class="row">
+          <div class="row links">
             <a href={receiptAddress(download.receipt.id)}>{e.receipt.link}</a>
             <CopyButton
               class="link"
