@@ -206,7 +206,8 @@ test("the list shows recent cuts, newest first, page by page", async () => {
     ...(index === 1 && { status: "failed", complete: false }),
   }));
   await mockReceipts(page, () => receipts);
-  await page.goto(`${h.URL_}/receipt`);
+  await page.getByRole("button", { name: /^Account of/ }).click();
+  await page.getByRole("menuitem", { name: "Receipts of cuts" }).click();
   const rows = page.getByRole("list", { name: "Receipts, newest first" }).getByRole("listitem");
   await rows.nth(24).waitFor();
   await rows.nth(0).getByText("people.csv").waitFor();

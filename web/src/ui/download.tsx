@@ -166,6 +166,7 @@ export function DownloadResult({ file, cut, download }: { file: Source; cut: Cut
             <>
               <VerdictNote receipt={download.receipt} />
               <ReceiptFacts receipt={download.receipt} />
+              {outcomeOf(download.receipt) === "complete" && <p class="muted small">{p.disk}</p>}
             </>
           )}
           <div class="row links">
