@@ -49,6 +49,10 @@ const newest = async (fileId: string): Promise<Receipt[]> =>
 
 const isWithoutList = (error: unknown): boolean => error instanceof Problem && error.code === "not_found";
 
+/** Whether the same request can succeed later. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof Problem && (error.status === 0 || error.status >= 500);
+
 /** Whether a receipt is that of this cut: another tab can cut the same file at the same time. */
 async function isOf(receipt: Receipt, wanted: Cut): Promise<boolean> {
   const made = await cuts.getRecipe(receipt.id);
@@ -94,7 +98,12 @@ async function follow(
   let receipt: Receipt | null = null;
   for (let pause = PAUSE_MS; ; pause = Math.min(pause * 1.3, MAX_PAUSE_MS)) {
     await sleep(pause, signal);
-    receipt = receipt ? await cuts.getReceipt(receipt.id) : await findNew(file.id, known, cut);
+    const next: Promise<Receipt | null> = receipt ? cuts.getReceipt(receipt.id) : findNew(file.id, known, cut);
+    receipt = await next.catch((error: unknown) => {
+      // The browser may still be downloading, so the receipt is looked for until the server responds again.
+      if (isPassing(error)) return receipt;
+      throw error;
+    });
     if (receipt) show({ kind: "found", name, receipt });
     else if (Date.now() - began > LATE_MS) show({ kind: "waiting", name, isLate: true });
     if (receipt && outcomeOf(receipt) !== "running") return;
