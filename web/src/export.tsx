@@ -33,7 +33,11 @@ export function ExportPanel({ state, section = "download", close, apply }: Props
   const [output, setOutput] = useState<Output>(DEFAULT_OUTPUT);
   const [isChoosing, setChoosing] = useState(false);
   const cut = { ...cutOf(state), ...membersOf(output) };
-  if (isChoosing) return <RecipesPanel file={file} close={() => setChoosing(false)} apply={apply} />;
+  const applyAndClose = (chosen: Cut) => {
+    close();
+    apply(chosen);
+  };
+  if (isChoosing) return <RecipesPanel file={file} close={() => setChoosing(false)} apply={applyAndClose} />;
   return (
     <Dialog title={<TitleOf file={file} />} wide onClose={close}>
       <Summary state={state} />

@@ -228,6 +228,10 @@ test("a recipe is saved; a name that exists can be replaced", async () => {
   await dialog.getByText("The recipe \u2068Bern\u2069 is replaced.").waitFor();
   assert.equal(recipes.length, 1);
   assert.deepEqual(recipes[0].cut, { ...cut, format: "tsv" });
+  await dialog.getByRole("button", { name: "Recipes" }).click();
+  await dialog.getByRole("button", { name: "Apply \u2068Bern\u2069" }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual(await page.evaluate(() => globalThis.applied), [{ ...cut, format: "tsv" }]);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();
 });
