@@ -98,7 +98,9 @@ async function follow(
   let receipt: Receipt | null = null;
   for (let pause = PAUSE_MS; ; pause = Math.min(pause * 1.3, MAX_PAUSE_MS)) {
     await sleep(pause, signal);
-    const next: Promise<Receipt | null> = receipt ? cuts.getReceipt(receipt.id) : findNew(file.id, known, cut);
+    const next: Promise<Receipt | null> = receipt
+      ? cuts.getReceipt(receipt.id)
+      : findNew(file.id, known, cut);
     receipt = await next.catch((error: unknown) => {
       // The browser may still be downloading, so the receipt is looked for until the server responds again.
       if (isPassing(error)) return receipt;
