@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import type { FileView, Page, Problem, Query, Status, Usage, User } from "./api";
-import { authState, begin, onAuth, signOut } from "./auth";
+import { signOut } from "./auth";
 import type { Details as DetailsView, Section } from "./details";
 import { ago, bytes, day, when } from "./format";
 import * as idb from "./idb";
@@ -12,8 +12,9 @@ import { t } from "./strings";
 import { keepFocus } from "./ui/focus";
 import { Dialog, Field, Icon, Menu, Name, ProblemNote, parseTags, problemFrom, useStore } from "./ui/base";
 import type { Action } from "./ui/base";
-import { SignIn, SignInAgain } from "./ui/signin";
-import { Toasts, toast, toastProblem, undoLast } from "./ui/toasts";
+import { Account } from "./ui/bar";
+import { Frame } from "./ui/frame";
+import { toast, toastProblem, undoLast } from "./ui/toasts";
 import { UploadRow, UploadedNote } from "./ui/uploads";
 import * as uploading from "./upload";
 
@@ -52,42 +53,7 @@ function writeAddress(query: Query, file: string | null, isNew: boolean): void {
 
 // --- The app -----------------------------------------------------------------------------------------------------------
 
-function App() {
-  const auth = useStore(authState, onAuth);
-  useEffect(() => void begin(), []);
-  return (
-    <>
-      <Banner />
-      {auth.kind === "loading" && <main class="door" tabIndex={-1} aria-busy="true" aria-label={t.loading} />}
-      {auth.kind === "failed" && (
-        <main class="door" tabIndex={-1}>
-          <h1>{t.product}</h1>
-          <ProblemNote problem={auth.problem} />
-          <button type="button" onClick={() => void begin()}>
-            {t.retry}
-          </button>
-        </main>
-      )}
-      {auth.kind === "out" && <SignIn />}
-      {auth.kind === "in" && <Files user={auth.user} />}
-      {auth.kind === "in" && auth.isOver && <SignInAgain user={auth.user} />}
-      <Toasts />
-    </>
-  );
-}
-
-function Banner() {
-  const reach = useStore(api.currentReach, api.onReach);
-  return (
-    <div role="status" aria-live="polite">
-      {reach !== "ok" && (
-        <p class="banner">
-          <Icon name="offline" /> {reach === "offline" ? t.banner.offline : t.banner.down}
-        </p>
-      )}
-    </div>
-  );
-}
+const App = () => <Frame>{(user) => <Files user={user} />}</Frame>;
 
 // --- Actions on files ----------------------------------------------------------------------------------------------------
 
@@ -507,22 +473,15 @@ function Files({ user }: { user: User }) {
         </a>
         <span class="grow" />
         <UploadsRing uploads={uploads} />
-        <Menu
-          label={t.auth.account(user.username)}
+        <Account
+          user={user}
           actions={[
             { label: t.shortcuts.open, run: () => setDialog({ kind: "shortcuts" }) },
+            { label: t.receipts, run: () => location.assign("/receipt") },
             { label: t.reference, run: () => location.assign("/docs") },
             { label: t.auth.signOut, run: () => void leave(uploads) },
           ]}
-          header={
-            <p class="who">
-              <span class="muted small">{t.auth.signedInAs}</span>
-              <Name>{user.username}</Name>
-            </p>
-          }
-        >
-          <Icon name="user" />
-        </Menu>
+        />
       </header>
       <main id="files" tabIndex={-1}>
         <div class="top">
