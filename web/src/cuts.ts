@@ -12,45 +12,10 @@ const bodyOf = <T>(result: Promise<Result<T>>): Promise<T> => done(result, texts
 
 export type Receipt = Schemas["ReceiptView"];
 
-/** A recipe that a user has saved under a name. */
-export interface SavedRecipe {
-  id: string;
-  name: string;
-  cut: Cut;
-  /** The filter as text. */
-  filter: string | null;
-  /** Every column that the cut names. */
-  columns: string[];
-  createdAt: string;
-  updatedAt: string;
-  /** Whether a file has all these columns; with `fileId` only. */
-  suits?: boolean;
-  missing?: string[];
-}
-
-interface Pagination {
-  limit: number;
-  hasMore: boolean;
-  nextCursor: string | null;
-}
-
-export interface RecipePage {
-  recipes: SavedRecipe[];
-  pagination: Pagination;
-}
-
-export interface ReceiptPage {
-  cuts: Receipt[];
-  pagination: Pagination;
-}
-
-/** Sends a request to a route that the types of the client do not have. */
-const send = <T>(
-  method: "GET" | "POST" | "PATCH" | "DELETE",
-  path: string,
-  options: object = {},
-): Promise<T> =>
-  bodyOf((cutty[method] as unknown as (path: string, options: object) => Promise<Result<T>>)(path, options));
+export type ListedReceipt = Schemas["ListedReceipt"];
+export type ReceiptPage = Schemas["ReceiptListResponse"];
+export type SavedRecipe = Schemas["SavedRecipe"];
+export type RecipePage = Schemas["RecipeListResponse"];
 
 const ofId = (id: string) => ({ params: { path: { id } } });
 
@@ -68,7 +33,7 @@ export const listReceipts = (
   cursor: string | null = null,
   limit = PAGE_CUTS,
 ): Promise<ReceiptPage> =>
-  send("GET", "/api/cuts", { params: { query: present({ fileId, cursor, limit }) } });
+  bodyOf(cutty.GET("/api/cuts", { params: { query: present({ fileId, cursor, limit }) } }));
 
 export const getReceipt = async (id: string): Promise<Receipt> =>
   (await bodyOf(cutty.GET("/api/cuts/{id}", ofId(id)))).cut;
@@ -86,15 +51,15 @@ export async function getRecipe(id: string): Promise<Cut | null> {
 
 // --- Results ------------------------------------------------------------------------------------------------------------
 
-/** Returns an address from which the browser itself can download a cut. Checks that the cut can begin. */
-export async function getCutDownload(fileId: string, recipe: Cut): Promise<string> {
+/** Returns the address from which the browser itself can download a cut. Checks that the cut can begin. */
+export async function getCutDownload(fileId: string, recipe: Cut): Promise<Schemas["DownloadView"]> {
   const { download } = await bodyOf(cutty.POST("/api/downloads", { body: { fileId, recipe } }));
   const { ok, status, headers } = await fetch(download.url, { method: "HEAD" });
-  if (ok) return download.url;
+  if (ok) return download;
   // The response of HEAD has no words. The estimate of the same cut explains what is wrong.
-  await send("GET", "/api/files/{id}/estimate", {
-    params: { path: { id: fileId }, query: queryOf(recipe) },
-  });
+  await bodyOf(
+    cutty.GET("/api/files/{id}/estimate", { params: { path: { id: fileId }, query: queryOf(recipe) } }),
+  );
   throw api.problemOf(status, (name) => headers.get(name), "");
 }
 
@@ -120,25 +85,28 @@ export const listRecipes = (
   cursor: string | null = null,
   signal?: AbortSignal,
 ): Promise<RecipePage> =>
-  send("GET", "/api/recipes", {
-    params: { query: present({ q, fileId, cursor, limit: PAGE_RECIPES }) },
-    signal,
-  });
+  bodyOf(
+    cutty.GET("/api/recipes", {
+      params: { query: present({ q, fileId, cursor, limit: PAGE_RECIPES }) },
+      signal,
+    }),
+  );
 
 export const saveRecipe = async (name: string, cut: Cut): Promise<SavedRecipe> =>
-  (await send<{ recipe: SavedRecipe }>("POST", "/api/recipes", { body: { name, cut } })).recipe;
+  (await bodyOf(cutty.POST("/api/recipes", { body: { name, cut } }))).recipe;
 
 export const changeRecipe = async (id: string, changes: { name?: string; cut?: Cut }): Promise<SavedRecipe> =>
-  (await send<{ recipe: SavedRecipe }>("PATCH", "/api/recipes/{id}", { ...ofId(id), body: changes })).recipe;
+  (await bodyOf(cutty.PATCH("/api/recipes/{id}", { ...ofId(id), body: changes }))).recipe;
 
-export const deleteRecipe = (id: string): Promise<unknown> => send("DELETE", "/api/recipes/{id}", ofId(id));
+export const deleteRecipe = (id: string): Promise<unknown> =>
+  bodyOf(cutty.DELETE("/api/recipes/{id}", ofId(id)));
 
 /** Finds a recipe by its exact name. */
 export async function findRecipe(name: string): Promise<SavedRecipe | null> {
   for (let cursor: string | null = null; ;) {
     const page: RecipePage = await listRecipes(name, null, cursor);
     const found = page.recipes.find((recipe) => recipe.name === name);
-    cursor = page.pagination.hasMore ? page.pagination.nextCursor : null;
+    cursor = page.nextCursor ?? null;
     if (found || !cursor) return found ?? null;
   }
 }

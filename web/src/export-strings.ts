@@ -43,7 +43,6 @@ export const e = {
     waiting: (file: string) => `Your browser downloads ${name(file)}. Its receipt will appear here.`,
     running: (file: string) => `Your browser downloads ${name(file)}.`,
     late: "The download has not begun yet. If your browser asked where to save the file, answer it.",
-    unlisted: "Your browser downloads the cut. This server has no list of receipts, so none is shown here.",
     disk: "This is what the server made. To check the file on your disk, drop it on the receipt.",
   },
 

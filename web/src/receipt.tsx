@@ -7,7 +7,7 @@ import type { Dialect, Problem, User } from "./api";
 import { cutterOf, filterOf, receiptAddress } from "./cut";
 import type { Cut } from "./cut";
 import * as cuts from "./cuts";
-import type { Receipt } from "./cuts";
+import type { ListedReceipt, Receipt } from "./cuts";
 import { e } from "./export-strings";
 import { ago, bytes, count, duration, when } from "./format";
 import { t } from "./strings";
@@ -309,14 +309,10 @@ function Again({
 
 function All({ fileId }: { fileId: string | null }) {
   const a = e.receipts;
-  const [receipts, setReceipts] = useState<Receipt[] | null>(null);
+  const [receipts, setReceipts] = useState<ListedReceipt[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const [isLoading, setLoading] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const nameOf = useNames([
-    ...(fileId ? [fileId] : []),
-    ...(receipts ?? []).map((receipt) => receipt.fileId),
-  ]);
   const list = useRef<HTMLUListElement>(null);
   const firstNew = useRef<number | null>(null);
   const load = async (from: string | null) => {
@@ -327,7 +323,7 @@ function All({ fileId }: { fileId: string | null }) {
     try {
       const page = await cuts.listReceipts(fileId, from);
       setReceipts([...((from && receipts) || []), ...page.cuts]);
-      setCursor(page.pagination.hasMore ? page.pagination.nextCursor : null);
+      setCursor(page.nextCursor ?? null);
     } catch (error) {
       setProblem(problemFrom(error));
     }
@@ -339,7 +335,7 @@ function All({ fileId }: { fileId: string | null }) {
     list.current?.children[firstNew.current]?.querySelector("a")?.focus();
     firstNew.current = null;
   }, [receipts]);
-  const name = fileId && nameOf(fileId);
+  const name = fileId && receipts?.[0]?.fileName;
   return (
     <main tabIndex={-1} aria-busy={isLoading}>
       <h1>{name ? a.of(name) : a.title}</h1>
@@ -363,7 +359,7 @@ function All({ fileId }: { fileId: string | null }) {
           </div>
           <ul class="list receipts" aria-label={a.list} ref={list}>
             {receipts.map((receipt) => (
-              <Row key={receipt.id} receipt={receipt} name={nameOf(receipt.fileId)} />
+              <Row key={receipt.id} receipt={receipt} />
             ))}
           </ul>
         </>
@@ -380,10 +376,10 @@ function All({ fileId }: { fileId: string | null }) {
   );
 }
 
-const Row = ({ receipt, name }: { receipt: Receipt; name: string | null | undefined }) => (
+const Row = ({ receipt }: { receipt: ListedReceipt }) => (
   <li>
     <a href={receiptAddress(receipt.id)}>
-      {name === null ? <span class="muted">{r.deletedFile}</span> : <Name>{name ?? "…"}</Name>}
+      {receipt.fileName ? <Name>{receipt.fileName}</Name> : <span class="muted">{r.deletedFile}</span>}
       <span class="number">{t.rows(receipt.rowsOut)}</span>
       <span class="number" title={count(receipt.bytesOut)}>
         {bytes(receipt.bytesOut)}

@@ -124,10 +124,10 @@ function useRecipes(search: string, fileId: string) {
     setLoading(true);
     setProblem(null);
     try {
-      const { recipes, pagination } = await cuts.listRecipes(search.trim(), fileId, from, signal);
+      const { recipes, nextCursor } = await cuts.listRecipes(search.trim(), fileId, from, signal);
       if (signal.aborted) return;
       setItems((before) => [...(from ? (before ?? []) : []), ...itemsOf(recipes)]);
-      setCursor(pagination.hasMore ? pagination.nextCursor : null);
+      setCursor(nextCursor ?? null);
     } catch (error) {
       if (signal.aborted) return;
       setProblem(problemFrom(error));
@@ -180,7 +180,7 @@ function Recipe({ recipe, onApply, onRenamed, onRemove }: RecipeProps) {
           {filter ? <span class="mono break">{filter}</span> : <span class="muted">{r.noFilter}</span>}
           <span class="muted">
             {" · "}
-            {cut.columns ? r.columns(cut.columns.length) : r.allColumns}
+            {cut.columns ? r.columns((cut as Cut).columns!.length) : r.allColumns}
             {" · "}
             <time dateTime={updatedAt} title={when(updatedAt)}>
               {ago(updatedAt)}
@@ -207,8 +207,8 @@ function Recipe({ recipe, onApply, onRenamed, onRemove }: RecipeProps) {
 
 const NAMED_COLUMNS = 5;
 
-function Suits({ recipe: { suits, missing = [] } }: { recipe: SavedRecipe }) {
-  if (suits === undefined) return null;
+function Suits({ recipe: { suits, missing } }: { recipe: SavedRecipe }) {
+  if (typeof suits !== "boolean") return null;
   if (suits)
     return (
       <p class="small verdict complete">
@@ -218,7 +218,7 @@ function Suits({ recipe: { suits, missing = [] } }: { recipe: SavedRecipe }) {
   return (
     <p class="small line warn">
       <Icon name="warn" />
-      <span>{r.missing(missing.slice(0, NAMED_COLUMNS), missing.length - NAMED_COLUMNS)}</span>
+      <span>{r.missing((missing ?? []).slice(0, NAMED_COLUMNS), (missing ?? []).length - NAMED_COLUMNS)}</span>
     </p>
   );
 }

@@ -68,8 +68,9 @@ export async function mockReceipts(page, receipts) {
       const from = Number(query.get("cursor") ?? 0);
       const all = (await receipts()).filter((cut) => !fileId || cut.fileId === fileId);
       const hasMore = all.length > from + limit;
-      const pagination = { limit, hasMore, nextCursor: hasMore ? String(from + limit) : null };
-      await json(route, { success: true, cuts: all.slice(from, from + limit), pagination });
+      const nextCursor = hasMore ? String(from + limit) : null;
+      const cuts = all.slice(from, from + limit);
+      await json(route, { success: true, cuts, hasMore, nextCursor });
     },
   );
 }
@@ -117,8 +118,13 @@ export async function mockRecipes(page, columnsOfFile, recipes = []) {
           const from = Number(url.searchParams.get("cursor") ?? 0);
           const found = recipes.filter(({ name }) => name.toLowerCase().includes(q)).map(view);
           const hasMore = found.length > from + limit;
-          const pagination = { limit, hasMore, nextCursor: hasMore ? String(from + limit) : null };
-          return json(route, { success: true, recipes: found.slice(from, from + limit), pagination });
+          const nextCursor = hasMore ? String(from + limit) : null;
+          return json(route, {
+            success: true,
+            recipes: found.slice(from, from + limit),
+            hasMore,
+            nextCursor,
+          });
         }
       }
     },

@@ -223,6 +223,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cuts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the receipts of your cuts, the newest first.
+         * @description A page ends early if its receipts have more than 1 MiB. A receipt is kept for 90 days, or as long as the saved cut; of
+         *     unsaved cuts, the newest 10,000 are kept. Costs 2 D1 reads.
+         */
+        get: operations["list_receipts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cuts/{id}": {
         parameters: {
             query?: never;
@@ -715,7 +736,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns a page of rows of a file, with the cells as text.
+         * Returns a page of rows of a file, with the cells as text. With a filter, it is a page of the rows that the filter
+         *     keeps.
          * @description The page ends early if its text has more than 8 MiB. If the file has a record that cannot be read, the page has
          *     only rows before this record, and `failure` says where the record is. If the page would start after this record, the
          *     error is `malformed_csv`.
@@ -723,6 +745,10 @@ export interface paths {
          *     Costs 2 D1 reads and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read gets the bytes
          *     of the page and at most 2.5 MiB around them. If the file has no index, or is read in another dialect than the
          *     detected one, the whole file is read.
+         *
+         *     With a filter, the file is read until the page is full. Bytes in which no row can match are skipped. If the rows of a
+         *     file of at least 4 MiB were counted within the last hour, a page with an `offset` begins to read near its first row.
+         *     This costs 1 D1 read and 1 R2 read in addition.
          */
         get: operations["get_rows"];
         put?: never;
@@ -787,6 +813,71 @@ export interface paths {
         get: operations["get_openapi"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recipes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists your recipes by name.
+         * @description A page ends early if its cuts have more than 512 KiB. Costs 2 D1 calls; with `fileId` 3 D1 calls, and 1 R2 read if the
+         *     profile of the file is not in the cache.
+         */
+        get: operations["list_recipes"];
+        put?: never;
+        /**
+         * Saves a cut under a name.
+         * @description If you have a recipe with this name and the same cut, the response is that recipe. With another cut, the response is
+         *     409. You can have 1,000 recipes. Costs 2 D1 calls.
+         */
+        post: operations["post_recipe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recipes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a saved recipe. Costs 2 D1 reads. */
+        get: operations["get_recipe"];
+        put?: never;
+        post?: never;
+        /** Deletes a saved recipe. Receipts and saved cuts keep their own recipes. Costs 2 D1 calls. */
+        delete: operations["delete_recipe"];
+        options?: never;
+        head?: never;
+        /** Changes the name or the cut of a saved recipe. Costs 2 D1 calls. */
+        patch: operations["patch_recipe"];
+        trace?: never;
+    };
+    "/api/recipes/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Runs a saved recipe on a file, and streams the result like `POST /api/files/{id}/cut`.
+         * @description The file must have every column that the recipe names. Costs 5 D1 calls and 2 R2 reads.
+         */
+        post: operations["run_recipe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -939,6 +1030,18 @@ export interface components {
             /** @description The character around quoted fields: `"`, `'` or `none`. */
             quote: string;
         };
+        /** @description A bin of a histogram. The filter `column >= from AND column < to` keeps its rows. */
+        Bin: {
+            /**
+             * Format: int64
+             * @description Number of cells.
+             */
+            count: number;
+            /** @description The least value, as an operand of a filter. */
+            from: string;
+            /** @description The value after the greatest value, as an operand of a filter. */
+            to: string;
+        };
         /** @description Use of a memory budget. */
         BudgetResponse: {
             /** @description Bytes in JavaScript that leases hold now. */
@@ -990,6 +1093,7 @@ export interface components {
              * @description Number of cells that are not of the type. Empty cells and words for missing values do not count.
              */
             exceptions?: number | null;
+            histogram?: components["schemas"]["Histogram"] | null;
             /** @description Whether `distinct` is exact. Otherwise it is an estimate, whose standard error is 2.3 %. */
             isDistinctExact?: boolean | null;
             /** @description Whether the numbers of the column are identifiers, such as phone numbers. */
@@ -1019,6 +1123,7 @@ export interface components {
             name: string;
             /** @description The first distinct values: at most 10, of at most 48 bytes each. */
             samples?: string[] | null;
+            topValues?: components["schemas"]["TopValues"] | null;
             /** @description `integer`, `decimal`, `date`, `datetime`, `boolean`, `categorical`, `text` or `empty`. */
             type?: string | null;
         };
@@ -1306,6 +1411,11 @@ export interface components {
              * @description Time by which the download must begin.
              */
             expiresAt: string;
+            /**
+             * @description SHA-256 of the recipe of the cut, 64 hex digits; null if the bytes of the file are downloaded. The receipt of the
+             *     download has the same `recipeSha256`.
+             */
+            recipeSha256?: string | null;
             /** @description Path and ticket. The URL needs no other credentials, so keep it secret. */
             url: string;
         };
@@ -1587,6 +1697,13 @@ export interface components {
             success: boolean;
             version: string;
         };
+        /** @description How many cells have a value in each of at most 40 bins. Cells that are not of the type of the column are not counted. */
+        Histogram: {
+            /** @description The bins, ascending, without gaps. */
+            bins: components["schemas"]["Bin"][];
+            /** @description `number`: bins of equal width; `time`: bins of whole seconds, minutes, hours, days, months or years. */
+            kind: string;
+        };
         /** @description Memory statistics of an isolate. */
         IsolateResponse: {
             /**
@@ -1633,6 +1750,11 @@ export interface components {
              * @description Number of files on all pages.
              */
             total: number;
+        };
+        /** @description A receipt in a list. */
+        ListedReceipt: components["schemas"]["ReceiptView"] & {
+            /** @description The name of the file that was cut; null if the file was deleted permanently. */
+            fileName?: string | null;
         };
         /** @description Credentials of a user. */
         LoginRequest: {
@@ -1884,6 +2006,14 @@ export interface components {
             storage: components["schemas"]["Health"];
             success: boolean;
         };
+        /** @description A page of receipts. */
+        ReceiptListResponse: {
+            cuts: components["schemas"]["ListedReceipt"][];
+            hasMore: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            success: boolean;
+        };
         /** @description Receipt of a cut. */
         ReceiptResponse: {
             cut: components["schemas"]["ReceiptView"];
@@ -1968,6 +2098,32 @@ export interface components {
              *     the file had no digests yet.
              */
             verified: boolean;
+        };
+        /** @description A recipe that was deleted. */
+        RecipeDeleted: {
+            success: boolean;
+        };
+        /** @description A page of saved recipes. */
+        RecipeListResponse: {
+            hasMore: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            recipes: components["schemas"]["SavedRecipe"][];
+            success: boolean;
+        };
+        /** @description Changes to a saved recipe. If a member is absent, its value is not changed. */
+        RecipePatch: {
+            /** @description The new cut, which replaces the old cut; not null. */
+            cut?: Record<string, unknown>;
+            /** @description The new name; not null. */
+            name?: string;
+        };
+        /** @description A recipe to save. */
+        RecipeRequest: {
+            /** @description The cut: a body for `POST /api/files/{id}/cut`, at most 64 KiB. */
+            cut: Record<string, unknown>;
+            /** @description The name: one line of at most 255 bytes. */
+            name: string;
         };
         /** @description Recipe of a cut. */
         RecipeResponse: components["schemas"]["RecipeView"] & {
@@ -2064,16 +2220,26 @@ export interface components {
         RowsResponse: {
             columns: string[];
             failure?: components["schemas"]["MalformedRecord"] | null;
+            /** @description Whether there are more rows after the page. With a filter, `true` if the end of the file was not reached. */
             hasMore: boolean;
             /** Format: int64 */
             offset: number;
+            /** @description The number of each row in the file, from 1. */
+            rowNumbers: number[];
             rows: string[][];
             success: boolean;
             /**
              * Format: int64
-             * @description Number of rows of the file. If the file cannot be read to its end, the number of rows before `failure`.
+             * @description Number of rows of the file, or of the rows that the filter keeps. If the file cannot be read to its end, the
+             *     number of rows before `failure`. Null if there is a filter and nobody has counted its rows yet:
+             *     `GET /api/files/{id}/count` counts them.
              */
-            total: number;
+            total?: number | null;
+        };
+        /** @description The file to cut. */
+        RunRequest: {
+            /** @description Id of the file. */
+            fileId: string;
         };
         /** @description Reports of a run. */
         RunResponse: {
@@ -2204,6 +2370,38 @@ export interface components {
                 [key: string]: string | number | boolean | null;
             };
         };
+        /** @description A saved recipe. */
+        SavedRecipe: {
+            /** @description Every column that the cut names. */
+            columns: string[];
+            /**
+             * Format: date-time
+             * @description When the recipe was saved first.
+             */
+            createdAt: string;
+            /** @description The cut: a body for `POST /api/files/{id}/cut`. */
+            cut: Record<string, unknown>;
+            /** @description The filter of the cut as text; null if the cut keeps all rows. */
+            filter?: string | null;
+            /** @description The id, a UUID. */
+            id: string;
+            /** @description The columns that the file of the request does not have. Absent if the request names no file. */
+            missing?: string[] | null;
+            /** @description The name, unique among your recipes. */
+            name: string;
+            /** @description Whether the file of the request has every column that the cut names. Absent if the request names no file. */
+            suits?: boolean | null;
+            /**
+             * Format: date-time
+             * @description When the recipe was changed last.
+             */
+            updatedAt: string;
+        };
+        /** @description A saved recipe. */
+        SavedRecipeResponse: {
+            recipe: components["schemas"]["SavedRecipe"];
+            success: boolean;
+        };
         /**
          * @description Where the refresh token of a session goes.
          * @enum {string}
@@ -2290,6 +2488,16 @@ export interface components {
             expires_in: number;
             /** @description Refresh token, for one call of `POST /api/auth/refresh`. Absent if it is in the cookie. */
             refresh_token?: string | null;
+        };
+        /** @description The most frequent values of a column. */
+        TopValues: {
+            /**
+             * @description Whether the counts are exact (up to 1,000 distinct values). Otherwise they are estimates from one cell in
+             *     sixteen.
+             */
+            exact: boolean;
+            /** @description At most 20 values of at most 128 bytes, the most frequent first. Longer values are left out. */
+            values: components["schemas"]["ValueCount"][];
         };
         /** @description A form with one file. */
         UploadForm: {
@@ -2379,6 +2587,16 @@ export interface components {
             success: boolean;
             usage: components["schemas"]["UsageView"];
             user: components["schemas"]["User"];
+        };
+        /** @description A value and how often it occurs. */
+        ValueCount: {
+            /**
+             * Format: int64
+             * @description Number of cells.
+             */
+            count: number;
+            /** @description The value. */
+            value: string;
         };
         /** @description A violation of a rule of the self-check. */
         Violation: {
@@ -3763,6 +3981,116 @@ export interface operations {
                 };
             };
             /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_receipts: {
+        parameters: {
+            query?: {
+                /** @description Number of receipts on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description Start of the page: `nextCursor` of the previous page. */
+                cursor?: string;
+                /** @description Only cuts of the file with this id. */
+                fileId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptListResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
                     /** @description The scheme of the credentials (RFC 6750) */
@@ -9113,36 +9441,44 @@ export interface operations {
     get_rows: {
         parameters: {
             query?: {
-                /** @description Number of rows to skip. */
+                /** @description Number of rows to skip. With a filter, only the rows that it keeps count. */
                 offset?: number;
                 /** @description Number of rows on the page: 1 to 10,000, default 100. */
                 limit?: number;
                 /** @description Only these columns, comma-separated. */
                 columns?: string;
-                /** @description Whether the first record is the header; default `true`. */
+                /** @description A condition. The query may have several conditions, and a filter as text */
+                column__op?: string;
+                /** @description Whether the first record of the file is its header; `true`, unless the file says otherwise */
                 inputHeader?: boolean;
-                /** @description Delimiter of fields; detected by default. */
+                /** @description The delimiter of the file; detected by default */
                 delimiter?: string;
-                /** @description Character encoding of the file; detected by default. */
-                encoding?: string;
-                /** @description Character around quoted fields; detected by default. The shorter name `quote` works too. */
+                /** @description The character around quoted fields; detected by default */
                 quoteCharacter?: "\"" | "'" | "none";
-                /** @description How a quoted field contains its quote; detected by default. */
+                /** @description How a quoted field contains its quote: doubled, or after a backslash; detected by default */
                 escape?: "double" | "backslash";
-                /** @description Lines above the header; detected by default. */
+                /** @description Lines above the header, or above the first row; detected by default */
                 skipRows?: number;
-                /** @description Records at the end of the file that are left out; default 0. */
+                /** @description Records at the end of the file that are left out; default 0 */
                 skipFooter?: number;
-                /** @description Character at the start of comments; detected by default. */
+                /** @description The character at the start of comment lines, or `none`; detected by default */
                 comment?: string;
-                /** @description Where blanks are removed; detected by default. */
+                /** @description Where blanks around values are removed; detected by default */
                 trim?: "none" | "header" | "cells";
-                /** @description Values that are read as empty cells, as one CSV record. */
+                /** @description Values that are read as empty cells. In a query, they are one CSV record */
                 nullValues?: string;
-                /** @description What happens to rows with more or fewer fields than the header; default `keep`. */
+                /** @description Rows with more or fewer fields than the header are kept, are refused, or get a column for each field; default `keep` */
                 ragged?: "keep" | "refuse" | "pad";
-                /** @description What happens to records that repeat the header; default `keep`. */
+                /** @description Records that repeat the header are kept as rows or left out; default `keep` */
                 repeatedHeaders?: "keep" | "skip";
+                /** @description Label of an encoding (WHATWG Encoding Standard, or a code page of DOS such as cp850), for a file without a byte order mark */
+                encoding?: string;
+                /** @description With `text`, `gt`, `gte`, `lt`, `lte` and `between` compare text, whatever the column holds */
+                as?: "text";
+                /** @description A filter as text, such as `age >= 30 AND (city = Bern OR city = Basel)` */
+                filter?: string;
+                /** @description Keeps the rows in which at least one column contains this text, ignoring case */
+                q?: string;
             };
             header?: {
                 /**
@@ -9751,6 +10087,838 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_recipes: {
+        parameters: {
+            query?: {
+                /** @description Number of recipes on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description Start of the page: `nextCursor` of the previous page. */
+                cursor?: string;
+                /** @description Only recipes whose name contains this text; the case of ASCII letters is ignored. */
+                q?: string;
+                /** @description Id of a file. Then each recipe says whether the file has the columns that the recipe names. */
+                fileId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecipeListResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecipeRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Address of the new file, upload or download */
+                    Location?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedRecipeResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: The request conflicts with the current state; user_exists: This username or email is already taken; upload_offset: The upload has another offset; in_progress: Another operation is still in progress */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the recipe. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedRecipeResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the recipe. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecipeDeleted"];
+                };
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the recipe. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecipePatch"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedRecipeResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: The request conflicts with the current state; user_exists: This username or email is already taken; upload_offset: The upload has another offset; in_progress: Another operation is still in progress */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the recipe. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description The filename (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description `gzip` if the client accepts it and the result is compressed */
+                    "Content-Encoding"?: string;
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Address of the receipt, with `rel="describedby"` */
+                    Link?: string;
+                    /** @description Bytes of the file that the cut reads */
+                    "X-Bytes-Scanned"?: number;
+                    /** @description Bytes of the file that the cut need not read */
+                    "X-Bytes-Skipped"?: number;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the receipt of the cut */
+                    "X-Cut-Id"?: string;
+                    /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
+                    "X-Cutty-Notice"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/*": string;
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;

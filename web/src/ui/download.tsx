@@ -21,8 +21,6 @@ export type Download =
   /** `isLate`: the browser has not begun for a while. */
   | { kind: "waiting"; name: string; isLate: boolean }
   | { kind: "found"; name: string; receipt: Receipt }
-  /** The server has no list of receipts. */
-  | { kind: "unlisted" }
   | { kind: "failed"; problem: Problem };
 
 interface Source {
@@ -47,28 +45,15 @@ const sleep = (ms: number, signal: AbortSignal): Promise<void> =>
 const newest = async (fileId: string): Promise<Receipt[]> =>
   (await cuts.listReceipts(fileId, null, NEWEST)).cuts;
 
-const isWithoutList = (error: unknown): boolean => error instanceof Problem && error.code === "not_found";
-
 /** Whether the same request can succeed later. */
 const isPassing = (error: unknown): boolean =>
   error instanceof Problem && (error.status === 0 || error.status >= 500);
 
-/** Whether a receipt is that of this cut: another tab can cut the same file at the same time. */
-async function isOf(receipt: Receipt, wanted: Cut): Promise<boolean> {
-  const made = await cuts.getRecipe(receipt.id);
-  if (!made) return false;
-  const sameColumns = JSON.stringify(made.columns ?? null) === JSON.stringify(wanted.columns ?? null);
-  return (
-    (made.format ?? "csv") === (wanted.format ?? "csv") && made.compress === wanted.compress && sameColumns
-  );
-}
-
-async function findNew(fileId: string, known: Set<string>, cut: Cut): Promise<Receipt | null> {
+/** Returns the receipt of the download: a new one with the recipe of the ticket. */
+async function findNew(fileId: string, known: Set<string>, recipe: string): Promise<Receipt | null> {
   const found = (await newest(fileId)).filter(({ id }) => !known.has(id));
-  if (found.length < 2) return found[0] ?? null;
-  // The oldest one that fits is from this download; newer ones can be from another tab.
-  for (const receipt of found.reverse()) if (await isOf(receipt, cut)) return receipt;
-  return null;
+  // The oldest one is from this download; a newer one can be from another tab.
+  return found.reverse().find(({ recipeSha256 }) => recipeSha256 === recipe) ?? null;
 }
 
 /** Begins a download, and follows its receipt until the cut has ended. */
@@ -79,19 +64,13 @@ async function follow(
   signal: AbortSignal,
 ): Promise<void> {
   show({ kind: "asking" });
-  const known = await newest(file.id).then(
-    (found) => new Set(found.map(({ id }) => id)),
-    (error: unknown) => {
-      if (isWithoutList(error)) return null;
-      throw error;
-    },
-  );
+  const known = new Set((await newest(file.id)).map(({ id }) => id));
+  const { url, recipeSha256 } = await cuts.getCutDownload(file.id, cut);
   const link = document.createElement("a");
-  link.href = await cuts.getCutDownload(file.id, cut);
+  link.href = url;
   link.download = "";
   if (signal.aborted) return;
   link.click();
-  if (!known) return show({ kind: "unlisted" });
   const name = resultName(file.filename, cut);
   const began = Date.now();
   show({ kind: "waiting", name, isLate: false });
@@ -100,7 +79,7 @@ async function follow(
     await sleep(pause, signal);
     const next: Promise<Receipt | null> = receipt
       ? cuts.getReceipt(receipt.id)
-      : findNew(file.id, known, cut);
+      : findNew(file.id, known, recipeSha256 ?? "");
     receipt = await next.catch((error: unknown) => {
       // The browser may still be downloading, so the receipt is looked for until the server responds again.
       if (isPassing(error)) return receipt;
@@ -164,7 +143,6 @@ export function DownloadResult({ file, cut, download }: { file: Source; cut: Cut
           <progress aria-label={p.waiting(download.name)} />
         </>
       )}
-      {download.kind === "unlisted" && <p>{p.unlisted}</p>}
       {download.kind === "failed" && <ProblemNote problem={download.problem} />}
       {download.kind === "found" && (
         <>
