@@ -119,6 +119,28 @@ const impatient = createClient({
   retries: 0,
 });
 
+/** Does not read the body, which may be a stream. */
+async function begin(request: Request): Promise<Response> {
+  try {
+    const response = await fetch(request);
+    setReach("ok");
+    return response;
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    setReach(navigator.onLine ? "down" : "offline");
+    throw noConnection();
+  }
+}
+
+const streaming = createClient({
+  baseUrl,
+  fetch: begin,
+  tokens: { current: () => tokens.current(), renew: (refused) => tokens.renew(refused) },
+});
+
+/** The clients, for modules of one page. */
+export const clients = { cutty, streaming, texts };
+
 const bodyOf = <T>(result: Promise<Result<T>>): Promise<T> => done(result, texts);
 
 const pause = (seconds: number): Promise<void> =>

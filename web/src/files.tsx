@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import type { FileView, Page, Problem, Query, Status, Usage, User } from "./api";
-import { authState, begin, onAuth, signOut } from "./auth";
+import { signOut } from "./auth";
 import type { Details as DetailsView, Section } from "./details";
 import { ago, bytes, day, when } from "./format";
 import * as idb from "./idb";
@@ -12,8 +12,8 @@ import { t } from "./strings";
 import { keepFocus } from "./ui/focus";
 import { Dialog, Field, Icon, Menu, Name, ProblemNote, parseTags, problemFrom, useStore } from "./ui/base";
 import type { Action } from "./ui/base";
-import { SignIn, SignInAgain } from "./ui/signin";
-import { Toasts, toast, toastProblem, undoLast } from "./ui/toasts";
+import { Frame } from "./ui/frame";
+import { toast, toastProblem, undoLast } from "./ui/toasts";
 import { UploadRow, UploadedNote } from "./ui/uploads";
 import * as uploading from "./upload";
 
@@ -52,42 +52,7 @@ function writeAddress(query: Query, file: string | null, isNew: boolean): void {
 
 // --- The app -----------------------------------------------------------------------------------------------------------
 
-function App() {
-  const auth = useStore(authState, onAuth);
-  useEffect(() => void begin(), []);
-  return (
-    <>
-      <Banner />
-      {auth.kind === "loading" && <main class="door" tabIndex={-1} aria-busy="true" aria-label={t.loading} />}
-      {auth.kind === "failed" && (
-        <main class="door" tabIndex={-1}>
-          <h1>{t.product}</h1>
-          <ProblemNote problem={auth.problem} />
-          <button type="button" onClick={() => void begin()}>
-            {t.retry}
-          </button>
-        </main>
-      )}
-      {auth.kind === "out" && <SignIn />}
-      {auth.kind === "in" && <Files user={auth.user} />}
-      {auth.kind === "in" && auth.isOver && <SignInAgain user={auth.user} />}
-      <Toasts />
-    </>
-  );
-}
-
-function Banner() {
-  const reach = useStore(api.currentReach, api.onReach);
-  return (
-    <div role="status" aria-live="polite">
-      {reach !== "ok" && (
-        <p class="banner">
-          <Icon name="offline" /> {reach === "offline" ? t.banner.offline : t.banner.down}
-        </p>
-      )}
-    </div>
-  );
-}
+const App = () => <Frame>{(user) => <Files user={user} />}</Frame>;
 
 // --- Actions on files ----------------------------------------------------------------------------------------------------
 
@@ -420,6 +385,7 @@ function Files({ user }: { user: User }) {
     }
     const isArchived = file.lifecycleStatus === "archived";
     return [
+      { label: t.actions.cut, run: () => location.assign(cutterOf(file.id)) },
       { label: t.actions.details, run: () => open(file.id) },
       { label: t.actions.download, run: () => void download(file, restore) },
       { label: t.actions.rename, run: () => open(file.id, "name") },
@@ -827,6 +793,9 @@ function moveFocus(event: KeyboardEvent): void {
   to.focus();
 }
 
+/** A file in the trash has no rows to show, so its name opens its details. */
+const cutterOf = (id: string): string => `/cut?file=${id}`;
+
 interface FileRowProps {
   file: FileView;
   isSelected: boolean;
@@ -851,6 +820,7 @@ function FileRow({
   onChanged,
 }: FileRowProps) {
   const isShift = useRef(false);
+  const isTrashed = file.lifecycleStatus === "deleted";
   return (
     <li
       class={isSelected ? "file selected" : "file"}
@@ -859,7 +829,9 @@ function FileRow({
         // The name is the control for the keyboard; the rest of the row is a larger target for the mouse.
         const target = event.target as HTMLElement;
         const isControl = target.closest("a, button, input, label, .uploaded, .popup") !== null;
-        if (!isControl && getSelection()?.isCollapsed !== false) onOpen();
+        if (isControl || getSelection()?.isCollapsed === false) return;
+        if (isTrashed) onOpen();
+        else location.assign(cutterOf(file.id));
       }}
     >
       <label class="check">
@@ -877,9 +849,9 @@ function FileRow({
       <div class="what">
         <a
           class="open"
-          href={`/?file=${file.id}`}
+          href={isTrashed ? `/?file=${file.id}` : cutterOf(file.id)}
           onClick={(event) => {
-            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+            if (!isTrashed || event.ctrlKey || event.metaKey || event.shiftKey) return;
             event.preventDefault();
             onOpen();
           }}
@@ -896,12 +868,12 @@ function FileRow({
             <bdi>{tag}</bdi>
           </button>
         ))}
-        {file.lifecycleStatus === "deleted" && (
+        {isTrashed && (
           <span class="muted small" title={when(file.updatedAt)}>
             {f.inTrashSince(day(file.updatedAt))}
           </span>
         )}
-        {file.expiresAt && file.lifecycleStatus !== "deleted" && (
+        {file.expiresAt && !isTrashed && (
           <span class="muted small" title={when(file.expiresAt)}>
             {f.expires(day(file.expiresAt))}
           </span>

@@ -146,6 +146,7 @@ export const t = {
   },
 
   actions: {
+    cut: "See and cut",
     details: "Details",
     download: "Download",
     rename: "Rename",
@@ -352,6 +353,8 @@ export const t = {
   },
 
   reference: "API reference",
+  receipts: "Receipts of cuts",
+  place: "Place",
 
   shortcuts: {
     title: "Keyboard shortcuts",
