@@ -92,18 +92,22 @@ function useTable(id: string, reading: DialectOptions): Table {
   }, [id, version]);
 
   const key = JSON.stringify(reading);
+  const [isTyped, setTyped] = useState(false);
   useEffect(() => {
     if (!id) return;
     const abort = new AbortController();
     setHead((before) => ({ ...before, problem: null }));
     getColumns(id, reading, abort.signal).then(
-      ({ columns, dialect }) =>
-        !abort.signal.aborted && setHead({ columns, dialect: dialect ?? null, problem: null }),
+      ({ columns, dialect }) => {
+        if (abort.signal.aborted) return;
+        setHead({ columns, dialect: dialect ?? null, problem: null });
+        setTyped(isRead(reading) || columns.some(({ type }) => type));
+      },
       (error: unknown) => !abort.signal.aborted && setHead({ ...NOTHING, problem: problemFrom(error) }),
     );
     return () => abort.abort();
     // The types of the columns come with the profile.
-  }, [id, key, version, profile.found]);
+  }, [id, key, version, profile.found !== null && !isTyped]);
 
   return {
     file,
@@ -155,9 +159,9 @@ function rowCountOf(
 // --- Columns -----------------------------------------------------------------------------------------------------------------
 
 const WIDTHS: Record<string, number> = {
-  integer: 128,
-  decimal: 128,
-  date: 128,
+  integer: 144,
+  decimal: 144,
+  date: 136,
   datetime: 192,
   boolean: 120,
   categorical: 152,
@@ -165,8 +169,13 @@ const WIDTHS: Record<string, number> = {
   empty: 120,
 };
 
+const isNarrow = (): boolean => innerWidth < 560;
+
 const widthOf = ({ name, type }: Column): number =>
-  Math.round(Math.max(WIDTHS[type ?? ""] ?? 176, Math.min(280, name.length * 8 + 48)));
+  Math.min(
+    isNarrow() ? 152 : 280,
+    Math.max(WIDTHS[type ?? ""] ?? 176, Math.round(Math.min(280, name.length * 8 + 48))),
+  );
 
 function chosenColumns(columns: Column[], chosen: string[] | null): Column[] {
   if (!chosen) return columns;
@@ -232,7 +241,9 @@ function Cutter({ user }: { user: User }) {
   );
   const isFiltered = filter !== "" || q !== "";
   const isHere = file !== null && file.lifecycleStatus !== "deleted";
-  const selection: Selection | null = isHere && !filtering.isBroken ? { file: id, filter, q, reading } : null;
+  // The rows do not wait for the facts of the file.
+  const hasRows = id !== "" && file?.lifecycleStatus !== "deleted" && !filtering.isBroken;
+  const selection: Selection | null = hasRows ? { file: id, filter, q, reading } : null;
   const counting = useCounting(isFiltered ? selection : null);
   const { rows, version, key } = useRows(selection, columns?.length ?? 0, round);
   const known = isFiltered || isRead(reading) ? null : (table.profile?.rowCount ?? file?.rowCount ?? null);
@@ -365,15 +376,9 @@ function Cutter({ user }: { user: User }) {
         </a>
         <nav class="place" aria-label={c.place}>
           <a href="/">{c.files}</a>
-          {file && (
-            <>
-              <span aria-hidden="true">/</span>
-              <a href={`/?file=${file.id}`} title={c.details}>
-                <Name>{file.filename}</Name>
-              </a>
-            </>
-          )}
+          <span aria-hidden="true">/</span>
         </nav>
+        <h1 class="bar-title">{file ? <Name>{file.filename}</Name> : id ? t.loading : c.noFileTitle}</h1>
         <span class="grow" />
         <Account
           user={user}
@@ -390,7 +395,6 @@ function Cutter({ user }: { user: User }) {
       </header>
       <main class="cutter" tabIndex={-1}>
         <div class="cut-top">
-          <h1>{file ? <Name>{file.filename}</Name> : id ? t.loading : c.noFileTitle}</h1>
           {isHere && (
             <>
               <span class="muted shape-line">
@@ -403,6 +407,9 @@ function Cutter({ user }: { user: User }) {
                 isChanged={isRead(reading)}
                 onOpen={() => (opened?.kind === "reading" ? close() : setOpened({ kind: "reading" }))}
               />
+              <a class="small" href={`/?file=${id}`}>
+                {c.details}
+              </a>
               <span class="grow" />
               <button
                 type="button"
@@ -523,6 +530,7 @@ function Cutter({ user }: { user: User }) {
             <Grid
               rows={rows}
               rowCount={rowCount}
+              fileRows={Math.max(rowCount, table.profile?.rowCount ?? 0)}
               isExact={isExact}
               columns={gridColumns}
               version={version}

@@ -1,6 +1,5 @@
 // The filter: as chips and as text, which are two views of one thing. The text is the state.
 
-import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Problem } from "./api";
 import type { Counting } from "./counting";
@@ -480,12 +479,12 @@ function Fault({ error, text, onEdit }: FaultProps) {
 /** A name as a filter writes it. */
 const quoteName = (name: string): string => textOf(condition(name, "isempty")).replace(/ IS EMPTY$/, "");
 
-const money = new Intl.NumberFormat("en", { maximumSignificantDigits: 2, maximumFractionDigits: 8 });
+const money = new Intl.NumberFormat("en", { maximumSignificantDigits: 1 });
 
 function CountLine({ counting }: { counting: Counting }) {
   const { status, rows, estimate, problem, stop, go } = counting;
   if (status === "none") return null;
-  const words: ComponentChildren[] = [];
+  const words: string[] = [];
   if (estimate) {
     const { bytesToScan, bytesSkipped, bytesTotal, costUsd } = estimate;
     const share = bytesTotal > 0 ? Math.floor((bytesSkipped / bytesTotal) * 100) : 0;
@@ -513,7 +512,7 @@ function CountLine({ counting }: { counting: Counting }) {
           {c.count.go}
         </button>
       )}
-      <span class="muted">{words.map((word) => [" · ", word])}</span>
+      <span class="muted">{words.join(" · ")}</span>
       {problem && status === "failed" && <ProblemNote problem={problem} />}
     </div>
   );

@@ -35,6 +35,8 @@ export interface GridHandle {
 interface Props {
   rows: Rows;
   rowCount: number;
+  /** The largest number of a row. */
+  fileRows: number;
   isExact: boolean;
   columns: GridColumn[];
   /** Increases when cells have changed. */
@@ -126,7 +128,7 @@ export function Grid(props: Props) {
   const latest = useRef({ props, scale, active });
   latest.current = { props, scale, active };
 
-  const gutter = Math.max(64, String(rowCount).length * 9 + 36);
+  const gutter = Math.max(64, String(props.fileRows).length * 8 + 40);
   const edges = useMemo(() => {
     const found = [0];
     for (const { width } of columns) found.push(found.at(-1)! + width);

@@ -6,7 +6,7 @@ import { c } from "./cut-strings";
 import type { Facts } from "./table";
 import { Icon } from "./ui/base";
 
-export const HEAD_HEIGHT = 92;
+export const HEAD_HEIGHT = 104;
 
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
 
@@ -58,7 +58,11 @@ export class Head extends Component<HeadProps, { hovered: string | null }> {
           <Icon name="down" />
         </button>
         <p class="head-facts">
-          {this.state.hovered ? <bdi>{this.state.hovered}</bdi> : factsText(type, facts, isWaiting)}
+          {this.state.hovered ? (
+            <bdi>{this.state.hovered}</bdi>
+          ) : (
+            factLines(type, facts, isWaiting).map((line) => <span>{line}</span>)
+          )}
         </p>
         <Picture
           facts={facts}
@@ -79,15 +83,11 @@ export function distinctText({ distinct, isDistinctExact }: Facts): string | nul
   return isDistinctExact === false ? c.head.about(short.format(distinct)) : short.format(distinct);
 }
 
-function factsText(type: string | null, facts: Facts | null, isWaiting: boolean): string {
+function factLines(type: string | null, facts: Facts | null, isWaiting: boolean): string[] {
   const distinct = facts && distinctText(facts);
-  const parts = [
-    type && typeName(type),
-    facts?.empties ? c.head.empties(short.format(facts.empties)) : null,
-    distinct && c.head.distinct(distinct),
-    !facts && isWaiting && c.head.waiting,
-  ];
-  return parts.filter(Boolean).join(" · ");
+  const kind = [type && typeName(type), distinct && c.head.distinct(distinct)];
+  const empties = facts?.empties ? c.head.empties(short.format(facts.empties)) : null;
+  return [kind.filter(Boolean).join(" · "), empties ?? (!facts && isWaiting ? c.head.waiting : "")];
 }
 
 interface PictureProps {

@@ -238,6 +238,8 @@ function RangeForm({ facts, onRange }: { facts: Facts | null; onRange: ColumnPro
 
 function TopList({ facts, onValue }: { facts: Facts; onValue: (value: string) => void }) {
   const top = facts.topValues;
+  // The bars of a histogram say more than the first values.
+  if (!top && facts.histogram) return null;
   const values = top?.values ?? (facts.samples ?? []).map((value) => ({ value, count: 0 }));
   if (values.length === 0) return null;
   const most = Math.max(1, ...values.map(({ count }) => count));
