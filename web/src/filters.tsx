@@ -8,7 +8,7 @@ import { and, condition, isCondition, nameOf, textOf, valuesOf } from "./filter-
 import type { Condition, Tree } from "./filter-text";
 import { bytes } from "./format";
 import type { Facts, FilterError } from "./table";
-import { Icon, ProblemNote } from "./ui/base";
+import { Field, Icon, ProblemNote } from "./ui/base";
 
 const f = c.filters;
 
@@ -151,16 +151,18 @@ function Editor({ columns, initial, isNew, onChange, onClose, onRemove }: Editor
   };
   const kind = valuesOf(editing.op);
   const value = (index: number, label: string) => (
-    <label class="field">
-      {label}
-      <input
-        class="value"
-        dir="auto"
-        list={`${id}-values`}
-        value={editing.values[index] ?? ""}
-        onInput={(event) => set(index, event.currentTarget.value)}
-      />
-    </label>
+    <Field label={label}>
+      {(a) => (
+        <input
+          {...a}
+          class="value"
+          dir="auto"
+          list={`${id}-values`}
+          value={editing.values[index] ?? ""}
+          onInput={(event) => set(index, event.currentTarget.value)}
+        />
+      )}
+    </Field>
   );
   return (
     <form
@@ -177,46 +179,52 @@ function Editor({ columns, initial, isNew, onChange, onClose, onRemove }: Editor
         onClose();
       }}
     >
-      <label class="field">
-        {f.column}
-        <input
-          dir="auto"
-          list={`${id}-columns`}
-          value={editing.column}
-          onInput={(event) => pick(event.currentTarget.value)}
-          onFocus={(event) => event.currentTarget.select()}
-        />
-      </label>
+      <Field label={f.column}>
+        {(a) => (
+          <input
+            {...a}
+            dir="auto"
+            list={`${id}-columns`}
+            value={editing.column}
+            onInput={(event) => pick(event.currentTarget.value)}
+            onFocus={(event) => event.currentTarget.select()}
+          />
+        )}
+      </Field>
       <datalist id={`${id}-columns`}>
         {columns.slice(0, 500).map(({ name }) => (
           <option value={name} />
         ))}
       </datalist>
-      <label class="field">
-        {f.operator}
-        <select
-          value={editing.op}
-          onChange={(event) => change({ ...editing, op: event.currentTarget.value })}
-        >
-          {(ops.includes(editing.op) ? ops : [editing.op, ...ops]).map((op) => (
-            <option value={op}>{opName(op, column?.type ?? null)}</option>
-          ))}
-        </select>
-      </label>
+      <Field label={f.operator}>
+        {(a) => (
+          <select
+            {...a}
+            value={editing.op}
+            onChange={(event) => change({ ...editing, op: event.currentTarget.value })}
+          >
+            {(ops.includes(editing.op) ? ops : [editing.op, ...ops]).map((op) => (
+              <option value={op}>{opName(op, column?.type ?? null)}</option>
+            ))}
+          </select>
+        )}
+      </Field>
       {kind === "one" && value(0, f.value)}
       {kind === "two" && value(0, f.valueFrom)}
       {kind === "two" && value(1, f.valueTo)}
       {kind === "list" && (
-        <label class="field">
-          {f.values}
-          <textarea
-            class="value"
-            dir="auto"
-            rows={3}
-            value={editing.values.join("\n")}
-            onInput={(event) => change({ ...editing, values: event.currentTarget.value.split("\n") })}
-          />
-        </label>
+        <Field label={f.values}>
+          {(a) => (
+            <textarea
+              {...a}
+              class="value"
+              dir="auto"
+              rows={3}
+              value={editing.values.join("\n")}
+              onInput={(event) => change({ ...editing, values: event.currentTarget.value.split("\n") })}
+            />
+          )}
+        </Field>
       )}
       <datalist id={`${id}-values`}>
         {suggestions(column?.facts ?? null).map((value) => (

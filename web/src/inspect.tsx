@@ -8,7 +8,7 @@ import { Picture, distinctText, typeName } from "./heads";
 import { fullCell } from "./rows";
 import type { Cell } from "./rows";
 import type { Facts, Selection } from "./table";
-import { Dialog, Name, ProblemNote, problemFrom } from "./ui/base";
+import { Dialog, Field, Name, ProblemNote, problemFrom } from "./ui/base";
 import type { Problem } from "./api";
 
 /** Characters of a value that are shown at once: a browser needs seconds for a text of megabytes in one block. */
@@ -219,18 +219,19 @@ function RangeForm({ facts, onRange }: { facts: Facts | null; onRange: ColumnPro
         if (from || to) onRange(from, to);
       }}
     >
-      <label class="field">
-        {c.column.from}
-        <input
-          value={from}
-          placeholder={facts?.min ?? ""}
-          onInput={(event) => setFrom(event.currentTarget.value.trim())}
-        />
-      </label>
-      <label class="field">
-        {c.column.to}
-        <input value={to} onInput={(event) => setTo(event.currentTarget.value.trim())} />
-      </label>
+      <Field label={c.column.from}>
+        {(a) => (
+          <input
+            {...a}
+            value={from}
+            placeholder={facts?.min ?? ""}
+            onInput={(event) => setFrom(event.currentTarget.value.trim())}
+          />
+        )}
+      </Field>
+      <Field label={c.column.to}>
+        {(a) => <input {...a} value={to} onInput={(event) => setTo(event.currentTarget.value.trim())} />}
+      </Field>
       <button type="submit">{c.column.keepRange}</button>
     </form>
   );
