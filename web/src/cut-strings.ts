@@ -48,8 +48,6 @@ export const c = {
     clear: "Remove all conditions",
     noColumns: "No column is shown.",
     showAll: "Show all columns",
-    failure: (row: number, line: number) =>
-      `The file can only be read up to row ${n(row)}: the record in line ${n(line)} exceeds a limit.`,
   },
 
   head: {

@@ -732,7 +732,7 @@ function Notices({ file, table, notice, unknown, onRow, onChanged }: NoticesProp
         </p>
       )}
       {total > 0 && (
-        <details class="notices">
+        <details class="notices" open={!!profile?.failure}>
           <summary>
             <Icon name="warn" /> {c.reading.notices(total)}
           </summary>

@@ -13,7 +13,8 @@ export interface FilterControl {
   state: FilterState;
   /** Whether the filter of the address cannot be used, so that there are no rows to show. */
   isBroken: boolean;
-  edit: (text: string, isTyping: boolean) => void;
+  /** `tree` is the tree of the text, if the page made the text. */
+  edit: (text: string, isTyping: boolean, tree?: Tree | null) => void;
   /** Changes the last filter that could be used. */
   change: (work: (tree: Tree | null) => Tree | null) => void;
 }
@@ -63,9 +64,10 @@ export function useFilter(
     }
   };
 
-  const edit = (text: string, isTyping: boolean) => {
+  const edit = (text: string, isTyping: boolean, tree?: Tree | null) => {
     cancel();
-    setState((before) => ({ ...before, text }));
+    // The chips do not wait for the server.
+    setState((before) => (tree === undefined ? { ...before, text } : { ...before, text, tree, errors: [] }));
     const go = () =>
       void read(text, () => {
         latest.current.apply(text.trim() === "" ? "" : text, isTyping && isTypingOn.current);
@@ -77,13 +79,12 @@ export function useFilter(
 
   const change = (work: (tree: Tree | null) => Tree | null) => {
     const tree = work(state.errors.length > 0 ? known.current.tree : state.tree);
-    // The chips do not wait for the server.
-    setState((before) => ({ ...before, tree, errors: [], problem: null }));
-    edit(textOf(tree), false);
+    edit(textOf(tree), false, tree);
   };
 
   useEffect(() => {
-    if (applied === known.current.text && state.text === applied) return;
+    // The page itself has applied it. Meanwhile the text may have grown.
+    if (applied === known.current.text) return;
     cancel();
     isTypingOn.current = false;
     setState({ text: applied, tree: null, errors: [], problem: null });

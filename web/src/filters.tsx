@@ -265,7 +265,7 @@ interface Props {
   asked: { column: string } | null;
   onText: (isText: boolean) => void;
   onAsked: (asked: { column: string } | null) => void;
-  onEdit: (text: string, isTyping: boolean) => void;
+  onEdit: (text: string, isTyping: boolean, tree?: Tree | null) => void;
   onSearch: (q: string) => void;
 }
 
@@ -275,7 +275,10 @@ export function Filters(props: Props) {
   const add = useRef<HTMLButtonElement>(null);
   const parts = partsOf(state.tree);
   const isWrong = state.errors.length > 0;
-  const write = (next: (Tree | null)[], isTyping = false) => onEdit(textOf(and(...next)), isTyping);
+  const write = (next: (Tree | null)[], isTyping = false) => {
+    const tree = and(...next);
+    onEdit(textOf(tree), isTyping, tree);
+  };
   const close = () => {
     setEdited(null);
     props.onAsked(null);

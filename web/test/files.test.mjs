@@ -89,7 +89,7 @@ test("the whole journey by keyboard", async () => {
   await tabTo("Actions for \u2068voters.csv\u2069");
   await keyboard.press("Enter");
   await page.getByRole("menu").waitFor();
-  for (let i = 0; i < 3; i++) await keyboard.press("ArrowDown");
+  for (let i = 0; i < 4; i++) await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
   await page.getByRole("dialog").getByLabel("Tags", { exact: true }).waitFor();
   await page.waitForFunction(() => document.activeElement?.name === "tags");
@@ -104,7 +104,7 @@ test("the whole journey by keyboard", async () => {
   await tabTo("Actions for \u2068voters.csv\u2069");
   await keyboard.press("Enter");
   await page.getByRole("menu").waitFor();
-  for (let i = 0; i < 2; i++) await keyboard.press("ArrowDown");
+  for (let i = 0; i < 3; i++) await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
   await page.waitForFunction(() => document.activeElement?.name === "name");
   await keyboard.press("Control+a");
@@ -312,7 +312,7 @@ test("the details show from which file a cut was made, and what was made of a fi
   const { file } = await api("/api/files", "a,b\n1,2\n3,4\n", { "x-file-name": "whole.csv" });
   await api(`/api/files/${file.id}/save`, { filename: "part.csv", whereFilters: { a: "= 1" } });
   await page.goto(`${h.URL_}/`);
-  await page.getByRole("link", { name: "part.csv" }).click();
+  await h.openDetails(page, "part.csv");
   const dialog = page.getByRole("dialog");
   await dialog.getByText("It was cut from").waitFor();
   await dialog.getByRole("link", { name: "whole.csv" }).click();
@@ -380,7 +380,7 @@ test("details with changes that are not saved ask before they close", async () =
   page.removeAllListeners("dialog");
   await h.signUp(page);
   await h.upload(page, h.csv("kept.csv"));
-  await page.getByRole("link", { name: "kept.csv" }).click();
+  await h.openDetails(page, "kept.csv");
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("textbox", { name: "Tags" }).fill("red");
   page.once("dialog", (question) => question.dismiss());

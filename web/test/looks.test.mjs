@@ -56,7 +56,7 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 4
     .click();
   await look("menu");
   await page.keyboard.press("Escape");
-  await page.getByRole("link", { name: "totals.csv" }).click();
+  await h.openDetails(page, "totals.csv");
   await page.getByRole("dialog").getByText("Read as").waitFor();
   await page.getByRole("button", { name: "Change how it is read" }).click();
   await page.getByText("More rules").click();

@@ -33,7 +33,7 @@ const dialog = () => page.getByRole("dialog");
 const post = (name, text = "a,b\n1,2\n") =>
   send("/api/files", text, { "content-type": "text/csv", "x-file-name": name });
 const openDetails = async (name) => {
-  await page.getByRole("link", { name, exact: true }).click();
+  await h.openDetails(page, name);
   await dialog().getByText("SHA-256").waitFor();
 };
 const closeDetails = async () => {
