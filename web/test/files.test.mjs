@@ -236,8 +236,15 @@ test("hostile names and tags are text", async () => {
   }
   // The rest of the row stays where it is, whatever the name contains.
   assert.equal(await page.locator("li.file script, li.file img").count(), 0);
-  await page.locator("li.file .open").first().click();
+  const first = await page.locator("li.file").first().locator(".open").innerText();
+  await h.openDetails(page, first);
   await page.getByRole("dialog").getByText("SHA-256").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  // The page of its rows has the name, too.
+  await page.locator("li.file .open").first().click();
+  await page.locator(".grid-row").first().waitFor();
+  assert.equal(await page.getByRole("heading", { level: 1 }).innerText(), first);
   assert.equal(alerts, 0);
   assert.deepEqual(await h.violations(page), []);
   await closeContext(page);
@@ -259,6 +266,9 @@ test("another user's file looks like a missing file", async () => {
   const other = await h.newPage();
   await h.signUp(other);
   await other.goto(h.URL_ + href);
+  await other.getByRole("alert").getByText("This file does not exist, or it belongs to somebody else.").waitFor();
+  assert.equal(await other.getByText("private.csv").count(), 0);
+  await other.goto(h.URL_ + href.replace("/cut", "/"));
   await other.getByRole("dialog").getByRole("alert").waitFor();
   assert.equal(await other.getByText("private.csv").count(), 0);
   await closeContext(owner);
