@@ -246,7 +246,8 @@ function Cutter({ user }: { user: User }) {
   const selection: Selection | null = hasRows ? { file: id, filter, q, reading } : null;
   const counting = useCounting(isFiltered ? selection : null);
   const { rows, version, key } = useRows(selection, columns?.length ?? 0, round);
-  const known = isFiltered || isRead(reading) ? null : (table.profile?.rowCount ?? file?.rowCount ?? null);
+  const total = table.profile?.rowCount ?? (isRead(reading) ? null : (file?.rowCount ?? null));
+  const known = isFiltered ? null : total;
   const { rowCount, isExact } = rowCountOf(rows, counting, known, view.row ?? 0);
 
   useEffect(() => {
@@ -398,7 +399,7 @@ function Cutter({ user }: { user: User }) {
           {isHere && (
             <>
               <span class="muted shape-line">
-                {known !== null && `${t.rows(known)} · `}
+                {total !== null && `${t.rows(total)} · `}
                 {columns && c.columnsOf(shown.length, columns.length)}
               </span>
               <ReadingButton
@@ -530,7 +531,7 @@ function Cutter({ user }: { user: User }) {
             <Grid
               rows={rows}
               rowCount={rowCount}
-              fileRows={Math.max(rowCount, table.profile?.rowCount ?? 0)}
+              fileRows={Math.max(rowCount, total ?? 0)}
               isExact={isExact}
               columns={gridColumns}
               version={version}

@@ -266,7 +266,10 @@ test("another user's file looks like a missing file", async () => {
   const other = await h.newPage();
   await h.signUp(other);
   await other.goto(h.URL_ + href);
-  await other.getByRole("alert").getByText("This file does not exist, or it belongs to somebody else.").waitFor();
+  await other
+    .getByRole("alert")
+    .getByText("This file does not exist, or it belongs to somebody else.")
+    .waitFor();
   assert.equal(await other.getByText("private.csv").count(), 0);
   await other.goto(h.URL_ + href.replace("/cut", "/"));
   await other.getByRole("dialog").getByRole("alert").waitFor();
