@@ -12,6 +12,7 @@ import { t } from "./strings";
 import { keepFocus } from "./ui/focus";
 import { Dialog, Field, Icon, Menu, Name, ProblemNote, parseTags, problemFrom, useStore } from "./ui/base";
 import type { Action } from "./ui/base";
+import { Account } from "./ui/bar";
 import { Frame } from "./ui/frame";
 import { toast, toastProblem, undoLast } from "./ui/toasts";
 import { UploadRow, UploadedNote } from "./ui/uploads";
@@ -473,22 +474,15 @@ function Files({ user }: { user: User }) {
         </a>
         <span class="grow" />
         <UploadsRing uploads={uploads} />
-        <Menu
-          label={t.auth.account(user.username)}
+        <Account
+          user={user}
           actions={[
             { label: t.shortcuts.open, run: () => setDialog({ kind: "shortcuts" }) },
+            { label: t.receipts, run: () => location.assign("/receipt") },
             { label: t.reference, run: () => location.assign("/docs") },
             { label: t.auth.signOut, run: () => void leave(uploads) },
           ]}
-          header={
-            <p class="who">
-              <span class="muted small">{t.auth.signedInAs}</span>
-              <Name>{user.username}</Name>
-            </p>
-          }
-        >
-          <Icon name="user" />
-        </Menu>
+        />
       </header>
       <main id="files" tabIndex={-1}>
         <div class="top">

@@ -10,8 +10,8 @@ const modes = [
   { colorScheme: "light", forcedColors: "active" },
 ];
 
-/** Looks at a view in each colour scheme and width. Adds what is wrong to `found`. */
-async function lookAt(page, view, found) {
+/** Checks a view in each mode and width, and collects what is wrong. */
+async function look(page, view, found) {
   for (const mode of modes) {
     await page.emulateMedia(mode);
     for (const width of [320, 360, 1280]) {
@@ -27,13 +27,12 @@ async function lookAt(page, view, found) {
 test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 400 % zoom (320 px); nothing is wider than the window", async () => {
   const page = await h.newPage({ reducedMotion: "reduce" });
   const found = [];
-  const look = (view) => lookAt(page, view, found);
   await page.goto(`${h.URL_}/`);
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
-  await look("sign in");
+  await look(page, "sign in", found);
   const name = await h.signUp(page);
   await page.getByRole("heading", { name: "Your first file" }).waitFor();
-  await look("empty");
+  await look(page, "empty", found);
   await h.upload(
     page,
     h.csv("a.csv"),
@@ -43,31 +42,31 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 4
   await page.getByLabel("Select \u2068a.csv\u2069").check();
   await page.getByRole("button", { name: "Tag", exact: true }).click();
   await page.getByLabel("Tags to add").fill("red, a long tag with several words in it");
-  await look("tags");
+  await look(page, "tags", found);
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Tags of 1 file").waitFor();
-  await look("list");
+  await look(page, "list", found);
   await page.getByLabel("Select \u2068a.csv\u2069").check();
-  await look("selection");
+  await look(page, "selection", found);
   await page.getByRole("button", { name: "Delete permanently" }).click();
-  await look("confirm");
+  await look(page, "confirm", found);
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
   await h
     .row(page, "a.csv")
     .getByRole("button", { name: /^Actions/ })
     .click();
-  await look("menu");
+  await look(page, "menu", found);
   await page.keyboard.press("Escape");
   await h.openDetails(page, "totals.csv");
   await page.getByRole("dialog").getByText("Read as").waitFor();
   await page.getByRole("button", { name: "Change how it is read" }).click();
   await page.getByText("More rules").click();
-  await look("details");
+  await look(page, "details", found);
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
   await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
-  await look("shortcuts");
+  await look(page, "shortcuts", found);
   assert.deepEqual(found, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();
@@ -76,7 +75,6 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 4
 test("axe-core finds nothing on the page of rows", async () => {
   const page = await h.newPage({ reducedMotion: "reduce" });
   const found = [];
-  const look = (view) => lookAt(page, view, found);
   const send = await h.apiOf(await h.signUp(page));
   const rows = Array.from(
     { length: 300 },
@@ -110,29 +108,29 @@ test("axe-core finds nothing on the page of rows", async () => {
   await page.locator(".bars").first().waitFor();
   await page.getByRole("grid").focus();
   await page.keyboard.press("ArrowDown");
-  await look("rows");
+  await look(page, "rows", found);
   await page.getByText(/about the file/).click();
   await page.keyboard.press("f");
   await page.getByRole("button", { name: "As text" }).click();
   await page.getByLabel("Filter as text").fill("cty = Bern AND age > 3");
   await page.getByText('There is no column "cty"').waitFor();
-  await look("filter");
+  await look(page, "filter", found);
   await page.getByRole("button", { name: /^How the file is read/ }).click();
   await page.getByLabel("Delimiter", { exact: true }).waitFor();
-  await look("reading");
+  await look(page, "reading", found);
   await page.getByRole("button", { name: "Close" }).click();
   await page.getByRole("button", { name: "Columns", exact: true }).click();
   await page.getByLabel("Find a column").waitFor();
-  await look("columns");
+  await look(page, "columns", found);
   await page.keyboard.press("Escape");
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.getByTitle("age", { exact: true }).click();
   await page.getByRole("dialog").getByText("Keep this range").waitFor();
-  await look("column");
+  await look(page, "column", found);
   await page.keyboard.press("Escape");
   await page.locator('.grid-row[data-row="1"] .grid-cell').first().dblclick();
   await page.getByRole("dialog").getByText("Keep only rows with this value").waitFor();
-  await look("cell");
+  await look(page, "cell", found);
   assert.deepEqual(found, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();
