@@ -46,8 +46,9 @@ function useView() {
   const change = useCallback((changes: Partial<View>, isNew: boolean, isMove = true) => {
     const view = { ...latest.current, ...changes };
     const address = addressOf(view);
-    if (address !== location.pathname + location.search)
-      history[isNew ? "pushState" : "replaceState"](null, "", address);
+    const isSame = address === location.pathname + location.search;
+    if (isSame && !isMove) return;
+    if (!isSame) history[isNew ? "pushState" : "replaceState"](null, "", address);
     latest.current = view;
     setState(({ moves }) => ({ view, moves: isMove ? moves + 1 : moves }));
   }, []);

@@ -150,7 +150,10 @@ export function Grid(props: Props) {
       setSize({ width: Math.round(width), height: Math.round(height) });
     });
     observer.observe(root.current!);
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      clearTimeout(settling.current);
+    };
   }, []);
 
   const settle = () => {
@@ -294,6 +297,16 @@ export function Grid(props: Props) {
       props.onCell(at.row, columns[at.column]!);
   };
 
+  /** Copies the active cell, unless a text is selected. */
+  const onCopy = (event: ClipboardEvent) => {
+    const column = active && columns[active.column];
+    if (!column || active.row < 0 || getSelection()?.isCollapsed === false) return;
+    const cell = rows.cell(active.row, column.index);
+    if (typeof cell !== "string") return;
+    event.preventDefault();
+    event.clipboardData?.setData("text/plain", cell);
+  };
+
   const onFocus = () => {
     if (!active && rowCount > 0 && root.current!.matches(":focus-visible"))
       setActive({ row: firstRow, column: firstColumn });
@@ -381,6 +394,7 @@ export function Grid(props: Props) {
       onKeyDown={onKeyDown}
       onClick={onClick}
       onFocus={onFocus}
+      onCopy={onCopy}
     >
       <div
         class="grid-space"

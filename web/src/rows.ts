@@ -1,6 +1,6 @@
 // The rows that the grid shows: read in pages, kept while there is space, and given up when the reader has moved on.
 
-import type { Problem, DialectOptions } from "./api";
+import type { Problem } from "./api";
 import { problemFrom } from "./ui/base";
 import { getRows } from "./table";
 import type { RowsAnswer, Selection } from "./table";
@@ -189,7 +189,8 @@ export class Rows {
   private learn(answer: RowsAnswer, offset: number): void {
     const end = offset + answer.rows.length;
     if (answer.total !== null) this.total = answer.total;
-    if (!answer.hasMore && (answer.rows.length > 0 || offset === 0)) this.end = end;
+    // A page beyond the end does not say where the end is.
+    if (!answer.hasMore && (answer.rows.length > 0 || offset <= this.seen)) this.end = end;
     if (answer.rows.length > 0) this.seen = Math.max(this.seen, end + (answer.hasMore ? 1 : 0));
     this.failure = answer.failure ?? null;
     this.notice = answer.notice;
@@ -208,13 +209,12 @@ export class Rows {
   }
 }
 
-function append(page: Page, { rows, rowNumbers, offset }: RowsAnswer): void {
+function append(page: Page, { rows, rowNumbers }: RowsAnswer): void {
   rows.forEach((row, index) => {
     page.rows.push(row.map(shorten));
     page.numbers.push(rowNumbers ? rowNumbers[index] : undefined);
     for (const cell of row) page.size += Math.min(cell.length, LONG) + 16;
   });
-  void offset;
 }
 
 /** A copy of the excerpt, so that the long text itself can be freed. */
@@ -231,6 +231,3 @@ export async function fullCell(
   const { rows } = await getRows(selection, row, 1, `#${column + 1}`, signal);
   return rows[0]?.[0] ?? "";
 }
-
-export const sameReading = (a: DialectOptions, b: DialectOptions): boolean =>
-  JSON.stringify(a) === JSON.stringify(b);

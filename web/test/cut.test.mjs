@@ -274,6 +274,7 @@ test("filters as chips and as text are in step; faults are explained; the rows o
   await button("Done").click();
   await page.getByRole("button", { name: "Remove \u2068city = Bern\u2069" }).click();
   await page.waitForFunction(() => document.getElementById("filter-text").value === "age < 25");
+  await page.waitForURL(/filter=age\+%3C\+25/);
 
   // A wrong name: where it is, the nearest name, and a button that uses it.
   await text().fill("cty = Bern AND age < 25");
@@ -286,6 +287,27 @@ test("filters as chips and as text are in step; faults are explained; the rows o
   await page.getByText("Expected here: column.").waitFor();
   await text().fill("");
   await page.waitForURL((url) => !url.searchParams.has("filter"));
+  await page.keyboard.press("Tab");
+  await page.getByLabel("Any column contains").fill("basel");
+  await page.waitForURL(/q=basel/);
+  await page.getByText("750 rows match").waitFor();
+
+  // A page that rests does nothing.
+  const changes = await page.evaluate(async () => {
+    let count = 0;
+    const observer = new MutationObserver((records) => (count += records.length));
+    observer.observe(document.body, {
+      subtree: true,
+      childList: true,
+      attributes: true,
+      characterData: true,
+    });
+    const { replaceState } = history;
+    history.replaceState = (...all) => (count++, replaceState.apply(history, all));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return count;
+  });
+  assert.equal(changes, 0);
   await noFaults();
 });
 
