@@ -20,7 +20,7 @@ import { Head } from "./heads";
 import * as idb from "./idb";
 import { addressOf, isRead, readView } from "./recipe";
 import type { View } from "./recipe";
-import { Rows } from "./rows";
+import { MANY_COLUMNS, Rows } from "./rows";
 import { t } from "./strings";
 import { getColumns } from "./table";
 import type { Column, Facts, Selection } from "./table";
@@ -93,7 +93,7 @@ function useTable(id: string, reading: DialectOptions): Table {
   }, [id, version]);
 
   const key = JSON.stringify(reading);
-  const [isTyped, setTyped] = useState(false);
+  const [again, setAgain] = useState(0);
   useEffect(() => {
     if (!id) return;
     const abort = new AbortController();
@@ -102,13 +102,17 @@ function useTable(id: string, reading: DialectOptions): Table {
       ({ columns, dialect }) => {
         if (abort.signal.aborted) return;
         setHead({ columns, dialect: dialect ?? null, problem: null });
-        setTyped(isRead(reading) || columns.some(({ type }) => type));
       },
       (error: unknown) => !abort.signal.aborted && setHead({ ...NOTHING, problem: problemFrom(error) }),
     );
     return () => abort.abort();
-    // The types of the columns come with the profile.
-  }, [id, key, version, profile.found !== null && !isTyped]);
+  }, [id, key, version, again]);
+
+  // The types of the columns come with the profile.
+  useEffect(() => {
+    const isUntyped = head.columns?.every(({ type }) => !type);
+    if (profile.found && isUntyped && !isRead(reading)) setAgain(again + 1);
+  }, [profile.found]);
 
   return {
     file,
@@ -129,14 +133,16 @@ async function profileOf(id: string, signal: AbortSignal): Promise<Profile | nul
 }
 
 /** The rows of a selection. Old ones are given up when there is a new selection. */
-function useRows(selection: Selection | null, columnCount: number, round: number) {
+function useRows(selection: Selection | null, columns: Column[] | null, start: number, round: number) {
   const [version, redraw] = useReducer((n: number) => n + 1, 0);
-  const key = selection && columnCount > 0 ? JSON.stringify([selection, columnCount, round]) : null;
-  const rows = useMemo(
-    () => (key ? new Rows(selection!, columnCount, () => redraw(undefined)) : null),
-    [key],
-  );
-  useEffect(() => () => rows?.dispose(), [rows]);
+  const wide = columns && columns.length > MANY_COLUMNS ? columns.length : 0;
+  const key = selection && JSON.stringify([selection, wide, round]);
+  const rows = useMemo(() => (key ? new Rows(selection!, wide, () => redraw(undefined)) : null), [key]);
+  useEffect(() => {
+    // The first rows do not wait for the columns.
+    if (!columns) rows?.want(start, start + 1, [0]);
+    return () => rows?.dispose();
+  }, [rows]);
   return { rows, version, key };
 }
 
@@ -246,7 +252,7 @@ function Cutter({ user }: { user: User }) {
   const hasRows = id !== "" && file?.lifecycleStatus !== "deleted" && !filtering.isBroken;
   const selection: Selection | null = hasRows ? { file: id, filter, q, reading } : null;
   const counting = useCounting(isFiltered ? selection : null);
-  const { rows, version, key } = useRows(selection, columns?.length ?? 0, round);
+  const { rows, version, key } = useRows(selection, columns, (view.row ?? 1) - 1, round);
   const total = table.profile?.rowCount ?? (isRead(reading) ? null : (file?.rowCount ?? null));
   const known = isFiltered ? null : total;
   const { rowCount, isExact } = rowCountOf(rows, counting, known, view.row ?? 0);
@@ -287,12 +293,6 @@ function Cutter({ user }: { user: User }) {
     () => new Map((table.profile?.rejects ?? []).map(({ record, reason }) => [record, reason])),
     [table.profile],
   );
-
-  // The rows follow the address.
-  useLayoutEffect(() => {
-    if (view.row) handle.current?.goTo(view.row - 1);
-    else handle.current?.turn(-Infinity);
-  }, [key, moves]);
 
   const onPlace = useCallback(
     (next: Place) => {
@@ -349,8 +349,15 @@ function Cutter({ user }: { user: User }) {
     "?": () => setOpened({ kind: "shortcuts" }),
   });
 
-  const problem = table.problem ?? (rows && rows.seen === 0 ? rows.problem : null);
+  const problem = table.problem ?? (rows?.seen === 0 ? rows.problem : null);
   const canShow = rows !== null && columns !== null && !problem && isHere;
+
+  // The rows follow the address.
+  useLayoutEffect(() => {
+    if (view.row) handle.current?.goTo(view.row - 1);
+    else handle.current?.turn(-Infinity);
+  }, [key, moves, canShow]);
+
   const isWaiting = !problem && isHere && !canShow && !filtering.isBroken;
   const cutState: CutState | null = file && {
     file,

@@ -188,12 +188,14 @@ export function Grid(props: Props) {
   });
 
   useEffect(() => {
-    if (rowCount > 0 && shown.length > 0 && size.height > 0)
-      rows.want(
-        firstRow,
-        lastRow,
-        shown.map(({ index }) => index),
-      );
+    if (rowCount === 0 || shown.length === 0 || size.height === 0) return;
+    // The place may have changed since the rows were drawn.
+    const { top } = place.current;
+    rows.want(
+      Math.floor(top / rowHeight),
+      Math.min(rowCount, Math.ceil((top + scale.view) / rowHeight)),
+      shown.map(({ index }) => index),
+    );
   });
 
   const onScroll = () => {

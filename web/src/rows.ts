@@ -14,11 +14,11 @@ export type Cell = string | LongCell;
 
 export const LONG = 4096;
 
-/** Cells in a page at most, and columns that are read together. */
-const PAGE_CELLS = 20_000;
+/** Wider files are read in blocks of columns. */
+export const MANY_COLUMNS = 512;
 const BLOCK_COLUMNS = 256;
-const MIN_PAGE_ROWS = 20;
-const MAX_PAGE_ROWS = 200;
+/** Rows in a page. */
+const PAGE_ROWS = 100;
 /** Text that is kept, in characters. */
 const KEPT_CHARACTERS = 32_000_000;
 const KEPT_PAGES = 400;
@@ -34,7 +34,7 @@ interface Page {
 }
 
 export class Rows {
-  readonly pageRows: number;
+  readonly pageRows = PAGE_ROWS;
   /** Total of an answer; null while it is not known. */
   total: number | null = null;
   /** The end of the rows, if an answer reached it. */
@@ -52,19 +52,15 @@ export class Rows {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isOver = false;
 
+  /** `columnCount` is 0 while it is not known. */
   constructor(
     readonly selection: Selection,
     private readonly columnCount: number,
     private readonly onChange: () => void,
-  ) {
-    const together = Math.min(columnCount, BLOCK_COLUMNS * 2);
-    const rows = Math.floor(PAGE_CELLS / Math.max(1, together));
-    this.pageRows = Math.max(MIN_PAGE_ROWS, Math.min(MAX_PAGE_ROWS, rows));
-  }
+  ) {}
 
-  /** Files of some hundred columns are read whole, wider ones in blocks. */
   private get isWide(): boolean {
-    return this.columnCount > BLOCK_COLUMNS * 2;
+    return this.columnCount > MANY_COLUMNS;
   }
 
   private block(column: number): number {
