@@ -463,6 +463,12 @@ test("states: no file, a missing file, the trash, no rows, no match, a wrong fil
   await page.goto(`${h.URL_}/cut?file=${empty}`);
   await page.getByText("This file has a header, and no rows.").waitFor();
 
+  const broken = await post("broken.csv", `a,b\n1,${"x".repeat(5 << 20)}\n2,3\n`);
+  await page.goto(`${h.URL_}/cut?file=${broken}`);
+  await page.getByText(/Record 1 \(line 2, byte 4\): longer than/).waitFor();
+  await button("Change how it is read").first().click();
+  await page.getByLabel("Delimiter", { exact: true }).waitFor();
+
   await filterRows(id, () => false);
   await page.goto(`${h.URL_}/cut?file=${id}&filter=city%20%3D%20Nowhere`);
   await page.getByText("No row matches.").waitFor();
@@ -499,6 +505,12 @@ async function mock({ rows, columns, delay = () => 0, value = (row, column) => `
     columnCount: columns,
     lifecycleStatus: "active",
   };
+  /** The places of the columns that a request names. */
+  const places = (url) =>
+    url.searchParams
+      .get("columns")
+      ?.split(",")
+      .map((name) => Number(name.slice(1)) - 1) ?? names.map((_, at) => at);
   const answers = {
     metadata: () => ({ success: true, file }),
     columns: () => ({
@@ -545,7 +557,7 @@ async function mock({ rows, columns, delay = () => 0, value = (row, column) => `
         success: true,
         columns: names,
         rows: Array.from({ length: limit }, (_, row) =>
-          names.map((_, column) => value(offset + row, column)),
+          places(url).map((column) => value(offset + row, column)),
         ),
         offset,
         total: rows,
@@ -641,6 +653,24 @@ async function hugeRound() {
   assert.ok(asked.filter(({ pathname }) => pathname.endsWith("/rows")).length < 60);
   return Math.max(0, ...tasks);
 }
+
+test("20,000 columns are read in blocks", async () => {
+  const asked = await mock({ rows: 1000, columns: 20_000 });
+  await page.goto(`${h.URL_}/cut?file=${HUGE}&row=500`);
+  await page.locator('.grid-row.on[data-row="499"] .grid-cell bdi').first().waitFor();
+  await grid().focus();
+  await page.keyboard.press("End");
+  await page.locator("#active-cell").getByText("r499c19999").waitFor();
+  await page.keyboard.press("c");
+  await page.getByLabel("Find a column").fill("column 12345");
+  await page.keyboard.press("Enter");
+  await page.locator("#active-cell").getByText("r499c12345").waitFor();
+  const wide = asked.filter((url) => url.pathname.endsWith("/rows") && url.searchParams.has("columns"));
+  assert.ok(
+    wide.length >= 3 && wide.every((url) => url.searchParams.get("columns").split(",").length <= 256),
+  );
+  await noFaults();
+});
 
 test("a late answer never replaces a newer one, and pages that are passed by are given up", async () => {
   const slow = (url) =>
