@@ -35,6 +35,8 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0014_usage.sql", "9127793d02dfd66e765d7058f2f04e8bf81e6d2dfc6ed729f5d5df9216ffaaf4"),
     ("0015_spools.sql", "15bc998e712ff66688960c9129a130d31b0ac60f41ab876a51f5779d864621cb"),
     ("0016_dialects.sql", "25b2607a76cc98bed7876c63887ec6b8dcbb365fd4f91673d512859185f08379"),
+    ("0017_labels_in_gc_queue.sql", "3d63d6a495f198dc906cf1b40d741cedfa32a32deeba8ab24046341c82c861ba"),
+    ("0018_saved_recipes.sql", "53539df8ca01856aa827aac1a4f887676e2f6ac602f1776fe0721fc12a94938d"),
 ];
 
 /// Maximum number of parameters of a statement in D1.

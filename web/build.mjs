@@ -34,24 +34,40 @@ const withoutUrlStorage = {
   },
 };
 
+// `import url from "./some?worker"` bundles some.ts on its own, and gives the address of the bundle.
+const workers = {
+  name: "workers",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\?worker$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.replace("?worker", ".js")),
+      namespace: "worker",
+    }));
+    onLoad({ filter: /.*/, namespace: "worker" }, async ({ path }) => {
+      const entryPoints = [path.replace(/js$/, "ts")];
+      const { outputFiles } = await build({ ...shared, entryPoints, format: "iife", write: false });
+      return { contents: outputFiles[0].contents, loader: "file" };
+    });
+  },
+};
+
+const shared = { bundle: true, minify: true, target: "es2022", charset: "utf8", legalComments: "none" };
+
 await rm(STAGING, { recursive: true, force: true });
 const { metafile } = await build({
   entryPoints: [...entries],
   outdir: join(STAGING, "assets"),
   entryNames: "[name]-[hash]",
   chunkNames: "[name]-[hash]",
-  bundle: true,
+  assetNames: "[name]-[hash]",
+  publicPath: "/assets",
+  ...shared,
   splitting: true,
   format: "esm",
-  minify: true,
-  target: "es2022",
   jsx: "automatic",
   jsxImportSource: "preact",
-  charset: "utf8",
-  legalComments: "none",
   metafile: true,
   logLevel: "warning",
-  plugins: [withoutUrlStorage],
+  plugins: [withoutUrlStorage, workers],
 });
 
 const outputs = metafile.outputs;

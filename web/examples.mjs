@@ -17,6 +17,7 @@ const variables = {
   finding: new Variable("FINDING", "finding"),
   ticket: new Variable("TICKET", "ticket"),
   etag: new Variable("ETAG", "etag"),
+  recipe: new Variable("RECIPE", "recipe"),
   refreshToken: new Variable("REFRESH_TOKEN", "refreshToken"),
 };
 
@@ -49,6 +50,11 @@ const INPUTS = {
   post_process: { body: cut },
   save_cut: { body: { ...cut, filename: "bern.csv" } },
   count_rows: { query: { filter: "city = Bern" } },
+  list_receipts: { query: { limit: 10 } },
+  post_recipe: { body: { name: "Members in Bern", cut } },
+  list_recipes: { query: { q: "bern" } },
+  patch_recipe: { body: { name: "People in Bern" } },
+  run_recipe: { body: { fileId: variables.file } },
   parse_filter: { body: { text: "city = Bern", fileId: variables.file } },
   create_multipart: { body: { filename: SAMPLE.name, size: text.length } },
   put_part: { bytes: "application/octet-stream" },
@@ -75,6 +81,7 @@ function pathOf(path) {
     if (path.startsWith("/api/files/multipart/")) return variables.multipart;
     if (path.startsWith("/api/uploads/")) return variables.upload;
     if (path.startsWith("/api/cuts/")) return variables.receipt;
+    if (path.startsWith("/api/recipes/")) return variables.recipe;
     if (path.startsWith("/api/admin/")) return variables.finding;
     return variables.file;
   };

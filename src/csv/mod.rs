@@ -53,6 +53,7 @@ mod swar_digits;
 
 pub use cell::Cells;
 pub use checkpoint::StateError;
+pub use cut::marks::MatchMarks;
 pub use cut::pager::{PageRequest, RowPage, RowPager};
 pub use cut::plan::CutPlan;
 pub use cut::processor::{CutCounts, CutProgress, OUTPUT_TARGET_BYTES, StreamingCsvProcessor};

@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::input::CutInput;
-use super::memory::CUT;
+use super::marks::{CountKey, MIN_FILE_BYTES, MarkedCount};
+use super::memory::COUNT;
 use super::open::PreparedCut;
 use super::service::CutService;
 use crate::app::SharedApp;
@@ -53,27 +54,55 @@ impl CutService {
         let app = self.storage.app.clone();
         let shared = Arc::new(file.clone());
         let key = key_of(&file, request);
-        if let Some(known) = app.cache.count(&key, app.now()) {
-            return Ok(Counting { app, file: shared, key, known: Some(known), reading: None });
-        }
-        let rows = file.row_count.filter(|_| file.is_read_as_profiled(&request.input));
-        if let (None, Some(rows)) = (&request.filter, rows) {
-            let known = RowCount { rows, exact: true, bytes_scanned: 0, bytes_skipped: file.file_size };
+        if let Some(known) = self.known_count(&file, request, &key).await {
             return Ok(Counting { app, file: shared, key, known: Some(known), reading: None });
         }
         // All matching rows are skipped, so nothing is written.
         let request = CutRequest { offset: u64::MAX, ..request.clone() };
-        let PreparedCut { scan, processor, lease, .. } = self.prepare(file, request, CUT).await?;
+        let PreparedCut { scan, mut processor, lease, .. } = self.prepare(file, request, COUNT).await?;
+        if has_marks(&shared) {
+            processor.mark_skipped();
+        }
         let input = CutInput::new(app.clone(), scan);
         let reading = CountReading { input, processor, discarded: Vec::new(), lease };
         Ok(Counting { app, file: shared, key, known: None, reading: Some(reading) })
     }
+
+    /// Returns a count that needs no reading: a count of the cache, a count that is stored with its marks, or the number
+    /// of all rows in the profile.
+    async fn known_count(&self, file: &FileRow, request: &CutRequest, key: &str) -> Option<RowCount> {
+        let app = &self.storage.app;
+        if let Some(known) = app.cache.count(key, app.now()) {
+            return Some(known);
+        }
+        if request.filter.is_none() {
+            let rows = file.row_count.filter(|_| file.is_read_as_profiled(&request.input))?;
+            return Some(RowCount { rows, exact: true, bytes_scanned: 0, bytes_skipped: file.file_size });
+        }
+        if !has_marks(file) {
+            return None;
+        }
+        let stored = MarkedCount::stored(app, &CountKey { user: &file.user_id, text: key }).await?;
+        let term = TimeDelta::seconds(app.config.cache_ttl_s.into());
+        app.cache.keep_count(key, stored.count, (app.now(), term));
+        Some(stored.count)
+    }
+}
+
+/// Whether the count of a file notes marks and stores them.
+pub(super) fn has_marks(file: &FileRow) -> bool {
+    file.file_size >= MIN_FILE_BYTES
 }
 
 /// Returns the key of a count: the version of the file, how it is read, and the filter.
-fn key_of(file: &FileRow, request: &CutRequest) -> String {
-    let read = CutRequest { input: file.input(&request.input), ..request.clone() };
-    let recipe = Recipe::new(file.id, &read.recipe());
+pub(super) fn key_of(file: &FileRow, request: &CutRequest) -> String {
+    let counted = CutRequest {
+        filter: request.filter.clone(),
+        operands: request.operands,
+        input: file.input(&request.input),
+        ..CutRequest::default()
+    };
+    let recipe = Recipe::new(file.id, &counted.recipe());
     format!("{} {}", file.attempt, recipe.sha256())
 }
 
@@ -124,6 +153,10 @@ impl Counting {
             bytes_skipped: tally.bytes_in - tally.bytes_scanned,
         };
         if is_over {
+            if let Some(marks) = processor.take_marks() {
+                let key = CountKey { user: &self.file.user_id, text: &self.key };
+                MarkedCount { count, marks }.keep(&self.app, &key).await;
+            }
             (self.known, self.reading) = (Some(count), None);
             let term = TimeDelta::seconds(self.app.config.cache_ttl_s.into());
             self.app.cache.keep_count(&self.key, count, (self.app.now(), term));

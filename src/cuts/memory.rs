@@ -18,3 +18,12 @@ pub const PAGE: Memory = Memory { wasm: 1 << 20, js: OBJECT_READ_BYTES };
 
 /// Length of a record, in bytes, above which a cut or page needs an additional lease (`App::lease_large_memory`).
 pub const LONG_RECORD_BYTES: usize = 512 << 10;
+
+/// Memory for a count: the memory of a cut, and the marks of the matching rows.
+pub const COUNT: Memory = Memory { wasm: CUT.wasm + MARKS_BYTES, js: CUT.js };
+
+/// Memory for a page of matching rows: the memory of a page, and the marks.
+pub const MATCHING_PAGE: Memory = Memory { wasm: PAGE.wasm + MARKS_BYTES, js: PAGE.js };
+
+/// The marks of a count, in memory and encoded.
+const MARKS_BYTES: usize = 512 << 10;

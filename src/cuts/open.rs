@@ -116,6 +116,21 @@ impl CutService {
         self.open_whole(file, asked, Kept { digests, plan_bytes: 0 }, lease).await
     }
 
+    /// Does the same as [`Self::open`]. `lease` also becomes a lease for the filter of a request.
+    ///
+    /// # Errors
+    /// The errors of [`Self::open`].
+    pub(super) async fn open_filtered(
+        &self,
+        file: Arc<FileRow>,
+        request: &CutRequest,
+        digests: Option<Arc<BlockDigests>>,
+        lease: Option<Lease>,
+    ) -> Result<OpenFile> {
+        let kept = Kept { digests, plan_bytes: filter_memory_bytes(request) };
+        self.open_whole(file, request.input.clone(), kept, lease).await
+    }
+
     async fn open_whole(
         &self,
         file: Arc<FileRow>,
@@ -138,7 +153,7 @@ impl CutService {
 
     /// Tries to make `lease` a lease of at least `bytes`, without waiting. If there is not enough free memory, sets
     /// `lease` to `None` and returns `false`.
-    fn try_grow(&self, lease: &mut Option<Lease>, bytes: usize) -> bool {
+    pub(super) fn try_grow(&self, lease: &mut Option<Lease>, bytes: usize) -> bool {
         let needed = Memory::wasm(bytes.min(WIDE_BUDGET.wasm));
         if lease.as_ref().is_some_and(|lease| lease.amount().wasm >= needed.wasm) {
             return true;
@@ -165,8 +180,7 @@ impl CutService {
         let digests = digests_in(profile.as_deref());
         self.check_known_failure(&file, request, profile.as_deref())?;
         let undecodable = known_undecodable(&file, request, profile.as_deref());
-        let regexes = request.filter.as_ref().map_or(0, Filter::regex_count);
-        let plan_bytes = BYTES_PER_RECIPE_BYTE * recipe_bytes + REGEX_MEMORY_BYTES * regexes;
+        let plan_bytes = BYTES_PER_RECIPE_BYTE * recipe_bytes + filter_memory_bytes(request);
         let kept = Kept { digests: digests.clone(), plan_bytes };
         let plan = self.scan_plan(&file, request, profile.as_deref())?;
         let (profile, lease) = profile.map(FileProfile::into_parts).unzip();
@@ -310,6 +324,11 @@ impl CutService {
     }
 }
 
+/// Returns the memory of the regular expressions of a filter, in bytes.
+pub(super) fn filter_memory_bytes(request: &CutRequest) -> usize {
+    REGEX_MEMORY_BYTES * request.filter.as_ref().map_or(0, Filter::regex_count)
+}
+
 /// Returns the undecodable sequences of the file and the encoding of the file, if the profile knows both.
 fn known_undecodable(
     file: &FileRow,
@@ -318,6 +337,15 @@ fn known_undecodable(
 ) -> Option<(FileEncoding, Undecodable)> {
     let profile = profile.filter(|_| file.is_read_as_profiled(&request.input))?;
     Some((profile.dialect.as_ref()?.encoding, profile.undecodable()?))
+}
+
+/// Returns the SHA-256 of the recipe that the receipt of a cut will have, in hex.
+///
+/// # Errors
+/// `too_large`.
+pub fn recipe_sha256(file: &FileRow, request: &CutRequest) -> Result<String> {
+    let request = CutRequest { input: file.input(&request.input), ..request.clone() };
+    Ok(recipe_of(file, &request)?.sha256().to_owned())
 }
 
 /// Makes the recipe of a cut.

@@ -17,7 +17,9 @@ use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::open::header::given_names;
 use crate::csv::profile::{ColumnType, Profile, RowIndex};
 use crate::csv::request::{CutRequest, RequestError};
-use crate::csv::{CsvError, Header, InputOptions, MalformedCsv, OpenedCsv, PageRequest, RowPage, RowPager};
+use crate::csv::{
+    CsvError, CutPlan, Header, InputOptions, MalformedCsv, OpenedCsv, PageRequest, RowPage, RowPager,
+};
 use crate::error::Result;
 use crate::memory::budget::{Lease, Memory};
 use crate::memory::pauses::Pauses;
@@ -25,7 +27,7 @@ use crate::storage::file::FileRow;
 use crate::storage::profiling::FileProfile;
 
 /// Maximum size of the cells on one page, in bytes. The page ends after the row that reaches this size.
-const MAX_PAGE_BYTES: usize = 8 << 20;
+pub(super) const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// A page of rows.
 pub struct RowsPage {
@@ -33,8 +35,13 @@ pub struct RowsPage {
     pub columns: Vec<String>,
     /// The rows, with one cell for each column.
     pub rows: Vec<Vec<String>>,
-    /// Number of rows in the whole file. If there is a `failure`, the number of rows before the failure.
-    pub total: u64,
+    /// The number of each row in the file, from 1.
+    pub row_numbers: Vec<u64>,
+    /// Number of rows in the whole file, or of those that the filter keeps. `None` if nobody has counted them. If there
+    /// is a `failure`, the number of rows before the failure.
+    pub total: Option<u64>,
+    /// Whether there may be rows after the page.
+    pub has_more: bool,
     /// The first record that cannot be read; `None` if no such record is known.
     pub failure: Option<MalformedCsv>,
     /// The lease for the memory of a long page or of a long header.
@@ -42,8 +49,20 @@ pub struct RowsPage {
 }
 
 impl RowsPage {
+    /// Creates a page of a request without a filter. `total` is the number of rows that can be read.
+    fn of_all_rows(columns: Vec<String>, page: RowPage, offset: u64, total: u64) -> Self {
+        let has_more = offset.saturating_add(page.rows.len() as u64) < total;
+        let RowPage { rows, row_numbers, .. } = page;
+        Self { columns, rows, row_numbers, total: Some(total), has_more, failure: None, lease: None }
+    }
+
+    /// Creates a page of a file without rows.
+    pub(super) fn of_no_rows(columns: Vec<String>) -> Self {
+        Self::of_all_rows(columns, RowPage::default(), 0, 0)
+    }
+
     /// Adds the lease of a long header's memory to the page, because the page holds names from this header.
-    fn holding(mut self, header: Option<Lease>) -> Self {
+    pub(super) fn holding(mut self, header: Option<Lease>) -> Self {
         match &mut self.lease {
             Some(lease) => lease.join(header),
             None => self.lease = header,
@@ -159,14 +178,17 @@ impl CutService {
         Ok(FileColumns { columns: KnownColumns::Read(opened.header, lease), dialect })
     }
 
-    /// Returns a page of rows and the number of all rows. If the file has a row index, reads one byte range. Otherwise
-    /// reads the whole file once. If the file cannot be read to its end, the page has only rows before the failure.
+    /// Returns a page of rows. Without a filter, also returns the number of all rows: if the file has a row index, reads
+    /// one byte range, otherwise the whole file once. With a filter, see [`Self::matching_rows`]. If the file cannot be read to its end, the page has only rows before the failure.
     ///
     /// # Errors
     /// - `unknown_column` if the request names a column that the file does not have.
     /// - `malformed_csv` if no row of the page can be read.
     /// - The errors of [`Self::open`].
     pub async fn rows(&self, file: &FileRow, request: &CutRequest, limit: usize) -> Result<RowsPage> {
+        if request.filter.is_some() {
+            return self.matching_rows(file, request, limit).await;
+        }
         let _lease = self.storage.app.lease_memory(PAGE).await?;
         let (file, profile) = (Arc::new(file.clone()), self.storage.profile(file).await?);
         let digests = digests_in(profile.as_deref());
@@ -202,7 +224,7 @@ impl CutService {
             return Ok(None);
         }
         if request.offset >= total {
-            return Ok(Some(RowsPage { columns, rows: Vec::new(), total, failure: None, lease: None }));
+            return Ok(Some(RowsPage::of_all_rows(columns, RowPage::default(), request.offset, total)));
         }
         let limit_bytes = self.storage.app.config.max_record_size_bytes;
         let (Some(start), end_byte) =
@@ -210,9 +232,10 @@ impl CutService {
         else {
             return Ok(None);
         };
-        let page =
-            PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
-        let Some(mut pager) = RowPager::at(profile, start, page, limit_bytes) else { return Ok(None) };
+        let page = page_request(plan, request.offset, limit);
+        let Some(mut pager) = RowPager::at(profile, start, start.row, page, limit_bytes) else {
+            return Ok(None);
+        };
         let wanted = start.byte..end_byte;
         let mut source = VerifiedSource::open(&self.storage, file, profile.digests.clone(), wanted).await?;
         let mut piece = Vec::with_capacity(PIECE_BYTES);
@@ -221,18 +244,25 @@ impl CutService {
             lease_large_page(&self.storage.app, &pager, &mut large).await?;
             if pager.push(&piece).map_err(csv_problem)? {
                 source.cancel().await;
-                let rows = pager.into_page().rows;
-                return Ok(Some(RowsPage { columns, rows, total, failure: None, lease: large }));
+                let page = RowsPage::of_all_rows(columns, pager.into_page(), request.offset, total);
+                return Ok(Some(RowsPage { lease: large, ..page }));
             }
             piece.clear();
         }
         let page = pager.finish().map_err(csv_problem)?;
-        Ok(Some(RowsPage { columns, rows: page.rows, total, failure: None, lease: large }))
+        let page = RowsPage::of_all_rows(columns, page, request.offset, total);
+        Ok(Some(RowsPage { lease: large, ..page }))
     }
 }
 
+/// Returns the request for a page of the rows and columns of a plan.
+pub(super) fn page_request(plan: CutPlan, offset: u64, limit: usize) -> PageRequest {
+    let CutPlan { columns, predicate, .. } = plan;
+    PageRequest { columns, predicate, offset, limit, max_bytes: MAX_PAGE_BYTES }
+}
+
 /// Leases memory for a page that has become long, or that has a long record.
-async fn lease_large_page(app: &App, pager: &RowPager, large: &mut Option<Lease>) -> Result<()> {
+pub(super) async fn lease_large_page(app: &App, pager: &RowPager, large: &mut Option<Lease>) -> Result<()> {
     if large.is_none() && pager.held_bytes() > LONG_RECORD_BYTES {
         let bytes = MAX_PAGE_BYTES + app.config.max_record_size_bytes;
         *large = Some(app.lease_large_memory(Memory::wasm(bytes)).await?);
@@ -253,9 +283,7 @@ async fn rows_by_reading(
 ) -> Result<RowsPage> {
     let plan = request.plan(&opened.header).map_err(|error: RequestError| request_problem(error))?;
     let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
-    let page =
-        PageRequest { columns: plan.columns, offset: request.offset, limit, max_bytes: MAX_PAGE_BYTES };
-    let mut pager = RowPager::new(opened, page);
+    let mut pager = RowPager::new(opened, page_request(plan, request.offset, limit));
     let mut pauses = Pauses::new(app.clock.clone());
     let mut piece = Vec::with_capacity(PIECE_BYTES);
     let mut large = None;
@@ -277,18 +305,19 @@ async fn rows_by_reading(
         Err(CsvError::Malformed(failure)) => Some(failure),
         Err(error) => return Err(csv_problem(error)),
     };
-    let RowPage { rows, total, .. } = pager.into_page();
-    match failure {
-        None => Ok(RowsPage { columns, rows, total, failure, lease: large }),
+    let page = pager.into_page();
+    let total = match failure {
+        None => page.total,
         Some(failure) => {
             scan.cancel().await;
-            if rows.is_empty() {
+            if page.rows.is_empty() {
                 return Err(csv_problem(failure.into()));
             }
             // `failure.record` is the number of the row that cannot be read. Rows are numbered from 1, and this row
             // does not count.
-            let total = failure.record.saturating_sub(1);
-            Ok(RowsPage { columns, rows, total, failure: Some(failure), lease: large })
+            failure.record.saturating_sub(1)
         }
-    }
+    };
+    let page = RowsPage::of_all_rows(columns, page, request.offset, total);
+    Ok(RowsPage { failure, lease: large, ..page })
 }

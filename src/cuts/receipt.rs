@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::service::CutService;
 use crate::csv::{CutCounts, UndecodablePlace};
-use crate::domain::ids::CutId;
+use crate::domain::ids::{CutId, FileId};
 use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
@@ -172,7 +172,69 @@ impl From<ReceiptRow> for ReceiptView {
     }
 }
 
+/// A receipt in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedReceipt {
+    /// The receipt.
+    #[serde(flatten)]
+    pub receipt: ReceiptView,
+    /// The name of the file that was cut; null if the file was deleted permanently.
+    pub file_name: Option<String>,
+}
+
+/// One page of receipts.
+pub struct ReceiptPage {
+    /// The receipts, the newest first.
+    pub receipts: Vec<ListedReceipt>,
+    /// Whether there are more receipts after the page.
+    pub has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct ListedRow {
+    #[serde(flatten)]
+    receipt: ReceiptRow,
+    file_name: Option<String>,
+}
+
+/// A page of a list ends when the details and error texts of its receipts have this number of bytes.
+const MAX_LIST_BYTES: u64 = 1 << 20;
+
 impl CutService {
+    /// Returns one page of the user's receipts, or of the receipts of one file. The page begins after the receipt with
+    /// the time and the id `after`.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub async fn receipts(
+        &self,
+        file: Option<FileId>,
+        after: Option<(&str, &str)>,
+        limit: u64,
+    ) -> Result<ReceiptPage> {
+        let user = self.storage.allow(Scope::Read, None)?;
+        let (after_time, after_id) = after.unzip();
+        // The extra receipt shows that there is another page.
+        let (most_bytes, extended) = (MAX_LIST_BYTES, limit + 1);
+        let list = match file {
+            Some(file) => {
+                sql::cuts::ListOfFile { user, file, after_time, after_id, most_bytes, limit: extended }
+                    .statement()
+            }
+            None => sql::cuts::List { user, after_time, after_id, most_bytes, limit: extended }.statement(),
+        };
+        let rows = self.storage.app.database.query(list).await?;
+        let found = rows.first().and_then(|row| row.get("found")).and_then(Value::as_u64).unwrap_or(0);
+        let has_more = found > limit.min(rows.len() as u64);
+        let shown = rows.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+        let receipts = shown.map(|row| {
+            let ListedRow { receipt, file_name } = from_row(row)?;
+            Ok(ListedReceipt { receipt: receipt.into(), file_name })
+        });
+        Ok(ReceiptPage { receipts: receipts.collect::<Result<_>>()?, has_more })
+    }
+
     /// Returns a receipt.
     ///
     /// # Errors

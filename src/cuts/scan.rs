@@ -86,6 +86,11 @@ impl FileScan {
         })
     }
 
+    /// Returns the rest of the current byte range.
+    pub fn into_source(self) -> VerifiedSource {
+        self.source
+    }
+
     /// Returns how many bytes the scan will read and skip.
     pub fn planned(&self) -> PlannedBytes {
         self.plan

@@ -56,6 +56,11 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
+    /// A saved recipe.
+    RecipeId
+}
+
+uuid_id! {
     /// A file. After the purge, the file's tombstone keeps the id.
     FileId
 }

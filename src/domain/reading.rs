@@ -129,6 +129,55 @@ pub struct ColumnProfileView {
     pub longest_bytes: Option<u64>,
     /// The first distinct values: at most 10, of at most 48 bytes each.
     pub samples: Option<Vec<String>>,
+    /// The distribution of the numbers or of the times. Null if the column is of another type, if its numbers are
+    /// identifiers, or if an older version of Cutty made the profile.
+    pub histogram: Option<HistogramView>,
+    /// The most frequent values. Null if the values hardly repeat, if they are too long, or if an older version of Cutty
+    /// made the profile.
+    pub top_values: Option<TopValuesView>,
+}
+
+/// How many cells have a value in each of at most 40 bins. Cells that are not of the type of the column are not counted.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Histogram)]
+pub struct HistogramView {
+    /// `number`: bins of equal width; `time`: bins of whole seconds, minutes, hours, days, months or years.
+    pub kind: String,
+    /// The bins, ascending, without gaps.
+    pub bins: Vec<BinView>,
+}
+
+/// A bin of a histogram. The filter `column >= from AND column < to` keeps its rows.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Bin)]
+pub struct BinView {
+    /// The least value, as an operand of a filter.
+    pub from: String,
+    /// The value after the greatest value, as an operand of a filter.
+    pub to: String,
+    /// Number of cells.
+    pub count: u64,
+}
+
+/// The most frequent values of a column.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = TopValues)]
+pub struct TopValuesView {
+    /// Whether the counts are exact (up to 1,000 distinct values). Otherwise they are estimates from one cell in
+    /// sixteen.
+    pub exact: bool,
+    /// At most 20 values of at most 128 bytes, the most frequent first. Longer values are left out.
+    pub values: Vec<ValueCountView>,
+}
+
+/// A value and how often it occurs.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = ValueCount)]
+pub struct ValueCountView {
+    /// The value.
+    pub value: String,
+    /// Number of cells.
+    pub count: u64,
 }
 
 /// A record that cannot be read, or that strict mode refuses.

@@ -41,6 +41,11 @@ pub enum StorageKey {
         /// The cut.
         cut: CutId,
     },
+    /// The marks of a count, kept for an hour.
+    Marks {
+        /// Id of these marks.
+        id: EventId,
+    },
     /// A checkpoint of a background pass.
     Learning {
         /// The attempt that stored the bytes that the pass reads.
@@ -68,6 +73,7 @@ impl fmt::Display for StorageKey {
                 write!(f, "uploads/user-{user}/metadata/{file}-{attempt}.profile")
             }
             Self::Spool { cut } => write!(f, "temp/processing/{cut}"),
+            Self::Marks { id } => write!(f, "temp/processing/marks-{id}"),
             Self::Learning { attempt, step } => write!(f, "temp/processing/learn-{attempt}-{step}"),
             Self::Probe { id } => write!(f, "temp/processing/probe-{id}"),
             Self::Known(key) => f.write_str(key),
@@ -91,6 +97,7 @@ mod tests {
             StorageKey::Derived { user: user.clone(), parent: file, attempt },
             StorageKey::Profile { user, file, attempt },
             StorageKey::Spool { cut },
+            StorageKey::Marks { id: EventId::parse("018f0000-0000-7000-8000-000000000005").unwrap() },
             StorageKey::Learning { attempt, step: attempt },
             StorageKey::Probe { id: EventId::parse("018f0000-0000-7000-8000-000000000004").unwrap() },
         ];
@@ -99,6 +106,7 @@ mod tests {
         generated/user-42/018f0000-0000-7000-8000-000000000001-filtered-018f0000-0000-7000-8000-000000000002.csv
         uploads/user-42/metadata/018f0000-0000-7000-8000-000000000001-018f0000-0000-7000-8000-000000000002.profile
         temp/processing/018f0000-0000-7000-8000-000000000003
+        temp/processing/marks-018f0000-0000-7000-8000-000000000005
         temp/processing/learn-018f0000-0000-7000-8000-000000000002-018f0000-0000-7000-8000-000000000002
         temp/processing/probe-018f0000-0000-7000-8000-000000000004
         ");

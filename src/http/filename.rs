@@ -49,6 +49,19 @@ pub enum FilenameError {
     NotUtf8,
 }
 
+/// Returns a text without blanks at both ends, bidirectional controls and characters that are never visible.
+///
+/// # Errors
+/// The code point of a control character, or of a Unicode line or paragraph separator.
+pub fn visible_line(text: &str) -> Result<String, u32> {
+    let visible: String = text.chars().filter(|c| !is_bidi_control(*c) && !is_never_visible(*c)).collect();
+    let line = visible.trim();
+    match line.chars().find(|c| is_line_or_control(*c)) {
+        Some(control) => Err(u32::from(control)),
+        None => Ok(line.to_owned()),
+    }
+}
+
 impl Filename {
     /// Maximum length of a name in bytes, the limit of common file systems.
     pub const MAX_BYTES: usize = 255;
@@ -62,17 +75,12 @@ impl Filename {
         if text.contains(['/', '\\']) {
             return Err(FilenameError::PathSeparator);
         }
-        let visible: String =
-            text.chars().filter(|c| !is_bidi_control(*c) && !is_never_visible(*c)).collect();
-        let name = visible.trim();
-        if let Some(control) = name.chars().find(|c| is_line_or_control(*c)) {
-            return Err(FilenameError::ControlCharacter { code: u32::from(control) });
-        }
-        match name {
+        let name = visible_line(text).map_err(|code| FilenameError::ControlCharacter { code })?;
+        match name.as_str() {
             "" => Err(FilenameError::Empty),
             "." | ".." => Err(FilenameError::Dots),
             _ if name.len() > Self::MAX_BYTES => Err(FilenameError::TooLong { bytes: name.len() }),
-            _ => Ok(Self(name.to_owned())),
+            _ => Ok(Self(name)),
         }
     }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::domain::ids::{AttemptId, ClaimId, CutId, EventId, FileId, TokenId, UserId};
+use crate::domain::ids::{AttemptId, ClaimId, CutId, EventId, FileId, RecipeId, TokenId, UserId};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
@@ -68,7 +68,18 @@ macro_rules! bound_as_text {
     };
 }
 
-bound_as_text!(AttemptId, ClaimId, CutId, EventId, FileId, TokenId, &UserId, &StorageKey, Timestamp);
+bound_as_text!(
+    AttemptId,
+    ClaimId,
+    CutId,
+    EventId,
+    FileId,
+    RecipeId,
+    TokenId,
+    &UserId,
+    &StorageKey,
+    Timestamp
+);
 
 impl From<i64> for Param {
     fn from(value: i64) -> Self {

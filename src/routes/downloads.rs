@@ -18,6 +18,8 @@ use super::file::send_file;
 use crate::app::SharedApp;
 use crate::auth::ticket::{BEGIN_WITHIN_S, MAX_RECIPE_BYTES, RESUME_WITHIN_S, Ticket, Version};
 use crate::auth::token::Keyring;
+use crate::csv::request::CutRequest;
+use crate::cuts::open::recipe_sha256;
 use crate::domain::caller::Caller;
 use crate::domain::ids::FileId;
 use crate::domain::principal::Principal;
@@ -62,6 +64,9 @@ struct DownloadView {
     /// Time by which the download must begin.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// SHA-256 of the recipe of the cut, 64 hex digits; null if the bytes of the file are downloaded. The receipt of the
+    /// download has the same `recipeSha256`.
+    recipe_sha256: Option<String>,
 }
 
 /// Makes a URL with which a browser downloads a file or a cut by itself.
@@ -80,6 +85,8 @@ async fn post_download(
     let id = FileId::parse(&body.file_id).ok_or_else(Problem::no_such_file)?;
     let recipe = body.recipe.map(|CutBody(recipe)| checked_recipe(recipe)).transpose()?;
     let file = service.find_readable(id).await?;
+    let recipe_sha256 = recipe.as_ref().map(|(_, request)| recipe_sha256(&file, request)).transpose()?;
+    let recipe = recipe.map(|(recipe, _)| recipe);
     let now = app.now();
     let principal = match &service.actor.principal {
         // The role is a fact of the account. A download needs no role.
@@ -95,13 +102,15 @@ async fn post_download(
     };
     let url = format!("/api/downloads/{}", ticket.sign(&Keyring::new(&app.config))?);
     let location = HeaderValue::from_str(&url).map_err(Problem::internal)?;
-    let download = DownloadView { url, expires_at: now.plus(TimeDelta::seconds(BEGIN_WITHIN_S)) };
+    let expires_at = now.plus(TimeDelta::seconds(BEGIN_WITHIN_S));
+    let download = DownloadView { url, expires_at, recipe_sha256 };
     let body = Json(DownloadResponse { success: true, download });
     Ok((StatusCode::CREATED, [(LOCATION, location)], body).into_response())
 }
 
-fn checked_recipe(recipe: Value) -> Result<Value> {
-    cut_of_body(&recipe)?.filename.as_deref().map(result_name).transpose()?;
+fn checked_recipe(recipe: Value) -> Result<(Value, CutRequest)> {
+    let request = cut_of_body(&recipe)?;
+    request.filename.as_deref().map(result_name).transpose()?;
     let bytes = recipe.to_string().len();
     if bytes > MAX_RECIPE_BYTES {
         let detail = format!(
@@ -109,7 +118,7 @@ fn checked_recipe(recipe: Value) -> Result<Value> {
         );
         return Err(Problem::new(Code::TooLarge, detail).with("limit", MAX_RECIPE_BYTES));
     }
-    Ok(recipe)
+    Ok((recipe, request))
 }
 
 /// Downloads what a ticket allows.

@@ -19,6 +19,7 @@ pub mod health;
 pub mod layers;
 pub mod multipart;
 pub mod openapi;
+mod recipes;
 mod replay;
 pub mod responses;
 pub mod table;
@@ -125,6 +126,7 @@ pub fn all() -> Routes {
         .merge(cuts::routes())
         .merge(downloads::routes())
         .merge(filters::routes())
+        .merge(recipes::routes())
         .merge(usage::routes())
         .merge(admin::routes())
         .merge(uploads::routes())

@@ -4,7 +4,39 @@ use super::statement::statements;
 use crate::domain::ids::{CutId, FileId, UserId};
 use crate::domain::time::Timestamp;
 
+/// The receipts that a condition selects, the newest first. `found` is the number of receipts on the page without the
+/// limit in bytes.
+macro_rules! receipts {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in, bytes_skipped, bytes_out,
+                rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at, found,
+                (SELECT nullif(filename, '') FROM files WHERE files.id = file_id AND user_id = :user) AS file_name
+            FROM (SELECT *, count(*) OVER () AS found, sum(length(details) + length(coalesce(error, '')))
+                    OVER (ORDER BY created_at DESC, id DESC) - length(details) AS bytes_before
+                FROM (SELECT * FROM cuts WHERE ",
+            $condition,
+            " AND (:after_id IS NULL OR (created_at, id) < (:after_time, :after_id))
+                    ORDER BY created_at DESC, id DESC LIMIT :limit))
+            WHERE bytes_before < :most_bytes ORDER BY created_at DESC, id DESC"
+        )
+    };
+}
+
 statements! {
+    /// Selects at most `:limit` receipts of `:user`, the newest first. The page begins after the receipt with the time
+    /// `:after_time` and the id `:after_id`, and ends when it has `:most_bytes` bytes.
+    List<'a> { user: &'a UserId, after_time: Option<&'a str>, after_id: Option<&'a str>, most_bytes: u64, limit: u64 } =
+        receipts!("user_id = :user");
+    /// Selects receipts of one file, like [`List`].
+    ListOfFile<'a> {
+        user: &'a UserId,
+        file: FileId,
+        after_time: Option<&'a str>,
+        after_id: Option<&'a str>,
+        most_bytes: u64,
+        limit: u64,
+    } = receipts!("file_id = :file AND user_id = :user");
     /// Inserts the receipt of a cut that has begun. `:details` is a JSON object.
     Start<'a> { cut: CutId, user: &'a UserId, file: FileId, recipe_sha256: &'a str, details: &'a str, now: Timestamp } =
         "INSERT INTO cuts (id, user_id, file_id, status, recipe, recipe_sha256, details, created_at)

@@ -59,6 +59,24 @@ statements! {
     } = concat!("INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at, spool_bytes)
         SELECT :key, :attempt, :user, 'temporary', :not_before, :now, ", reserve_spool!(), " FROM ", unused_bytes!(), "
         RETURNING spool_bytes");
+    /// Queues a temporary object with a label like [`EnqueueSpool`]. [`FindLabelled`] finds it until `:not_before`.
+    EnqueueLabelled<'a> {
+        key: &'a StorageKey,
+        attempt: AttemptId,
+        user: &'a UserId,
+        label: &'a str,
+        needed_bytes: u64,
+        wished_bytes: u64,
+        default_quota_bytes: u64,
+        not_before: Timestamp,
+        now: Timestamp,
+    } = concat!("INSERT INTO gc_queue (r2_key, attempt, user_id, reason, label, not_before, created_at, spool_bytes)
+        SELECT :key, :attempt, :user, 'temporary', :label, :not_before, :now, ", reserve_spool!(), " FROM ", unused_bytes!(), "
+        RETURNING spool_bytes");
+    /// Selects the newest object of `:user` with the label that is not yet due for collection.
+    FindLabelled<'a> { label: &'a str, user: &'a UserId, now: Timestamp } =
+        "SELECT r2_key FROM gc_queue WHERE label = :label AND user_id = :user AND not_before > :now
+            AND deleted_at IS NULL ORDER BY not_before DESC LIMIT 1";
     /// Raises the reservation of a spool to `:wished_bytes`. If `:wished_bytes` do not fit into the quota, raises the
     /// reservation to the largest number that fits. This number is at least `:needed_bytes`. Returns the reservation.
     /// If not even `:needed_bytes` fit, the statement sets `gc_queue.spool_bytes` to NULL, and the NOT NULL constraint

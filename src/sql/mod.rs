@@ -25,6 +25,7 @@ pub mod idempotency;
 pub mod profiling;
 pub mod quotas;
 pub mod recipes;
+pub mod saved_recipes;
 pub mod sweeps;
 pub mod uploads;
 
@@ -37,6 +38,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         checks::ALL,
         checks::Table::TEXTS,
         cuts::ALL,
+        saved_recipes::ALL,
         erasure::ALL,
         files::ALL,
         files::ListOrder::TEXTS,

@@ -149,3 +149,88 @@ async fn damaged_bytes_end_a_count_with_a_problem_that_is_logged() {
     assert_eq!(logged.len(), 1);
     assert_eq!(logged[0]["request_id"], last["requestId"]);
 }
+
+impl Scene {
+    /// Advances the clock, and signs in again.
+    fn advance(&mut self, minutes: i64) {
+        self.app.advance(chrono::TimeDelta::minutes(minutes));
+        self.token = self.app.token_of("ada");
+    }
+
+    async fn rows(&self, query: &str) -> Value {
+        let call = get(&format!("{}/rows?{query}", self.path)).bearer(&self.token);
+        self.app.send(call).await.expect(200).json()
+    }
+}
+
+/// Returns the numbers of the rows with an `id` that `keeps` accepts.
+fn kept(keeps: impl Fn(u64) -> bool) -> Vec<u64> {
+    (0..500_000).filter(|&id| keeps(id)).map(|id| id + 1).collect()
+}
+
+#[tokio::test]
+async fn a_page_of_matching_rows_is_a_part_of_the_cut_before_and_after_the_count() {
+    let scene = Scene::new(&large_csv()).await;
+    for (query, numbers) in [
+        (
+            "filter=id%20BETWEEN%20100000%20AND%20149999%20OR%20id%20%3E%20490000",
+            kept(|id| (100_000..150_000).contains(&id) || id > 490_000),
+        ),
+        ("name__endswith=77", kept(|id| id % 100 == 77)),
+        ("name__regex=77%24", kept(|id| id % 100 == 77)),
+        ("id__eq=x", Vec::new()),
+    ] {
+        for is_counted in [false, true] {
+            if is_counted {
+                assert_eq!(scene.count(query).await["rows"], numbers.len(), "{query}");
+            }
+            for offset in [0, 1, 2_499, 4_900, 4_999, 5_000, 59_990, 100_000] {
+                let page = scene.rows(&format!("{query}&columns=id&limit=20&offset={offset}")).await;
+                let wanted: Vec<u64> = numbers.iter().skip(offset).take(20).copied().collect();
+                assert_eq!(page["rowNumbers"], json!(wanted), "{query} {offset}");
+                let ids: Vec<_> = wanted.iter().map(|number| json!([(number - 1).to_string()])).collect();
+                assert_eq!(page["rows"], json!(ids), "{query} {offset}");
+                let reached_end = wanted.len() < 20;
+                match is_counted || reached_end {
+                    true => assert_eq!(page["total"], numbers.len(), "{query} {offset}"),
+                    false => assert_eq!(page["total"], Value::Null, "{query} {offset}"),
+                }
+                let shown_to = offset + wanted.len();
+                let has_more = if is_counted || reached_end { shown_to < numbers.len() } else { true };
+                assert_eq!(page["hasMore"], has_more, "{query} {offset}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_late_page_of_counted_rows_reads_only_bytes_near_it() {
+    let mut scene = Scene::new(&large_csv()).await;
+    let query = "name__endswith=77&limit=100&offset=4000";
+    let before = scene.rows(query).await;
+    scene.count("name__endswith=77").await;
+    scene.advance(30);
+    let key = scene.app.objects.file_keys().into_iter().find(|key| key.starts_with("uploads/")).unwrap();
+    scene.app.objects.change_bytes(&key, |bytes| bytes[20 << 20] ^= 1);
+    let after = scene.rows(query).await;
+    assert_eq!((&before["rows"], &before["rowNumbers"]), (&after["rows"], &after["rowNumbers"]));
+    assert_eq!(after["total"], 5_000, "the cache has forgotten the count, the store has not");
+    assert_eq!(scene.count("name__endswith=77").await["rows"], 5_000);
+    scene.advance(31);
+    let call = get(&format!("{}/rows?{query}", scene.path)).bearer(&scene.token);
+    scene.app.send(call).await.expect_problem(500, "integrity_error");
+}
+
+#[tokio::test]
+async fn marks_are_deleted_after_an_hour_and_count_against_the_quota_until_then() {
+    let scene = Scene::new(&large_csv()).await;
+    let spool_bytes = || scene.app.database.value("SELECT coalesce(sum(spool_bytes), 0) FROM usage");
+    let before = scene.app.objects.keys();
+    scene.count("name__endswith=77").await;
+    scene.count("name__endswith=78").await;
+    assert_eq!(scene.app.objects.keys().len(), before.len() + 2);
+    assert!(spool_bytes().as_u64().unwrap() > 10_000, "{}", spool_bytes());
+    scene.app.advance(chrono::TimeDelta::minutes(61));
+    scene.app.run_sweep("collect_garbage").await.unwrap();
+    assert_eq!((scene.app.objects.keys(), spool_bytes()), (before, json!(0)));
+}

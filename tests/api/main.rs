@@ -44,6 +44,7 @@ mod receipts;
 mod recipes;
 mod refused_bodies;
 mod save;
+mod saved_recipes;
 mod scrub;
 mod security;
 mod security_events;

@@ -1,12 +1,12 @@
 // Every text of the page. A name inside a text is isolated (FSI … PDI), so that its direction does not change the text.
 
-const name = (text: string): string => `\u2068${text}\u2069`;
+export const name = (text: string): string => `\u2068${text}\u2069`;
 const number = new Intl.NumberFormat();
-const n = (value: number): string => number.format(value);
-const plural = (value: number, one: string, many: string): string =>
+export const n = (value: number): string => number.format(value);
+export const plural = (value: number, one: string, many: string): string =>
   `${n(value)} ${value === 1 ? one : many}`;
 const files = (value: number): string => plural(value, "file", "files");
-const rows = (value: number): string => plural(value, "row", "rows");
+export const rows = (value: number): string => plural(value, "row", "rows");
 const records = (value: number): string => plural(value, "record", "records");
 
 export const t = {

@@ -180,6 +180,7 @@ test("tags filter together, bulk actions change several files, the trash restore
   await page.getByLabel("Tags to add").fill("red, blue");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Tags of 3 files are changed.").waitFor();
+  await h.row(page, "a.csv").getByText("blue").waitFor();
   await page.getByLabel("Select \u2068a.csv\u2069").check();
   await page.getByRole("button", { name: "Tag", exact: true }).click();
   await page.getByRole("dialog").getByLabel("blue").check();

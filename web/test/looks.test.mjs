@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import * as h from "./harness.mjs";
+import { mockReceipts, mockRecipes, openPanels } from "./panels.mjs";
 
 after(h.close);
 
@@ -131,6 +132,62 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 4
   await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
   await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
   await look(page, "shortcuts", found);
+  assert.deepEqual(found, []);
+  assert.deepEqual(await h.violations(page), []);
+  await page.context().close();
+});
+
+test("axe-core finds nothing in the export panel, in recipes and in receipts", async () => {
+  const page = await h.newPage({ reducedMotion: "reduce" });
+  const send = await h.apiOf(await h.signUp(page));
+  await h.upload(page, h.csv("people.csv", "id;city\n1;Bern\n2\n3;4;5\n"));
+  const { files } = await send("/api/files");
+  const file = files[0].id;
+  const filter = "city = Bern OR city IN ('La Chaux-de-Fonds', Lausanne, Genève, 'Yverdon-les-Bains')";
+  const { cutId } = await send(`/api/files/${file}/save`, { filter, columns: ["id"], filename: "bern.csv" });
+  const { cut } = await send(`/api/cuts/${cutId}`);
+  const failed = { ...cut, id: crypto.randomUUID(), status: "failed", complete: false, checksum: null };
+  const running = { ...failed, id: crypto.randomUUID(), status: "running" };
+  const receipts = [cut, failed, running];
+  let known = [failed];
+  await mockReceipts(page, () => known);
+  const { recipes, stored } = await mockRecipes(page, ["id", "city"]);
+  recipes.push(stored("Bern", { filter }), stored("Voters", { columns: ["ward", "party"] }));
+  const found = [];
+  await openPanels(page, file, { filter, columns: ["id"] });
+  await page.getByRole("button", { name: "Export", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Download", exact: true }).click();
+  await dialog.getByText("Its receipt will appear here.").waitFor();
+  for (const section of ["Save as a file", "Save as a recipe", "Copy as"])
+    await dialog.locator("summary", { hasText: section }).click();
+  await dialog.getByLabel("Python").check();
+  await dialog.getByLabel("Name of the recipe").fill("Bern");
+  await dialog.getByRole("button", { name: "Save the recipe" }).click();
+  await dialog.getByText("already").waitFor();
+  known = [cut, failed];
+  await dialog.getByText("Complete", { exact: true }).waitFor();
+  await look(page, "export", found);
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Recipes" }).click();
+  await dialog.getByText("This file has no column").waitFor();
+  await look(page, "recipes", found);
+  known = receipts;
+  await page.goto(`${h.URL_}/receipt`);
+  await page.getByText("Broken").waitFor();
+  await look(page, "receipts", found);
+  await page.goto(`${h.URL_}/receipt?cut=${cutId}`);
+  await page.getByText("Read as").waitFor();
+  const buffer = Buffer.alloc(cut.bytesOut, "x");
+  await page.locator("input[type=file]").setInputFiles({ name: "x.csv", mimeType: "text/csv", buffer });
+  await page.getByText("but other bytes").waitFor();
+  await look(page, "receipt", found);
+  await page.route(`**/api/cuts/${cutId}`, (route) =>
+    route.fulfill({ json: { success: true, cut: failed } }),
+  );
+  await page.reload();
+  await page.getByText("Broken", { exact: true }).waitFor();
+  await look(page, "broken", found);
   assert.deepEqual(found, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();

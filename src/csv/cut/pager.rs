@@ -6,20 +6,23 @@ use crate::csv::cell::Cells;
 use crate::csv::dialect::Ragged;
 use crate::csv::encoding::Undecodable;
 use crate::csv::error::{CsvError, Defect};
+use crate::csv::filter::Predicate;
 use crate::csv::open::OpenedCsv;
 use crate::csv::profile::{Profile, RowStart};
 use crate::csv::record::Record;
 use crate::csv::record::reader::{RecordPosition, RecordReader, RecordSink};
 use crate::csv::record::stream::RecordStream;
-use crate::csv::scanner::Flow;
 use crate::csv::scanner::walk::Wanted;
+use crate::csv::scanner::{Flow, RecordGroup, Selection};
 
 /// The rows and columns of a page.
 #[derive(Debug, Clone, Default)]
 pub struct PageRequest {
     /// Positions of the columns (from 0), in the order of the page.
     pub columns: Vec<usize>,
-    /// Number of rows before the page.
+    /// The rows that the page and its offset count; `None` counts all rows.
+    pub predicate: Option<Predicate>,
+    /// Number of these rows before the page.
     pub offset: u64,
     /// Maximum number of rows of the page.
     pub limit: usize,
@@ -33,6 +36,11 @@ pub struct PageRequest {
 pub struct RowPage {
     /// The rows, each with one cell per requested column. Bytes that are not UTF-8 become U+FFFD.
     pub rows: Vec<Vec<String>>,
+    /// The number of each row in the file, from 1.
+    pub row_numbers: Vec<u64>,
+    /// Number of rows up to and including the last row that was read and that the predicate keeps. Without a predicate,
+    /// this is `total`.
+    pub matched: u64,
     /// Number of rows of the file up to and including the last row that was read. After [`RowPager::finish`], this is
     /// the number of all rows of the file.
     pub total: u64,
@@ -50,30 +58,33 @@ impl RowPager {
     /// Creates a pager for an opened file.
     pub fn new(opened: OpenedCsv, request: PageRequest) -> Self {
         let columns = opened.header.len();
+        let wanted = request.wanted(columns);
         let mut stream = opened.stream;
         // A page does not report undecodable sequences, so the stream need not count them.
         stream.set_known_undecodable(Undecodable::default());
-        stream.locate(Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns)));
+        stream.locate(wanted);
         let room_bytes = request.max_bytes;
-        let expected = (opened.dialect.table.ragged == Ragged::Refuse).then_some(columns);
-        Self { stream, collector: Collector { request, page: RowPage::default(), room_bytes, expected } }
+        let refuses_ragged = opened.dialect.table.ragged == Ragged::Refuse;
+        let page = RowPage::default();
+        Self { stream, collector: Collector { request, page, room_bytes, columns, refuses_ragged } }
     }
 
     /// Creates a pager that starts in the middle of a profiled file. `start` must be at or before the first row of the
-    /// page. [`Profile::locate_row`] returns this `start`. The first piece must begin at the byte of `start`. If the
-    /// caller calls [`RowPager::into_page`] before the end of the file, [`RowPage::total`] is too small. Then the
+    /// page, and `matched` is the number of rows before `start` that the predicate keeps. The first piece must begin at
+    /// the byte of `start`. If the caller calls [`RowPager::into_page`] before the end of the file, [`RowPage::total`] is too small. Then the
     /// caller must take the number of rows from the profile. Returns `None` for a file without a row index. A file that
     /// is not UTF-8 has no row index, because positions in the decoded text are not positions in the file. Rows with
     /// more or fewer fields than the header are never refused.
     pub fn at(
         profile: &Profile,
         start: RowStart,
+        matched: u64,
         request: PageRequest,
         max_record_bytes: usize,
     ) -> Option<Self> {
         let dialect = profile.dialect.as_ref().filter(|_| profile.index.is_some())?;
         let columns = profile.columns.len();
-        let wanted = Wanted::fields(request.columns.iter().copied().filter(|&column| column < columns));
+        let wanted = request.wanted(columns);
         let reader = RecordReader::at(
             dialect.table.scanned_delimiter(),
             wanted,
@@ -84,8 +95,22 @@ impl RowPager {
         let mut stream = RecordStream::new(None, reader, Vec::new(), 0);
         stream.expect_columns(columns);
         let room_bytes = request.max_bytes;
-        let page = RowPage { total: start.row, ..RowPage::default() };
-        Some(Self { stream, collector: Collector { request, page, room_bytes, expected: None } })
+        let page = RowPage { total: start.row, matched, ..RowPage::default() };
+        Some(Self {
+            stream,
+            collector: Collector { request, page, room_bytes, columns, refuses_ragged: false },
+        })
+    }
+
+    /// Skips rows that the predicate does not keep. The next piece must start with the row at `next`. Returns `false`
+    /// and does nothing if a record is unfinished or if `next` is before the current position.
+    #[must_use]
+    pub fn skip_to(&mut self, next: RowStart) -> bool {
+        let page = &mut self.collector.page;
+        let Some(rows) = next.row.checked_sub(page.total) else { return false };
+        let was_skipped = self.stream.skip_to(rows, next.byte, next.line).is_some();
+        page.total += if was_skipped { rows } else { 0 };
+        was_skipped
     }
 
     /// Returns the memory of the page and of the unfinished record, in bytes.
@@ -129,30 +154,42 @@ impl RowPager {
     }
 }
 
+impl PageRequest {
+    /// Returns the fields that are read from each record of a file with this number of columns.
+    fn wanted(&self, columns: usize) -> Wanted {
+        let read = self.predicate.as_ref().map_or(&[][..], Predicate::columns);
+        let wanted = self.columns.iter().chain(read).copied();
+        Wanted::fields(wanted.filter(|&column| column < columns))
+    }
+}
+
 struct Collector {
     request: PageRequest,
     page: RowPage,
     room_bytes: usize,
-    /// Number of fields that each record must have; `None` for any number.
-    expected: Option<usize>,
+    /// Number of columns of the file.
+    columns: usize,
+    /// Whether a record with more or fewer fields is an error.
+    refuses_ragged: bool,
 }
 
 impl Collector {
     fn is_full(&self) -> bool {
         self.page.is_truncated || self.page.rows.len() >= self.request.limit
     }
-}
 
-impl RecordSink for Collector {
-    #[inline]
-    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
-        if let Some(expected) = self.expected.filter(|&expected| expected != record.fields) {
-            return Err(place.error(Defect::Ragged { expected, found: record.fields }));
-        }
+    /// Adds a row that the predicate keeps. If the row is not on the page, only counts it.
+    #[inline(always)]
+    fn add(&mut self, record: &Record<'_>, place: RecordPosition<'_>) {
         self.page.total += 1;
-        if self.page.total <= self.request.offset || self.is_full() {
-            return Ok(Flow::Continue);
+        self.page.matched += 1;
+        if self.page.matched > self.request.offset && !self.is_full() {
+            self.show(record, place.record());
         }
+    }
+
+    #[inline(never)]
+    fn show(&mut self, record: &Record<'_>, row_number: u64) {
         let row: Vec<String> = self
             .request
             .columns
@@ -161,8 +198,40 @@ impl RecordSink for Collector {
             .collect();
         let bytes = row.iter().map(|cell| json_len(cell) + size_of::<String>()).sum();
         self.page.rows.push(row);
+        self.page.row_numbers.push(row_number);
         self.room_bytes = self.room_bytes.saturating_sub(bytes);
         self.page.is_truncated = self.room_bytes == 0 && self.page.rows.len() < self.request.limit;
+    }
+}
+
+impl RecordSink for Collector {
+    #[inline(always)]
+    fn record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+        if self.refuses_ragged && record.fields != self.columns {
+            let reason = Defect::Ragged { expected: self.columns, found: record.fields };
+            return Err(place.error(reason));
+        }
+        match &self.request.predicate {
+            Some(predicate) if !predicate.matches_row(*record) => self.page.total += 1,
+            _ => self.add(record, place),
+        }
+        Ok(Flow::Continue)
+    }
+
+    #[inline(always)]
+    fn handle_group(&mut self, group: RecordGroup<'_>, _piece_byte: u64) -> Selection {
+        let Some(predicate) = &self.request.predicate else { return Selection::default() };
+        predicate.select(group, self.columns)
+    }
+
+    #[inline(always)]
+    fn count_finished(&mut self, records: usize) {
+        self.page.total += records as u64;
+    }
+
+    #[inline(always)]
+    fn kept_record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
+        self.add(record, place);
         Ok(Flow::Continue)
     }
 }
@@ -211,7 +280,7 @@ mod tests {
     }
 
     fn request(columns: &[usize], offset: u64, limit: usize) -> PageRequest {
-        PageRequest { columns: columns.to_vec(), offset, limit, max_bytes: 1 << 20 }
+        PageRequest { columns: columns.to_vec(), predicate: None, offset, limit, max_bytes: 1 << 20 }
     }
 
     #[test]
@@ -219,7 +288,8 @@ mod tests {
         for piece_bytes in [1, 2, FILE.len()] {
             let first = page(request(&[1, 0], 0, 2), piece_bytes);
             assert_eq!(first.rows, [["x\n;\"", "1"], ["", "2"]]);
-            assert_eq!((first.total, first.is_truncated), (4, false));
+            assert_eq!((first.total, first.matched, first.is_truncated), (4, 4, false));
+            assert_eq!(first.row_numbers, [1, 2]);
             let second = page(request(&[0, 1, 2], 2, 10), piece_bytes);
             assert_eq!(second.rows, [["3", "y", "z"], ["4", "caf\u{FFFD}", "w"]]);
             assert_eq!(second.total, 4);
@@ -228,14 +298,23 @@ mod tests {
 
     #[test]
     fn an_empty_page_states_the_number_of_all_rows() {
-        assert_eq!(page(request(&[0], 4, 10), 7), RowPage { total: 4, ..RowPage::default() });
-        assert_eq!(page(request(&[], 0, 0), 7), RowPage { total: 4, ..RowPage::default() });
+        assert_eq!(page(request(&[0], 4, 10), 7), RowPage { total: 4, matched: 4, ..RowPage::default() });
+        assert_eq!(page(request(&[], 0, 0), 7), RowPage { total: 4, matched: 4, ..RowPage::default() });
     }
 
     #[test]
     fn a_page_ends_with_the_row_that_reaches_the_size_limit() {
         let small = page(PageRequest { max_bytes: 1, ..request(&[0], 1, 3) }, FILE.len());
-        assert_eq!(small, RowPage { rows: vec![vec!["2".to_owned()]], total: 4, is_truncated: true });
+        assert_eq!(
+            small,
+            RowPage {
+                rows: vec![vec!["2".to_owned()]],
+                row_numbers: vec![2],
+                matched: 4,
+                total: 4,
+                is_truncated: true
+            }
+        );
     }
 
     #[test]

@@ -7,12 +7,14 @@
 //! The processor does no I/O and keeps at most one unfinished record. The caller pushes the pieces of the file, which
 //! may be split at any byte. After each call, the caller takes the output away.
 
+use super::marks::MatchMarks;
 use super::plan::CutPlan;
 use crate::csv::dialect::Ragged;
 use crate::csv::encoding::UndecodablePlace;
 use crate::csv::error::{CsvError, Defect, MalformedCsv};
 use crate::csv::filter::Predicate;
 use crate::csv::open::OpenedCsv;
+use crate::csv::profile::RowStart;
 use crate::csv::record::reader::{RecordPosition, RecordSink};
 use crate::csv::record::stream::{RecordStream, Step};
 use crate::csv::record::validity::RecordForm;
@@ -119,6 +121,8 @@ impl StreamingCsvProcessor {
             writer,
             offset: plan.offset,
             offset_left: plan.offset,
+            marks: None,
+            mark_due: u64::MAX,
             limit_left: plan.limit.unwrap_or(u64::MAX),
             strict: plan.strict,
             refuses_ragged: opened.dialect.table.ragged == Ragged::Refuse,
@@ -185,6 +189,21 @@ impl StreamingCsvProcessor {
         self.cut.tally.rows_in += rows;
         self.cut.tally.bytes_in += skipped_bytes;
         true
+    }
+
+    /// Marks the starts of the matching rows that the cut skips because of its offset. Does nothing if the file is
+    /// converted, because then positions in its text are not positions in the file. Must be called before the first
+    /// push.
+    pub fn mark_skipped(&mut self) {
+        if self.stream.is_direct() {
+            (self.cut.marks, self.cut.mark_due) = (Some(MatchMarks::default()), self.cut.offset);
+        }
+    }
+
+    /// Returns the marks; `None` if nothing was marked.
+    pub fn take_marks(&mut self) -> Option<MatchMarks> {
+        self.cut.mark_due = u64::MAX;
+        self.cut.marks.take()
     }
 
     /// Returns the places of the first hundred undecodable sequences that [`CutCounts::undecodable`] counts.
@@ -265,6 +284,10 @@ struct CutState {
     offset: u64,
     /// Matching rows that still have to be skipped.
     offset_left: u64,
+    /// The starts of matching rows that are skipped, if the caller wants them.
+    marks: Option<MatchMarks>,
+    /// The value of `offset_left` at the next matching row to mark.
+    mark_due: u64,
     /// Rows that may still be written.
     limit_left: u64,
     strict: bool,
@@ -302,6 +325,22 @@ impl CutState {
         is_over
     }
 
+    /// Marks the start of a matching row, if it is due. The row is skipped later.
+    #[inline(always)]
+    fn mark(&mut self, place: RecordPosition<'_>) {
+        if self.offset_left == self.mark_due {
+            self.push_mark(place);
+        }
+    }
+
+    #[cold]
+    fn push_mark(&mut self, place: RecordPosition<'_>) {
+        if let Some(marks) = &mut self.marks {
+            marks.push(RowStart { byte: place.byte(), row: place.record() - 1, line: place.line() });
+            self.mark_due = self.offset - marks.next_due();
+        }
+    }
+
     /// Checks a record that may be malformed, and counts its defects. In strict mode, counts nothing and returns the
     /// first defect as an error.
     #[inline(never)]
@@ -337,6 +376,7 @@ impl RecordSink for CutSink<'_> {
         {
             return Ok(Flow::Continue);
         }
+        cut.mark(place);
         // The record is passed by value. If a reference to the record were passed, the compiler would have to write
         // every record to memory.
         let flow = self.write_row(*record);
@@ -358,6 +398,7 @@ impl RecordSink for CutSink<'_> {
     #[inline(always)]
     fn kept_record(&mut self, record: &Record<'_>, place: RecordPosition<'_>) -> Result<Flow, CsvError> {
         self.cut.tally.rows_in += 1;
+        self.cut.mark(place);
         let flow = self.write_row(*record);
         self.check_written(place)?;
         Ok(flow)

@@ -188,6 +188,16 @@ impl Filter {
         }
     }
 
+    /// Calls `visit` for each condition.
+    pub(in crate::csv) fn for_each<'a>(&'a self, visit: &mut impl FnMut(&'a Condition)) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.for_each(visit)),
+            Self::Not(inner) => inner.for_each(visit),
+            Self::Condition(condition) => visit(condition),
+            Self::AnyContains(_) => {}
+        }
+    }
+
     /// Returns the number of levels of the JSON form. A condition has one level, even if its operator is negative.
     pub fn depth(&self) -> usize {
         match self {

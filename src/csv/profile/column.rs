@@ -15,7 +15,8 @@ mod zone;
 pub(super) use hot::HotColumn;
 pub(super) use zone::ZoneColumn;
 
-use super::distinct::Distinct;
+use super::bins::{NumberBins, TimeBins};
+use super::distinct::{Distinct, MAX_EXACT};
 use super::statistics::{ColumnStatistics, ColumnType};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::filter::Instant;
@@ -42,11 +43,28 @@ pub(super) struct ColumnProfiler {
     instants: Extremes<Instant>,
     distinct: Distinct,
     samples: Vec<String>,
+    /// Whether the values are counted for the histogram and for the most frequent values.
+    counts_values: bool,
+    number_bins: NumberBins,
+    time_bins: TimeBins,
 }
 
 impl ColumnProfiler {
+    /// Creates the profile of a column. `counts_values` says whether the histogram and the most frequent values are
+    /// wanted.
+    pub(super) fn new(counts_values: bool) -> Self {
+        Self { distinct: Distinct::new(counts_values), counts_values, ..Self::default() }
+    }
+
+    /// Returns the allocated memory, in bytes. There are also at most ten samples, which are short.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.distinct.memory_bytes() + self.number_bins.memory_bytes() + self.time_bins.memory_bytes()
+    }
+
+    /// Keeps a new distinct value.
     #[cold]
-    fn sample(&mut self, cell: &[u8]) {
+    fn keep_new(&mut self, cell: &[u8]) {
+        self.distinct.keep_text(cell);
         if self.samples.len() < MAX_SAMPLES {
             self.samples.push(display(cell));
         }
@@ -97,6 +115,13 @@ impl ColumnProfiler {
         };
         let is_number = matches!(column_type, ColumnType::Integer | ColumnType::Decimal);
         let mean = self.sum / (integer + decimal) as f64;
+        let histogram = match column_type {
+            ColumnType::Integer | ColumnType::Decimal if !is_identifier => {
+                self.number_bins.finish(column_type == ColumnType::Integer)
+            }
+            ColumnType::Date | ColumnType::Datetime => self.time_bins.finish(column_type == ColumnType::Date),
+            _ => None,
+        };
         ColumnStatistics {
             column_type,
             empties: empty,
@@ -110,6 +135,8 @@ impl ColumnProfiler {
             mean: (is_number && !is_identifier && mean.is_finite()).then_some(mean),
             longest_bytes: self.longest_bytes.into(),
             samples: self.samples,
+            histogram,
+            top_values: self.distinct.top_values(),
         }
     }
 
@@ -122,6 +149,12 @@ impl ColumnProfiler {
         let (low, high) = self.numbers.keys((0.0, 0.0));
         let is_long = column_type == ColumnType::Integer && (low <= -LONG || high >= LONG);
         is_number && (self.kinds.code > 0 || is_long || self.numbers.are_phone_numbers())
+    }
+
+    /// Whether the column has a few values that repeat.
+    fn is_categorical(&self, filled: u64) -> bool {
+        let few = self.distinct.exact_count().filter(|&count| count <= MAX_EXACT);
+        few.is_some_and(|count| 2 * count as u64 <= filled)
     }
 
     /// Returns the type of the column and the number of cells of that type.
@@ -141,7 +174,7 @@ impl ColumnProfiler {
             (kind, date + datetime)
         } else if fit(boolean) {
             (ColumnType::Boolean, boolean)
-        } else if self.distinct.exact_count().is_some_and(|exact_count| 2 * exact_count as u64 <= filled) {
+        } else if self.is_categorical(filled) {
             (ColumnType::Categorical, values)
         } else {
             (ColumnType::Text, values)
@@ -162,9 +195,14 @@ impl ColumnProfiler {
         });
         self.distinct.save(state);
         state.list(&self.samples, |state, sample| state.text(sample));
+        if self.counts_values {
+            self.number_bins.save(state);
+            self.time_bins.save(state);
+        }
     }
 
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+    /// Restores the column that [`ColumnProfiler::save`] wrote. `new` is an empty profile of the same column.
+    pub(super) fn restore(state: &mut StateReader<'_>, new: Self) -> Result<Self, StateError> {
         let mut counts = [0; KINDS];
         for count in &mut counts {
             *count = state.total()?;
@@ -180,8 +218,11 @@ impl ColumnProfiler {
                 let nanoseconds = u32::try_from(state.number()?).map_err(|_| StateError::Damaged)?;
                 Ok(Instant::new(seconds, nanoseconds))
             })?,
-            distinct: Distinct::restore(state)?,
+            distinct: Distinct::restore(state, new.distinct)?,
             samples: state.list(|state| state.text().map(str::to_owned))?,
+            counts_values: new.counts_values,
+            number_bins: if new.counts_values { NumberBins::restore(state)? } else { new.number_bins },
+            time_bins: if new.counts_values { TimeBins::restore(state)? } else { new.time_bins },
         })
     }
 }

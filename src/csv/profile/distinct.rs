@@ -1,18 +1,18 @@
 //! Counts the distinct values of a column.
 //!
-//! Up to [`MAX_EXACT`] values are counted exactly, by their hashes. For more values, HyperLogLog with 2,048 registers
+//! Up to [`MAX_VALUES`] values are counted exactly, by their hashes, or up to [`MAX_EXACT`] values in a column whose
+//! values are not shown ([`ValueCounts`]). For more values, HyperLogLog with 2,048 registers
 //! estimates the number; the standard error is 1.04 / √2048 = 2.3 %. The estimator is Ertl's ("New cardinality
 //! estimation algorithms for HyperLogLog sketches", 2017). It needs no correction for small or large numbers.
 
-use super::statistics::ALLOCATION_BYTES;
+use super::statistics::{ALLOCATION_BYTES, TopValues};
+use super::values::{Counting, MAX_VALUES, ValueCounts};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::record::value::Value;
 
-/// Maximum number of values that are counted exactly.
+/// Maximum number of values that are counted exactly in a column whose values are not shown. A column with more values
+/// is not categorical.
 pub(super) const MAX_EXACT: usize = 32;
-/// Number of slots in the hash table: twice [`MAX_EXACT`], so that at least half of the slots are empty and a search
-/// ends soon.
-const SLOTS: usize = 64;
 
 const INDEX_BITS: u32 = 11;
 const REGISTERS: usize = 1 << INDEX_BITS;
@@ -23,11 +23,8 @@ const RANK_BITS: usize = 6;
 /// The distinct values of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Distinct {
-    /// Hash table of the values, used while values are counted exactly. The lowest six bits of a hash choose the slot
-    /// at which the search for this hash begins. 0 is an empty slot.
-    slots: Box<[u64; SLOTS]>,
-    /// Number of values. `MAX_EXACT + 1` means that there are too many values to count them exactly.
-    count: usize,
+    /// The values and their counts.
+    values: ValueCounts,
     registers: Box<[u8; REGISTERS]>,
     /// The lowest rank of all registers.
     lowest_rank: u8,
@@ -36,8 +33,8 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
-    /// Memory that a [`Distinct`] allocates, in bytes.
-    pub(super) const ALLOCATED_BYTES: usize = SLOTS * size_of::<u64>() + REGISTERS + 2 * ALLOCATION_BYTES;
+    /// Memory of the registers, in bytes.
+    const REGISTERS_BYTES: usize = REGISTERS + 2 * ALLOCATION_BYTES;
 }
 
 /// The result of adding a value.
@@ -93,9 +90,16 @@ fn mix(hash: u64) -> u64 {
 
 impl Default for Distinct {
     fn default() -> Self {
+        Self::new(false)
+    }
+}
+
+impl Distinct {
+    /// Creates a counter. `shows_values` says whether the most frequent values are wanted.
+    pub(super) fn new(shows_values: bool) -> Self {
+        let max = if shows_values { MAX_VALUES } else { MAX_EXACT };
         Self {
-            slots: Box::new([0; SLOTS]),
-            count: 0,
+            values: ValueCounts::new(max, shows_values),
             registers: Box::new([0; REGISTERS]),
             lowest_rank: 0,
             lowest_count: REGISTERS,
@@ -107,14 +111,46 @@ impl Distinct {
     /// Adds a value by its hash.
     #[inline(always)]
     pub(super) fn insert(&mut self, hash: u64) -> Insertion {
-        if self.count > MAX_EXACT {
+        if !self.values.is_complete() {
             self.register(hash);
             return Insertion::Uncounted;
         }
-        self.insert_exact(hash.max(1))
+        match self.values.add(hash.max(1)) {
+            Counting::Known => Insertion::Known,
+            Counting::New => {
+                self.register(hash.max(1));
+                Insertion::New
+            }
+            Counting::Full => {
+                self.register(hash.max(1));
+                self.values.overflow();
+                Insertion::Uncounted
+            }
+        }
     }
 
-    /// Adds many values by their hashes. Must be called only if there are more than [`MAX_EXACT`] values.
+    /// Keeps the text of the new value that was inserted last.
+    pub(super) fn keep_text(&mut self, text: &[u8]) {
+        self.values.keep_text(text);
+    }
+
+    /// Returns the counts of the values, if only some cells are counted.
+    #[inline(always)]
+    pub(super) fn sampling(&mut self) -> Option<&mut ValueCounts> {
+        self.values.is_sampling().then_some(&mut self.values)
+    }
+
+    /// Returns the most frequent values; `None` if they are not known.
+    pub(super) fn top_values(&self) -> Option<TopValues> {
+        self.values.top()
+    }
+
+    /// Returns the allocated memory, in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        Self::REGISTERS_BYTES + self.values.memory_bytes()
+    }
+
+    /// Adds many values by their hashes. Must be called only if the values are not counted exactly.
     /// `novelty_mask` is an earlier result of [`Distinct::novelty_mask`]. `novel` is a buffer for the hashes that have
     /// none of the bits of this mask.
     #[inline(always)]
@@ -135,24 +171,6 @@ impl Distinct {
         for &hash in novel.iter().take(count) {
             self.register(hash);
         }
-    }
-
-    #[inline]
-    fn insert_exact(&mut self, hash: u64) -> Insertion {
-        let mut slot = hash as usize % SLOTS;
-        while self.slots[slot] != 0 {
-            if self.slots[slot] == hash {
-                return Insertion::Known;
-            }
-            slot = (slot + 1) % SLOTS;
-        }
-        self.register(hash);
-        self.count += 1;
-        if self.count > MAX_EXACT {
-            return Insertion::Uncounted;
-        }
-        self.slots[slot] = hash;
-        Insertion::New
     }
 
     #[inline(always)]
@@ -189,21 +207,21 @@ impl Distinct {
     pub(super) fn novelty_mask(&self) -> u64 {
         match self.lowest_rank.min(MAX_RANK - 1) {
             0 => 0,
-            rank if self.count > MAX_EXACT => (u64::MAX << (64 - rank)) >> INDEX_BITS,
+            rank if !self.values.is_complete() => (u64::MAX << (64 - rank)) >> INDEX_BITS,
             _ => 0,
         }
     }
 
     /// Returns the number of values; `None` if they are not counted exactly.
     pub(super) fn exact_count(&self) -> Option<usize> {
-        (self.count <= MAX_EXACT).then_some(self.count)
+        self.values.is_complete().then_some(self.values.len())
     }
 
-    /// Returns the number of values, exact or estimated. An estimate is at least `MAX_EXACT + 1`, because there are at
-    /// least that many values.
+    /// Returns the number of values, exact or estimated. An estimate is more than the maximum number of values that are
+    /// counted exactly, because there are at least that many values.
     pub(super) fn estimate(&self) -> u64 {
-        self.exact_count()
-            .map_or_else(|| self.estimate_many().max(MAX_EXACT as u64 + 1), |exact_count| exact_count as u64)
+        let least = self.values.max() as u64 + 1;
+        self.exact_count().map_or_else(|| self.estimate_many().max(least), |exact_count| exact_count as u64)
     }
 
     fn estimate_many(&self) -> u64 {
@@ -221,14 +239,11 @@ impl Distinct {
         (registers * registers / (2.0 * std::f64::consts::LN_2 * sum)).round() as u64
     }
 
-    /// Writes the state: the hashes if the values are counted exactly, otherwise the registers with six bits each.
+    /// Writes the state: the values with their counts and, if there are too many to count them exactly, the registers
+    /// with six bits each.
     pub(super) fn save(&self, state: &mut StateWriter) {
-        state.count(self.count);
-        if self.count <= MAX_EXACT {
-            for &slot in self.slots.iter().filter(|&&slot| slot != 0) {
-                state.word(slot);
-            }
-        } else {
+        self.values.save(state);
+        if !self.values.is_complete() {
             for four in self.registers.as_chunks::<4>().0 {
                 let packed = four
                     .iter()
@@ -239,24 +254,18 @@ impl Distinct {
         }
     }
 
-    /// Restores the state that [`Distinct::save`] wrote.
+    /// Restores the state that [`Distinct::save`] wrote. `new` is an empty counter of the same column.
     ///
     /// # Errors
     /// [`StateError::Damaged`] if [`Distinct::save`] cannot have written the state.
-    pub(super) fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
-        let mut distinct = Self::default();
-        let count = state.size()?;
-        if count <= MAX_EXACT {
-            for _ in 0..count {
-                distinct.insert_exact(state.word()?.max(1));
+    pub(super) fn restore(state: &mut StateReader<'_>, new: Self) -> Result<Self, StateError> {
+        let mut distinct = Self { values: ValueCounts::restore(state, new.values)?, ..new };
+        if distinct.values.is_complete() {
+            for hash in distinct.values.hashes() {
+                distinct.register(hash);
             }
-            // [`Distinct::save`] never writes a hash twice.
-            return if distinct.count == count { Ok(distinct) } else { Err(StateError::Damaged) };
+            return Ok(distinct);
         }
-        if count != MAX_EXACT + 1 {
-            return Err(StateError::Damaged);
-        }
-        distinct.count = count;
         for four in distinct.registers.as_chunks_mut::<4>().0 {
             let [first, second, third] = state.array()?;
             let packed = u32::from_le_bytes([first, second, third, 0]);
@@ -360,12 +369,8 @@ mod tests {
             distinct.save(&mut writer);
             let bytes = writer.sealed();
             let mut reader = SEAL.open(&bytes).unwrap();
-            let restored = Distinct::restore(&mut reader).unwrap();
-            assert_eq!(
-                (restored.count, &restored.registers),
-                (distinct.count, &distinct.registers),
-                "{count}"
-            );
+            let restored = Distinct::restore(&mut reader, Distinct::default()).unwrap();
+            assert_eq!(restored, distinct, "{count}");
             reader.end().unwrap();
             assert!(bytes.len() < 1_600);
         }

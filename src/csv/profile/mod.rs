@@ -27,11 +27,14 @@
 //! are not of the type.
 //!
 //! # Bounds
-//! The first 1,000 columns have statistics, and the first 256 have zone maps. Columns after the first 1,000 have only a
+//! The first 1,000 columns have statistics, the first 256 have zone maps, and the first 100 have a histogram and the most
+//! frequent values. Columns after the first 1,000 have only a
 //! name. The row index has at most 64 Ki entries (1.5 MiB). The zone maps have one span for each column in each entry,
-//! and at most 64 Ki spans (2.5 MiB). While a file is profiled, a column takes less than 4 KiB of memory. The digests
+//! and at most 64 Ki spans (2.5 MiB). While a file is profiled, a column takes less than 6 KiB of memory; one of the first 100 columns takes at most 100 KiB
+//! if it has many values. The digests
 //! of the digest blocks take 32 bytes for each mebibyte of the file.
 
+mod bins;
 mod cell;
 mod cells;
 mod column;
@@ -44,6 +47,7 @@ mod record_profiler;
 mod sidecar;
 mod statistics;
 mod suggestions;
+mod values;
 mod zones;
 
 pub use digests::{BlockDigester, BlockDigests, DIGEST_BLOCK_BYTES};
@@ -52,7 +56,9 @@ pub use profiler::{MAX_STATE_BYTES, Profiler, SavedState};
 pub use pruning::{ScanPlan, ScanRange};
 pub use record_profiler::AppendOnlyCounts;
 pub use sidecar::{ProfiledBytes, SidecarError};
-pub use statistics::{ColumnProfile, ColumnStatistics, ColumnType};
+pub use statistics::{
+    Bin, ColumnProfile, ColumnStatistics, ColumnType, Histogram, HistogramKind, TopValues, ValueCount,
+};
 pub use suggestions::Suggestion;
 pub use zones::{MAX_ZONED_COLUMNS, ZoneMaps};
 
@@ -68,6 +74,8 @@ use std::sync::Arc;
 
 /// Maximum number of columns with statistics.
 pub const MAX_PROFILED_COLUMNS: usize = 1_000;
+/// Maximum number of columns with a histogram and the most frequent values.
+pub const MAX_COUNTED_COLUMNS: usize = 100;
 /// Maximum number of malformed rows that [`Profile::rejects`] lists.
 pub const MAX_REJECTS: usize = 100;
 

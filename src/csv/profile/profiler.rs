@@ -13,8 +13,8 @@ use crate::csv::open::{CsvOpener, OpenedCsv, OpeningStatus};
 use crate::csv::record::stream::RecordStream;
 use std::sync::Arc;
 
-const WHOLE: Seal = Seal { magic: *b"CUTs", version: 5 };
-const HEAD: Seal = Seal { magic: *b"CUTh", version: 6 };
+const WHOLE: Seal = Seal { magic: *b"CUTs", version: 6 };
+const HEAD: Seal = Seal { magic: *b"CUTh", version: 7 };
 const GROWTH: Seal = Seal { magic: *b"CUTg", version: 2 };
 /// Maximum size of a saved state without its digests, in bytes. The digests take 32 bytes for each mebibyte of the
 /// file.

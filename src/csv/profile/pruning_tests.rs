@@ -230,7 +230,7 @@ fn skipping_within_a_record_is_refused() {
 fn page_by_index(file: &[u8], profile: &Profile, request: &PageRequest) -> Option<RowPage> {
     let start = profile.locate_row(request.offset)?;
     assert!(start.row <= request.offset);
-    let mut pager = RowPager::at(profile, start, request.clone(), MAX_RECORD_BYTES).unwrap();
+    let mut pager = RowPager::at(profile, start, start.row, request.clone(), MAX_RECORD_BYTES).unwrap();
     if pager.push(&file[start.byte as usize..]).unwrap() {
         return Some(pager.into_page());
     }
@@ -436,7 +436,7 @@ proptest! {
 
 fn check_page_by_index(file: &[u8], stride: u32, max_entries: usize, offset: u64, limit: usize) {
     let profile = Profile::with_bounds(file, RowIndex::with_bounds(2 * max_entries, 1 << stride), 60);
-    let request = PageRequest { columns: vec![2, 0], offset, limit, max_bytes: 1 << 20 };
+    let request = PageRequest { columns: vec![2, 0], predicate: None, offset, limit, max_bytes: 1 << 20 };
     let read = page_by_reading(file, &request);
     assert_eq!(profile.row_count, read.total);
     match page_by_index(file, &profile, &request) {

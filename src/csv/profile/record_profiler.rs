@@ -2,11 +2,12 @@
 
 use super::cells::{ColumnCells, MAX_CELLS};
 use super::column::{ColumnProfiler, HotColumn, ZoneColumn};
-use super::distinct::Distinct;
 use super::index::{RowIndex, RowStart};
 use super::suggestions::OddRecords;
 use super::zones::ZoneMaps;
-use super::{ColumnProfile, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile};
+use super::{
+    ColumnProfile, MAX_COUNTED_COLUMNS, MAX_PROFILED_COLUMNS, MAX_REJECTS, MAX_ZONED_COLUMNS, Profile,
+};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 use crate::csv::encoding::TEXT_GROWTH;
 use crate::csv::error::{CsvError, MalformedCsv};
@@ -88,7 +89,9 @@ impl RecordProfiler {
     /// Creates a profiler for a file whose columns have these names, and whose text has this delimiter.
     pub(super) fn new(names: &[String], delimiter: u8) -> Self {
         let columns = names.len();
-        let profiled = vec![ColumnProfiler::default(); columns.min(MAX_PROFILED_COLUMNS)];
+        let profiled: Vec<_> = (0..columns.min(MAX_PROFILED_COLUMNS))
+            .map(|position| ColumnProfiler::new(position < MAX_COUNTED_COLUMNS))
+            .collect();
         Self {
             columns,
             rows: 0,
@@ -121,9 +124,9 @@ impl RecordProfiler {
 
     /// Returns the approximate memory of the profiler, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
-        // Each column also has at most ten samples. The samples are short, so their memory is not counted.
-        let of_column = size_of::<ColumnProfiler>() + size_of::<HotColumn>() + Distinct::ALLOCATED_BYTES;
-        self.profiled.len() * of_column + self.index.memory_bytes() + self.zones.memory_bytes()
+        let of_column = size_of::<ColumnProfiler>() + size_of::<HotColumn>();
+        let columns = self.profiled.iter().map(|column| of_column + column.memory_bytes());
+        columns.sum::<usize>() + self.index.memory_bytes() + self.zones.memory_bytes()
     }
 
     /// Returns the fields that are read from each record.
@@ -298,7 +301,7 @@ impl RecordProfiler {
             ..new
         };
         for (column, hot) in records.profiled.iter_mut().zip(&mut records.hot_columns) {
-            *column = ColumnProfiler::restore(state)?;
+            *column = ColumnProfiler::restore(state, std::mem::take(column))?;
             *hot = HotColumn::new(column, ZoneColumn::restore(state)?);
         }
         records.has_malformed = state.flag()?;

@@ -11,8 +11,8 @@
 //! another version, [`Profile::decode`] returns [`SidecarError::OtherVersion`].
 
 use super::{
-    BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Profile, RowIndex, Suggestion,
-    ZoneMaps,
+    Bin, BlockDigests, ColumnProfile, ColumnStatistics, ColumnType, Dialect, Histogram, HistogramKind,
+    MAX_COUNTED_COLUMNS, Profile, RowIndex, Suggestion, TopValues, ValueCount, ZoneMaps,
 };
 use crate::csv::checkpoint::{Seal, Section, StateError, StateReader, StateWriter};
 use crate::csv::encoding::Undecodable;
@@ -33,10 +33,12 @@ const UNDECODABLE: Section = Section { tag: 5, version: 1 };
 const SUGGESTIONS: Section = Section { tag: 6, version: 1 };
 /// The number of comments below the header.
 const COMMENTS: Section = Section { tag: 7, version: 1 };
+/// The histograms and the most frequent values of the columns.
+const VALUES: Section = Section { tag: 8, version: 1 };
 
 /// The sections, in the order in which they are written.
-pub(super) const SECTIONS: [Section; 7] =
-    [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE, SUGGESTIONS, COMMENTS];
+pub(super) const SECTIONS: [Section; 8] =
+    [STATISTICS, ROW_INDEX, ZONE_MAPS, BLOCK_DIGESTS, UNDECODABLE, SUGGESTIONS, COMMENTS, VALUES];
 
 /// Identifies the bytes that a profile describes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +114,9 @@ impl Profile {
             BLOCK_DIGESTS => self.digests.is_some(),
             UNDECODABLE => self.undecodable_places.is_some(),
             COMMENTS => self.comment_lines > 0,
+            VALUES => {
+                self.statistics().any(|column| column.histogram.is_some() || column.top_values.is_some())
+            }
             _ => true,
         }
     }
@@ -127,6 +132,13 @@ impl Profile {
                 Undecodable { count: self.undecodable, places }.save(state);
             }
             COMMENTS => state.number(self.comment_lines),
+            VALUES => {
+                let columns: Vec<_> = self.statistics().take(MAX_COUNTED_COLUMNS).collect();
+                state.list(&columns, |state, column| {
+                    state.option(column.histogram.as_ref(), |state, histogram| histogram.save(state));
+                    state.option(column.top_values.as_ref(), |state, top| top.save(state));
+                });
+            }
             SUGGESTIONS => state.list(&self.suggestions, |state, suggestion| suggestion.save(state)),
             _ => self.save_statistics(state),
         }
@@ -137,6 +149,7 @@ impl Profile {
         let (mut profile, mut index, mut zones, mut digests, mut undecodable, mut suggestions) =
             (None, None, None, None, None, Vec::new());
         let mut comment_lines = 0;
+        let mut values = Vec::new();
         while !state.is_empty() {
             let (section, mut content) = state.section()?;
             match section {
@@ -146,6 +159,11 @@ impl Profile {
                 BLOCK_DIGESTS => digests = Some(Arc::new(BlockDigests::restore(&mut content)?)),
                 UNDECODABLE => undecodable = Some(Undecodable::restore(&mut content)?),
                 COMMENTS => comment_lines = content.number()?,
+                VALUES => {
+                    values = content.list(|state| {
+                        Ok((state.option(Histogram::restore)?, state.option(TopValues::restore)?))
+                    })?;
+                }
                 SUGGESTIONS => suggestions = content.list(Suggestion::restore)?,
                 _ => continue,
             }
@@ -157,7 +175,15 @@ impl Profile {
         if let Some(Undecodable { count, places }) = undecodable {
             (profile.undecodable, profile.undecodable_places) = (count, Some(places));
         }
+        let statistics = profile.columns.iter_mut().filter_map(|column| column.statistics.as_mut());
+        for (column, (histogram, top_values)) in statistics.zip(values) {
+            (column.histogram, column.top_values) = (histogram, top_values);
+        }
         Ok(Some(Self { suggestions, comment_lines, index, zones, digests, ..profile }))
+    }
+
+    fn statistics(&self) -> impl Iterator<Item = &ColumnStatistics> {
+        self.columns.iter().filter_map(|column| column.statistics.as_deref())
     }
 
     fn save_statistics(&self, state: &mut StateWriter) {
@@ -265,7 +291,49 @@ impl ColumnStatistics {
             max: state.option(owned)?,
             mean: state.option(StateReader::float)?,
             samples: state.list(owned)?,
+            histogram: None,
+            top_values: None,
         })
+    }
+}
+
+impl Histogram {
+    fn save(&self, state: &mut StateWriter) {
+        state.flag(self.kind == HistogramKind::Time);
+        // A bin begins where the one before it ends.
+        state.text(self.bins.first().map_or("", |bin| &bin.from));
+        state.list(&self.bins, |state, bin| {
+            state.text(&bin.to);
+            state.number(bin.count);
+        });
+    }
+
+    fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let kind = if state.flag()? { HistogramKind::Time } else { HistogramKind::Number };
+        let mut from = state.text()?.to_owned();
+        let bins = state.list(|state| {
+            let to = state.text()?.to_owned();
+            let from = std::mem::replace(&mut from, to.clone());
+            Ok(Bin { from, to, count: state.number()? })
+        })?;
+        Ok(Self { kind, bins })
+    }
+}
+
+impl TopValues {
+    fn save(&self, state: &mut StateWriter) {
+        state.flag(self.exact);
+        state.list(&self.values, |state, top| {
+            state.text(&top.value);
+            state.number(top.count);
+        });
+    }
+
+    fn restore(state: &mut StateReader<'_>) -> Result<Self, StateError> {
+        let exact = state.flag()?;
+        let values =
+            state.list(|state| Ok(ValueCount { value: state.text()?.to_owned(), count: state.number()? }))?;
+        Ok(Self { exact, values })
     }
 }
 

@@ -59,6 +59,12 @@ impl<'a> RecordPosition<'a> {
         (self.piece_byte + start as u64).saturating_sub(self.carried as u64)
     }
 
+    /// Returns the number of the record. The header has the number 0, the first row the number 1.
+    #[inline(always)]
+    pub(in crate::csv) fn record(self) -> u64 {
+        self.record
+    }
+
     /// Returns the line on which the record starts.
     pub(in crate::csv) fn line(self) -> u64 {
         self.lines.line_of(self.carried, self.from)

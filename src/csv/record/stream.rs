@@ -96,6 +96,11 @@ impl RecordStream {
         self.check = None;
     }
 
+    /// Whether the scanner reads the bytes of the file as they are.
+    pub(in crate::csv) fn is_direct(&self) -> bool {
+        self.converter.is_none()
+    }
+
     /// Returns the places of the first hundred byte sequences that could not be decoded. Empty if the text is converted
     /// to the usual dialect.
     pub(in crate::csv) fn undecodable_places(&self) -> &[UndecodablePlace] {

@@ -14,6 +14,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::cut::plan::CutPlan;
@@ -55,6 +57,21 @@ const JSON_NAMES: [(&str, Member); 6] = [
     ("tags", Member::Tags),
     ("metadata", Member::Metadata),
 ];
+
+/// Names without duplicates, in the order in which they were added.
+#[derive(Default)]
+struct Names<'a> {
+    in_order: Vec<&'a str>,
+    known: HashSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    fn add(&mut self, name: &'a str) {
+        if self.known.insert(name) {
+            self.in_order.push(name);
+        }
+    }
+}
 
 impl Member {
     fn from_name(name: &str) -> Option<Self> {
@@ -152,6 +169,16 @@ impl CutRequest {
             recipe.insert("columns".to_owned(), json!(columns));
         }
         Value::Object(recipe)
+    }
+
+    /// Returns every column that the cut names, each once: first the picks, then the columns of the filter.
+    pub fn named_columns(&self) -> Vec<&str> {
+        let mut names = Names::default();
+        self.columns.iter().flatten().for_each(|name| names.add(name));
+        if let Some(filter) = &self.filter {
+            filter.for_each(&mut |condition| names.add(&condition.column));
+        }
+        names.in_order
     }
 
     /// Returns the plan of the cut. Where the request has a reference to a column, the plan has the position of the

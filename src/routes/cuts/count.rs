@@ -8,14 +8,13 @@ use http::{HeaderMap, HeaderValue, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Pairs, add_notice, reading_request};
+use super::{Pairs, add_notice, reading_request, refuse_other_options};
 use crate::app::SharedApp;
 use crate::body::outgoing::ResponseBody;
-use crate::csv::request::input::{QUOTE_CHARACTER, is_input_option};
 use crate::cuts::CutService;
 use crate::domain::caller::Caller;
 use crate::domain::row_count::RowCount;
-use crate::error::{Code, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::layers::problems::logged_document;
@@ -28,11 +27,6 @@ pub fn routes() -> Routes {
 
 /// Media type of the lines.
 const NDJSON: &str = "application/x-ndjson";
-
-/// Whether an option of a cut changes the number of rows that its filter keeps.
-pub fn is_option_of_counts(name: &str) -> bool {
-    ["filter", "q", "as", QUOTE_CHARACTER].contains(&name) || is_input_option(name)
-}
 
 /// The number of rows.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,14 +54,7 @@ async fn count_rows(
     headers: HeaderMap,
     Params(pairs): Pairs,
 ) -> Result<Response> {
-    if let Some((name, _)) = pairs.iter().find(|(name, _)| !name.contains("__") && !is_option_of_counts(name))
-    {
-        let detail = format!(
-            "{name:?} does not change the number of rows. Send conditions (column__operator=value), filter, q, as, and \
-             the options for reading."
-        );
-        return Err(Problem::new(Code::UnknownOption, detail).with("option", name.as_str()));
-    }
+    refuse_other_options(&pairs, &[])?;
     let request = reading_request(&pairs)?;
     let file = storage.find_undamaged(id).await?;
     let notice = file.notice(&request.input);

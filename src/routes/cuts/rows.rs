@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Pairs, ReadingParams, add_notice, reading_request};
+use super::{Pairs, add_notice, reading_request, refuse_other_options};
 use crate::app::SharedApp;
 use crate::csv::MalformedCsv;
 use crate::cuts::CutService;
@@ -34,7 +34,7 @@ pub(super) fn routes() -> Routes {
 #[into_params(parameter_in = Query)]
 #[allow(dead_code)]
 struct PageParams {
-    /// Number of rows to skip.
+    /// Number of rows to skip. With a filter, only the rows that it keeps count.
     offset: Option<u64>,
     /// Number of rows on the page: 1 to 10,000, default 100.
     limit: Option<u64>,
@@ -49,9 +49,14 @@ struct RowsResponse {
     success: bool,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
+    /// The number of each row in the file, from 1.
+    row_numbers: Vec<u64>,
     offset: u64,
-    /// Number of rows of the file. If the file cannot be read to its end, the number of rows before `failure`.
-    total: u64,
+    /// Number of rows of the file, or of the rows that the filter keeps. If the file cannot be read to its end, the
+    /// number of rows before `failure`. Null if there is a filter and nobody has counted its rows yet:
+    /// `GET /api/files/{id}/count` counts them.
+    total: Option<u64>,
+    /// Whether there are more rows after the page. With a filter, `true` if the end of the file was not reached.
     has_more: bool,
     /// The record at which reading fails: because the record is too long or has too many fields, or is ragged with
     /// `ragged=refuse`. Null if the file can be read to its end.
@@ -59,7 +64,8 @@ struct RowsResponse {
     failure: Option<MalformedCsv>,
 }
 
-/// Returns a page of rows of a file, with the cells as text.
+/// Returns a page of rows of a file, with the cells as text. With a filter, it is a page of the rows that the filter
+/// keeps.
 ///
 /// The page ends early if its text has more than 8 MiB. If the file has a record that cannot be read, the page has
 /// only rows before this record, and `failure` says where the record is. If the page would start after this record, the
@@ -68,7 +74,12 @@ struct RowsResponse {
 /// Costs 2 D1 reads and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read gets the bytes
 /// of the page and at most 2.5 MiB around them. If the file has no index, or is read in another dialect than the
 /// detected one, the whole file is read.
-#[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), Conditions, PageParams, ReadingParams),
+///
+/// With a filter, the file is read until the page is full. Bytes in which no row can match are skipped. If the rows of a
+/// file of at least 4 MiB were counted within the last hour, a page with an `offset` begins to read near its first row.
+/// This costs 1 D1 read and 1 R2 read in addition.
+#[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), Conditions, PageParams,
+        ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and a filter as text")),
     responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
 async fn get_rows(
     State(app): State<SharedApp>,
@@ -78,6 +89,7 @@ async fn get_rows(
     headers: HeaderMap,
     Params(pairs): Pairs,
 ) -> Result<Response> {
+    refuse_other_options(&pairs, &["columns", "limit", "offset"])?;
     let request = reading_request(&pairs)?;
     let limit = request.limit.unwrap_or(DEFAULT_ROWS);
     if limit == 0 || limit > MAX_ROWS {
@@ -89,14 +101,14 @@ async fn get_rows(
     let file = storage.find_undamaged(id).await?;
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
     let page = CutService::new(storage).rows(&file, &request, limit).await?;
-    let shown = page.rows.len() as u64;
     let response = RowsResponse {
         success: true,
         columns: page.columns,
         rows: page.rows,
+        row_numbers: page.row_numbers,
         offset: request.offset,
         total: page.total,
-        has_more: request.offset.saturating_add(shown) < page.total,
+        has_more: page.has_more,
         failure: page.failure,
     };
     let mut response = document(response, page.lease, app.clock.clone())?;

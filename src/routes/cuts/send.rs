@@ -136,7 +136,11 @@ pub fn cut_of_body(body: &Value) -> Result<CutRequest> {
     Ok(request)
 }
 
-async fn send_cut(
+/// Sends a cut of a file.
+///
+/// # Errors
+/// The errors of [`send_cut_of`]; `not_found`.
+pub async fn send_cut(
     app: &SharedApp,
     storage: R2StorageService,
     id: FileId,

@@ -43,7 +43,7 @@ pub(super) fn complete(operation: &mut Value, method: &str, path: &str) {
             responses["200"]["content"] = contents(&OF_CUTS);
             responses["206"]["content"] = contents(&[OF_FILES[0], OF_FILES[1], "multipart/byteranges"]);
         }
-        ("get" | "post", "/api/files/{id}/cut" | "/api/files/{id}/process") => {
+        ("get" | "post", "/api/files/{id}/cut" | "/api/files/{id}/process" | "/api/recipes/{id}/run") => {
             responses["200"]["content"] = contents(&OF_CUTS);
         }
         ("delete", "/api/files/{id}") => {

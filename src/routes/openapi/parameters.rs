@@ -7,7 +7,7 @@ use crate::auth::ticket::MAX_TICKET_BYTES;
 use crate::csv::request::input::QUOTE_CHARACTER;
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::http::tags::Tags;
-use crate::routes::cuts::is_option_of_counts;
+use crate::routes::cuts::is_option_of_filters;
 use crate::routes::files::MAX_LIST_TAGS;
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
@@ -29,8 +29,8 @@ pub(super) fn complete(operation: &mut Value, path: &str) {
         return;
     };
     if parameters.iter().any(|parameter| parameter["name"] == FILTERS) {
-        let is_count = path.ends_with("/count");
-        let is_option = |name: &Value| !is_count || name.as_str().is_some_and(is_option_of_counts);
+        let only_filters = path.ends_with("/count") || path.ends_with("/rows");
+        let is_option = |name: &Value| !only_filters || name.as_str().is_some_and(is_option_of_filters);
         parameters.extend(cut_options().filter(|option| is_option(&option["name"])));
     }
     for parameter in parameters {
@@ -54,6 +54,7 @@ fn text_of(path: &str) -> &'static str {
     match path.split('/').nth(2) {
         Some("admin") => "Id of the finding.",
         Some("cuts") => "Id of the receipt.",
+        Some("recipes") => "Id of the recipe.",
         Some("uploads") => "Id of the upload.",
         _ if path.starts_with("/api/files/multipart/") => "Id of the multipart upload.",
         _ => "Id of the file.",
@@ -62,7 +63,7 @@ fn text_of(path: &str) -> &'static str {
 
 fn schema_of(path: &str, name: &str) -> Option<Value> {
     Some(match (path, name) {
-        (_, "id") => json!({"type": "string", "format": "uuid"}),
+        (_, "id" | "fileId") => json!({"type": "string", "format": "uuid"}),
         (_, "ticket") => {
             json!({"type": "string", "minLength": 1, "maxLength": MAX_TICKET_BYTES, "pattern": "^[A-Za-z0-9._-]+$"})
         }

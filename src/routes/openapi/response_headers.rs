@@ -27,7 +27,8 @@ impl DescribedResponse<'_> {
 
     /// Whether the operation returns the result of a cut.
     fn is_cut(&self) -> bool {
-        self.has_ticket() || self.path.ends_with("/cut") || self.path.ends_with("/process")
+        let is_sent = ["/cut", "/process", "/run"].iter().any(|end| self.path.ends_with(end));
+        self.has_ticket() || is_sent
     }
 
     /// Whether the operation begins, continues or ends a session.

@@ -88,9 +88,11 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     insta::assert_snapshot!(table, @r"
     DELETE /api/files/multipart/{id}               16
     DELETE /api/files/{id}                         8
+    DELETE /api/recipes/{id}                       8
     DELETE /api/uploads/{id}                       12
     GET /api/files/{id}/cut                        24
     PATCH /api/files/{id}                          8
+    PATCH /api/recipes/{id}                        8
     PATCH /api/uploads/{id}                        32
     POST /api/admin/findings/{id}/resolve          4
     POST /api/admin/fsck                           120
@@ -109,6 +111,8 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     POST /api/files/{id}/restore                   8
     POST /api/files/{id}/save                      40
     POST /api/filters/parse                        8
+    POST /api/recipes                              8
+    POST /api/recipes/{id}/run                     28
     POST /api/uploads                              24
     POST /api/uploads, no bytes                    12
     PUT /api/files/multipart/{id}/parts/{number}   16

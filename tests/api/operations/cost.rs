@@ -30,12 +30,14 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     DELETE /api/files/{id}, permanent            2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, keyed                4 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, keyed, again         3 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/recipes/{id}                     2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/uploads/{id}                     2 D1, 0 R2, 1 DO, 0 queue
     GET /api/admin/findings                      1 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/session                        1 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/user                           2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/cuts                                2 D1, 0 R2, 0 DO, 0 queue
     GET /api/cuts/{id}                           2 D1, 0 R2, 0 DO, 0 queue
     GET /api/cuts/{id}/recipe                    2 D1, 0 R2, 0 DO, 0 queue
     GET /api/downloads/{ticket}                  2 D1, 1 R2, 0 DO, 1 queue
@@ -59,7 +61,11 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/files/{id}/profile                  2 D1, 1 R2, 0 DO, 0 queue
     GET /api/files/{id}/recipe                   2 D1, 0 R2, 0 DO, 0 queue
     GET /api/files/{id}/rows                     2 D1, 2 R2, 0 DO, 0 queue
+    GET /api/files/{id}/rows, with a filter      2 D1, 2 R2, 0 DO, 0 queue
     GET /api/openapi.json                        0 D1, 0 R2, 0 DO, 0 queue
+    GET /api/recipes                             2 D1, 0 R2, 0 DO, 0 queue
+    GET /api/recipes, for a file                 3 D1, 0 R2, 0 DO, 0 queue
+    GET /api/recipes/{id}                        2 D1, 0 R2, 0 DO, 0 queue
     GET /api/usage                               2 D1, 0 R2, 0 DO, 0 queue
     GET /health                                  0 D1, 0 R2, 0 DO, 0 queue
     GET /health/ready                            1 D1, 3 R2, 0 DO, 0 queue
@@ -73,6 +79,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     PATCH /api/files/{id}, if-match              3 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}, keyed                 4 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}, keyed, again          3 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/recipes/{id}                      2 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/uploads/{id}                      2 D1, 5 R2, 1 DO, 0 queue
     POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 0 queue
     POST /api/admin/fsck                         28 D1, 2 R2, 0 DO, 0 queue
@@ -103,6 +110,8 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     POST /api/files/{id}/save, keyed             8 D1, 4 R2, 0 DO, 0 queue
     POST /api/files/{id}/save, keyed, again      3 D1, 0 R2, 0 DO, 0 queue
     POST /api/filters/parse                      2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/recipes                            2 D1, 0 R2, 0 DO, 0 queue
+    POST /api/recipes/{id}/run                   5 D1, 2 R2, 0 DO, 0 queue
     POST /api/uploads                            3 D1, 2 R2, 1 DO, 0 queue
     POST /api/uploads, no bytes                  2 D1, 0 R2, 1 DO, 0 queue
     PUT /api/files/multipart/{id}/parts/{number} 3 D1, 1 R2, 0 DO, 0 queue

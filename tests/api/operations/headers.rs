@@ -31,6 +31,7 @@ const REVALIDATED: [&str; 7] = [
     "GET /api/files/{id}/process",
     "POST /api/files/{id}/cut",
     "POST /api/files/{id}/process",
+    "POST /api/recipes/{id}/run",
 ];
 
 #[track_caller]

@@ -16,8 +16,8 @@ use http::Method;
 use serde_json::json;
 
 use self::scene::Setup::{
-    self, Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Saved,
-    Ticket, Trashed,
+    self, Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Recipe, Repeat,
+    Saved, Ticket, Trashed,
 };
 use self::scene::{Scene, eve};
 use super::form::long_csv;
@@ -80,6 +80,7 @@ const CASES: &[Case] = &[
     }),
     Case("DELETE /api/files/{id}, keyed", With(&[Update]), File, |on| keyed(delete(&on.subject))),
     Case("DELETE /api/files/{id}, keyed, again", With(&[Update]), Repeat, |on| keyed(delete(&on.subject))),
+    Case("DELETE /api/recipes/{id}", With(&[Delete]), Recipe, |on| delete(&on.subject)),
     Case("DELETE /api/uploads/{id}", With(&[Create]), HalfUpload, |on| tus(delete(&on.subject))),
     Case("GET /api/admin/findings", Operator, Finding, |_| get("/api/admin/findings").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/isolate", Operator, Nothing, |_| get("/api/admin/isolate").bearer(OPERATOR_TOKEN)),
@@ -90,6 +91,7 @@ const CASES: &[Case] = &[
             .header("sec-fetch-site", "same-origin")
     }),
     Case("GET /api/auth/user", User, Nothing, |_| get("/api/auth/user")),
+    Case("GET /api/cuts", With(&[Read]), Receipt, |_| get("/api/cuts")),
     Case("GET /api/cuts/{id}", With(&[Read]), Receipt, |on| get(&on.subject)),
     Case("GET /api/cuts/{id}/recipe", With(&[Read]), Receipt, |on| get(&format!("{}/recipe", on.subject))),
     Case("GET /api/downloads/{ticket}", All, Ticket, |on| get(&on.subject)),
@@ -127,7 +129,15 @@ const CASES: &[Case] = &[
     Case("GET /api/files/{id}/profile", With(&[Read]), File, |on| get(&format!("{}/profile", on.subject))),
     Case("GET /api/files/{id}/recipe", With(&[Read]), Saved, |on| get(&format!("{}/recipe", on.subject))),
     Case("GET /api/files/{id}/rows", With(&[Read]), File, |on| get(&format!("{}/rows", on.subject))),
+    Case("GET /api/files/{id}/rows, with a filter", With(&[Read]), File, |on| {
+        get(&format!("{}/rows?a__eq=1", on.subject))
+    }),
     Case("GET /api/openapi.json", All, Nothing, |_| get("/api/openapi.json")),
+    Case("GET /api/recipes", With(&[Read]), Recipe, |_| get("/api/recipes")),
+    Case("GET /api/recipes, for a file", With(&[Read]), Recipe, |on| {
+        get(&format!("/api/recipes?fileId={}", on.parts[0].as_str().unwrap()))
+    }),
+    Case("GET /api/recipes/{id}", With(&[Read]), Recipe, |on| get(&on.subject)),
     Case("GET /api/usage", User, Nothing, |_| get("/api/usage")),
     Case("GET /health", All, Nothing, |_| get("/health")),
     Case("GET /health/ready", All, Nothing, |_| get("/health/ready")),
@@ -148,6 +158,9 @@ const CASES: &[Case] = &[
     }),
     Case("PATCH /api/files/{id}, keyed, again", With(&[Update]), Repeat, |on| {
         keyed(patch_json(&on.subject, &json!({"tags": ["x"]})))
+    }),
+    Case("PATCH /api/recipes/{id}", With(&[Update]), Recipe, |on| {
+        patch_json(&on.subject, &json!({"name": "other"}))
     }),
     Case("PATCH /api/uploads/{id}", With(&[Create]), HalfUpload, |on| {
         let rest = &CSV.as_bytes()[CSV.len() / 2..];
@@ -215,6 +228,12 @@ const CASES: &[Case] = &[
     Case("POST /api/filters/parse", With(&[Read]), File, |on| {
         let id = on.subject.trim_start_matches("/api/files/");
         post_json("/api/filters/parse", &json!({"text": "name = x", "fileId": id}))
+    }),
+    Case("POST /api/recipes", With(&[Create]), File, |_| {
+        post_json("/api/recipes", &json!({"name": "r", "cut": {"columns": ["a"]}}))
+    }),
+    Case("POST /api/recipes/{id}/run", With(&[Read]), Recipe, |on| {
+        post_json(&format!("{}/run", on.subject), &json!({"fileId": on.parts[0]}))
     }),
     Case("POST /api/uploads", With(&[Create]), Nothing, |_| create_with(CSV.len(), CSV.as_bytes())),
     Case("POST /api/uploads, no bytes", With(&[Create]), Nothing, |_| create(CSV.len())),

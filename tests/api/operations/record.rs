@@ -87,12 +87,14 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     DELETE /api/files/{id}, permanent            row and line: delete by user:ada
     DELETE /api/files/{id}, keyed                row and line: delete by user:ada
     DELETE /api/files/{id}, keyed, again         nothing
+    DELETE /api/recipes/{id}                     nothing
     DELETE /api/uploads/{id}                     nothing
     GET /api/admin/findings                      row: none; line: read_findings by operator
     GET /api/admin/isolate                       row: none; line: read_isolate by operator
     GET /api/admin/sweeps                        row: none; line: read_sweeps by operator
     GET /api/auth/session                        nothing
     GET /api/auth/user                           nothing
+    GET /api/cuts                                nothing
     GET /api/cuts/{id}                           nothing
     GET /api/cuts/{id}/recipe                    nothing
     GET /api/downloads/{ticket}                  row and line: download by user:ada
@@ -116,7 +118,11 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/files/{id}/profile                  nothing
     GET /api/files/{id}/recipe                   nothing
     GET /api/files/{id}/rows                     nothing
+    GET /api/files/{id}/rows, with a filter      nothing
     GET /api/openapi.json                        nothing
+    GET /api/recipes                             nothing
+    GET /api/recipes, for a file                 nothing
+    GET /api/recipes/{id}                        nothing
     GET /api/usage                               nothing
     GET /health                                  nothing
     GET /health/ready                            nothing
@@ -130,6 +136,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     PATCH /api/files/{id}, if-match              nothing
     PATCH /api/files/{id}, keyed                 row and line: update by user:ada
     PATCH /api/files/{id}, keyed, again          nothing
+    PATCH /api/recipes/{id}                      nothing
     PATCH /api/uploads/{id}                      row and line: upload by user:ada
     POST /api/admin/findings/{id}/resolve        row: none; line: resolve_finding by operator
     POST /api/admin/fsck                         row: none; line: run_fsck by operator
@@ -160,6 +167,8 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     POST /api/files/{id}/save, keyed             row and line: process by user:ada, upload by user:ada
     POST /api/files/{id}/save, keyed, again      nothing
     POST /api/filters/parse                      nothing
+    POST /api/recipes                            nothing
+    POST /api/recipes/{id}/run                   row and line: process by user:ada
     POST /api/uploads                            row and line: upload by user:ada
     POST /api/uploads, no bytes                  nothing
     PUT /api/files/multipart/{id}/parts/{number} nothing

@@ -35,12 +35,14 @@ pub enum Setup {
     Account,
     /// Ada has a file, and a ticket for the file or for a cut. The request is about the ticket.
     Ticket,
+    /// Ada has a file and a saved recipe. The request is about the recipe.
+    Recipe,
     /// The scrub has recorded a finding about Ada's file.
     Finding,
 }
 use Setup::{
-    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Repeat, Saved, Ticket,
-    Trashed,
+    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Recipe, Repeat, Saved,
+    Ticket, Trashed,
 };
 
 /// An application in the state that a case needs.
@@ -92,7 +94,7 @@ impl Scene {
     async fn prepare(&mut self, case: &Case) {
         match case.2 {
             Nothing => {}
-            File | Trashed | Receipt | Saved | Repeat | LostResponse | Finding | Ticket => {
+            File | Trashed | Receipt | Saved | Repeat | LostResponse | Finding | Ticket | Recipe => {
                 self.prepare_file(case).await
             }
             HalfUpload => {
@@ -125,6 +127,12 @@ impl Scene {
             Saved => {
                 let saved = self.send(post_json(&format!("{}/save", self.subject), &json!({}))).await.json();
                 self.subject = format!("/api/files/{}", saved["file"]["id"].as_str().unwrap());
+            }
+            Recipe => {
+                let body = json!({"name": "saved", "cut": {"columns": ["b"]}});
+                self.subject =
+                    self.send(post_json("/api/recipes", &body)).await.header("location").to_owned();
+                self.parts.push(json!(id));
             }
             Ticket => {
                 let mut body = json!({"fileId": id});

@@ -90,6 +90,9 @@ impl HotColumn {
             match cell {
                 Some(Cell::Number(number, numeral)) if numeral != Numeral::Code => {
                     self.zone.add_number(number, numeral);
+                    if column.counts_values {
+                        column.number_bins.add(number);
+                    }
                     if number < self.numbers.0 || number > self.numbers.1 {
                         self.numbers = column.update_numbers(number, cells.value(at, piece));
                     }
@@ -120,6 +123,9 @@ impl HotColumn {
             Some(sum) => sum,
             None => cells.as_integers().iter().fold(zone.sum, |sum, &integer| sum + integer as f64),
         };
+        if column.counts_values {
+            column.number_bins.add_all(cells.as_integers());
+        }
         let (low, high) = (integers.low as f64, integers.high as f64);
         if low < zone.numbers.0 || high > zone.numbers.1 {
             zone.widen(low);
@@ -149,7 +155,7 @@ impl HotColumn {
                 match column.distinct.insert(hash) {
                     Insertion::Known => {}
                     Insertion::New => {
-                        column.sample(cells.value(at, piece).bytes);
+                        column.keep_new(cells.value(at, piece).bytes);
                         has_new = true;
                     }
                     Insertion::Uncounted => {
@@ -160,6 +166,12 @@ impl HotColumn {
             }
             if column.distinct.exact_count().is_some() {
                 return has_new;
+            }
+        }
+        if let Some(counts) = column.distinct.sampling() {
+            let hashes = cells.hashes();
+            for at in counts.sample_of(hashes.len() - many_from).map(|at| at + many_from) {
+                counts.add_sampled(hashes[at].max(1), cells.value(at, piece).bytes);
             }
         }
         let (hashes, room) = cells.hashes_and_room();

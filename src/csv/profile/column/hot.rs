@@ -58,10 +58,15 @@ impl HotColumn {
         zone.longest_bytes = zone.longest_bytes.max(u32::try_from(value.bytes.len()).unwrap_or(u32::MAX));
         self.add_kind(value, column);
         let hash = hash_of(value);
+        if let Some(counts) = column.distinct.sampling() {
+            for _ in counts.sample_of(1) {
+                counts.add_sampled(hash.max(1), value.bytes);
+            }
+        }
         if hash & self.novelty_mask == 0 {
             match column.distinct.insert(hash) {
                 Insertion::Known => return,
-                Insertion::New => column.sample(value.bytes),
+                Insertion::New => column.keep_new(value.bytes),
                 Insertion::Uncounted => self.novelty_mask = column.distinct.novelty_mask(),
             }
         }
@@ -81,6 +86,9 @@ impl HotColumn {
             Cell::Boolean => zone.kinds.boolean += 1,
             Cell::Number(number, numeral) => {
                 zone.add_number(number, numeral);
+                if numeral != Numeral::Code && column.counts_values {
+                    column.number_bins.add(number);
+                }
                 let (low, high) = self.numbers;
                 let is_rounded =
                     (number == low || number == high) && may_be_rounded(number, value.bytes.len());
@@ -88,7 +96,12 @@ impl HotColumn {
                     self.numbers = column.update_numbers(number, value);
                 }
             }
-            Cell::Date(instant, precision) => zone.add_date(instant, precision, value, &mut column.instants),
+            Cell::Date(instant, precision) => {
+                zone.add_date(instant, precision, value, &mut column.instants);
+                if column.counts_values {
+                    column.time_bins.add(instant);
+                }
+            }
         }
     }
 }

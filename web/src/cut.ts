@@ -1,0 +1,90 @@
+// A cut as the body of a request, as a link, and as code.
+
+import type { DialectOptions, FileView } from "./api";
+import type { Schemas } from "../../clients/typescript/src/index";
+import { textOf } from "./filter-text";
+import type { Tree } from "./filter-text";
+import { addressOf, record } from "./recipe";
+
+export type Cut = Schemas["CutBody"];
+export type Format = NonNullable<Cut["format"]>;
+type Estimate = Schemas["Estimate"];
+
+/** What the page of a file shows, and what can be exported. */
+export interface CutState {
+  file: FileView;
+  /** Null: all columns. */
+  columns: string[] | null;
+  /** The filter as text; empty: all rows. */
+  filter: string;
+  q: string;
+  reading: DialectOptions;
+  count: { rows: number; exact: boolean } | null;
+  estimate: Pick<Estimate, "bytesTotal" | "bytesToScan" | "bytesSkipped" | "costUsd"> | null;
+}
+
+/** Returns a cut without the members that have no value. */
+const compact = (cut: object): Cut =>
+  Object.fromEntries(
+    Object.entries(cut).filter(([, value]) => value !== null && value !== undefined && value !== ""),
+  );
+
+/** Returns the part of a cut that decides which cells it has. */
+export const cutOf = ({ columns, filter, q, reading }: CutState): Cut =>
+  compact({ ...reading, columns, filter, q });
+
+/** Returns the filter of a cut as text. Receipts have it as a tree. */
+export const filterOf = ({ filter }: Cut): string =>
+  typeof filter === "string" ? filter : filter ? textOf(filter as Tree) : "";
+
+// --- Names --------------------------------------------------------------------------------------------------------------
+
+const EXTENSIONS = /(\.(csv|tsv|tab|txt))?(\.gz)?$/i;
+
+/** Returns the name of a result of this file, as the server chooses it. */
+export const resultName = (filename: string, { format = "csv", compress }: Cut): string =>
+  `${filename.replace(EXTENSIONS, "")}-cut.${format}${compress ? ".gz" : ""}`;
+
+// --- Links --------------------------------------------------------------------------------------------------------------
+
+/** Returns a cut as the query of `GET /api/files/{id}/cut`. */
+export function queryOf(cut: Cut): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of Object.entries(compact({ ...cut, filter: filterOf(cut) }))) {
+    const key = name === "quote" ? "quoteCharacter" : name;
+    query[key] = Array.isArray(value) ? record(value as string[]) : String(value);
+  }
+  return query;
+}
+
+const READING = [
+  "encoding",
+  "delimiter",
+  "quote",
+  "escape",
+  "comment",
+  "trim",
+  "ragged",
+  "repeatedHeaders",
+  "skipRows",
+  "skipFooter",
+  "inputHeader",
+  "nullValues",
+] as const;
+
+/** Returns the rules for reading that a cut names. */
+const readingOf = (cut: Cut): DialectOptions =>
+  Object.fromEntries(READING.filter((name) => cut[name] !== undefined).map((name) => [name, cut[name]]));
+
+/** Returns the address of the page that shows this cut. */
+export const cutterOf = (file: string, cut: Cut): string =>
+  addressOf({
+    file,
+    columns: cut.columns ?? null,
+    filter: filterOf(cut),
+    q: cut.q ?? "",
+    row: null,
+    reading: readingOf(cut),
+  });
+
+export const receiptAddress = (cutId: string): string => `/receipt?cut=${encodeURIComponent(cutId)}`;

@@ -1,0 +1,5 @@
+/** The address of a bundled worker (build.mjs). */
+declare module "*?worker" {
+  const url: string;
+  export default url;
+}
