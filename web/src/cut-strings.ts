@@ -1,27 +1,20 @@
 // Every text of the page /cut.
 
-import { t } from "./strings";
-
-const name = (text: string): string => `\u2068${text}\u2069`;
-const number = new Intl.NumberFormat();
-const n = (value: number): string => number.format(value);
+import { n, name, t } from "./strings";
 
 export const c = {
   files: "Files",
   skip: "Skip to the rows",
-  place: "Place",
   details: "Details",
   noFileTitle: "No file is chosen",
   noFile: "This page shows the rows of one file. Choose it in the list of files.",
   toFiles: "Go to the files",
   inTrashTitle: "This file is in the trash",
   inTrash: (file: string) => `Restore ${name(file)} to see its rows again.`,
-  rows: t.rows,
   columnsOf: (shown: number, all: number) =>
     shown === all
       ? `${n(all)} ${all === 1 ? "column" : "columns"}`
       : `${n(shown)} of ${n(all)} ${all === 1 ? "column" : "columns"}`,
-  unknownRows: "counting rows…",
   download: "Download",
   save: "Save",
 
@@ -46,8 +39,6 @@ export const c = {
     noMatch: "No row matches.",
     noMatchHint: "Remove a condition, or check how its value is written.",
     clear: "Remove all conditions",
-    noColumns: "No column is shown.",
-    showAll: "Show all columns",
   },
 
   head: {
@@ -70,7 +61,6 @@ export const c = {
     min: "Smallest",
     max: "Largest",
     mean: "Mean",
-    longest: "Longest value",
     exceptions: "Of another type",
     values: "Most frequent values",
     estimated: "The counts are estimates.",
@@ -163,14 +153,11 @@ export const c = {
     open: (now: string) => `How the file is read: ${now}`,
     hint: "These rules apply to this view only, and are part of its address.",
     keep: "Read the file this way from now on",
-    kept: "The file is read this way from now on.",
     reset: "Back to the rules of the file",
     fileRule: "As before",
     fileRuleAs: (value: string) => `As before: ${name(value)}`,
     changed: "read differently here",
-    noQuote: "no quotes",
     tab: "tab",
-    pipe: "|",
     notices: (count: number) => `${n(count)} ${count === 1 ? "notice" : "notices"} about the file`,
     defects: (count: number) =>
       count >= 100
@@ -214,10 +201,6 @@ export const c = {
     tooLong: "The value is too long for a condition.",
     empty: "This cell is empty.",
     missing: "This row has no such cell.",
-  },
-
-  panels: {
-    failed: "This part of the page could not be loaded. Check your connection and try again.",
   },
 
   shortcuts: [

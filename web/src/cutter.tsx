@@ -383,7 +383,7 @@ function Cutter({ user }: { user: User }) {
         <a class="brand" href="/">
           <Icon name="cut" /> {t.product}
         </a>
-        <nav class="place" aria-label={c.place}>
+        <nav class="place" aria-label={t.place}>
           <a href="/">{c.files}</a>
           <span aria-hidden="true">/</span>
         </nav>
