@@ -5,6 +5,7 @@ import * as api from "./api";
 import type { Dialect, DialectOptions, FileView, Problem, Profile, Relative } from "./api";
 import { bytes, count, when } from "./format";
 import { t } from "./strings";
+import { ENCODINGS } from "./ui/encodings";
 import { Dialog, Field, Name, ProblemNote, parseTags, problemFrom, useFormProblem } from "./ui/base";
 import { Findings, Summary, delimiterName, percent } from "./ui/reading";
 
@@ -287,27 +288,6 @@ function Reading({ file, profile, isOpen, edited, onChanged }: ReadingProps) {
     </section>
   );
 }
-
-const ENCODINGS = [
-  "UTF-8",
-  "windows-1252",
-  "ISO-8859-15",
-  "windows-1250",
-  "windows-1251",
-  "windows-1253",
-  "windows-1254",
-  "UTF-16LE",
-  "UTF-16BE",
-  "Shift_JIS",
-  "EUC-JP",
-  "GBK",
-  "GB18030",
-  "Big5",
-  "EUC-KR",
-  "macintosh",
-  "cp850",
-  "cp437",
-];
 
 /** The rules of a dialect in the words of the form. */
 function detectedValues(dialect: Dialect): Record<string, string> {

@@ -386,6 +386,7 @@ function Files({ user }: { user: User }) {
     }
     const isArchived = file.lifecycleStatus === "archived";
     return [
+      { label: t.actions.cut, run: () => location.assign(cutterOf(file.id)) },
       { label: t.actions.details, run: () => open(file.id) },
       { label: t.actions.download, run: () => void download(file, restore) },
       { label: t.actions.rename, run: () => open(file.id, "name") },
@@ -786,6 +787,9 @@ function moveFocus(event: KeyboardEvent): void {
   to.focus();
 }
 
+/** A file in the trash has no rows to show, so its name opens its details. */
+const cutterOf = (id: string): string => `/cut?file=${id}`;
+
 interface FileRowProps {
   file: FileView;
   isSelected: boolean;
@@ -810,6 +814,7 @@ function FileRow({
   onChanged,
 }: FileRowProps) {
   const isShift = useRef(false);
+  const isTrashed = file.lifecycleStatus === "deleted";
   return (
     <li
       class={isSelected ? "file selected" : "file"}
@@ -818,7 +823,9 @@ function FileRow({
         // The name is the control for the keyboard; the rest of the row is a larger target for the mouse.
         const target = event.target as HTMLElement;
         const isControl = target.closest("a, button, input, label, .uploaded, .popup") !== null;
-        if (!isControl && getSelection()?.isCollapsed !== false) onOpen();
+        if (isControl || getSelection()?.isCollapsed === false) return;
+        if (isTrashed) onOpen();
+        else location.assign(cutterOf(file.id));
       }}
     >
       <label class="check">
@@ -836,9 +843,9 @@ function FileRow({
       <div class="what">
         <a
           class="open"
-          href={`/?file=${file.id}`}
+          href={isTrashed ? `/?file=${file.id}` : cutterOf(file.id)}
           onClick={(event) => {
-            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+            if (!isTrashed || event.ctrlKey || event.metaKey || event.shiftKey) return;
             event.preventDefault();
             onOpen();
           }}
@@ -855,12 +862,12 @@ function FileRow({
             <bdi>{tag}</bdi>
           </button>
         ))}
-        {file.lifecycleStatus === "deleted" && (
+        {isTrashed && (
           <span class="muted small" title={when(file.updatedAt)}>
             {f.inTrashSince(day(file.updatedAt))}
           </span>
         )}
-        {file.expiresAt && file.lifecycleStatus !== "deleted" && (
+        {file.expiresAt && !isTrashed && (
           <span class="muted small" title={when(file.expiresAt)}>
             {f.expires(day(file.expiresAt))}
           </span>

@@ -146,6 +146,7 @@ export const t = {
   },
 
   actions: {
+    cut: "See and cut",
     details: "Details",
     download: "Download",
     rename: "Rename",

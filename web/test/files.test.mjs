@@ -89,7 +89,7 @@ test("the whole journey by keyboard", async () => {
   await tabTo("Actions for \u2068voters.csv\u2069");
   await keyboard.press("Enter");
   await page.getByRole("menu").waitFor();
-  for (let i = 0; i < 3; i++) await keyboard.press("ArrowDown");
+  for (let i = 0; i < 4; i++) await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
   await page.getByRole("dialog").getByLabel("Tags", { exact: true }).waitFor();
   await page.waitForFunction(() => document.activeElement?.name === "tags");
@@ -104,7 +104,7 @@ test("the whole journey by keyboard", async () => {
   await tabTo("Actions for \u2068voters.csv\u2069");
   await keyboard.press("Enter");
   await page.getByRole("menu").waitFor();
-  for (let i = 0; i < 2; i++) await keyboard.press("ArrowDown");
+  for (let i = 0; i < 3; i++) await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
   await page.waitForFunction(() => document.activeElement?.name === "name");
   await keyboard.press("Control+a");
@@ -237,8 +237,15 @@ test("hostile names and tags are text", async () => {
   }
   // The rest of the row stays where it is, whatever the name contains.
   assert.equal(await page.locator("li.file script, li.file img").count(), 0);
-  await page.locator("li.file .open").first().click();
+  const first = await page.locator("li.file").first().locator(".open").innerText();
+  await h.openDetails(page, first);
   await page.getByRole("dialog").getByText("SHA-256").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  // The page of its rows has the name, too.
+  await page.locator("li.file .open").first().click();
+  await page.locator(".grid-row").first().waitFor();
+  assert.equal(await page.getByRole("heading", { level: 1 }).innerText(), first);
   assert.equal(alerts, 0);
   assert.deepEqual(await h.violations(page), []);
   await closeContext(page);
@@ -260,6 +267,12 @@ test("another user's file looks like a missing file", async () => {
   const other = await h.newPage();
   await h.signUp(other);
   await other.goto(h.URL_ + href);
+  await other
+    .getByRole("alert")
+    .getByText("This file does not exist, or it belongs to somebody else.")
+    .waitFor();
+  assert.equal(await other.getByText("private.csv").count(), 0);
+  await other.goto(h.URL_ + href.replace("/cut", "/"));
   await other.getByRole("dialog").getByRole("alert").waitFor();
   assert.equal(await other.getByText("private.csv").count(), 0);
   await closeContext(owner);
@@ -313,7 +326,7 @@ test("the details show from which file a cut was made, and what was made of a fi
   const { file } = await api("/api/files", "a,b\n1,2\n3,4\n", { "x-file-name": "whole.csv" });
   await api(`/api/files/${file.id}/save`, { filename: "part.csv", whereFilters: { a: "= 1" } });
   await page.goto(`${h.URL_}/`);
-  await page.getByRole("link", { name: "part.csv" }).click();
+  await h.openDetails(page, "part.csv");
   const dialog = page.getByRole("dialog");
   await dialog.getByText("It was cut from").waitFor();
   await dialog.getByRole("link", { name: "whole.csv" }).click();
@@ -381,7 +394,7 @@ test("details with changes that are not saved ask before they close", async () =
   page.removeAllListeners("dialog");
   await h.signUp(page);
   await h.upload(page, h.csv("kept.csv"));
-  await page.getByRole("link", { name: "kept.csv" }).click();
+  await h.openDetails(page, "kept.csv");
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("textbox", { name: "Tags" }).fill("red");
   page.once("dialog", (question) => question.dismiss());

@@ -90,6 +90,14 @@ export async function upload(page, ...files) {
 export const row = (page, name) =>
   page.locator("li.file").filter({ has: page.getByRole("link", { name, exact: true }) });
 
+/** Opens the details of a file by its menu. */
+export async function openDetails(page, name) {
+  await row(page, name)
+    .getByRole("button", { name: /^Actions/ })
+    .click();
+  await page.getByRole("menuitem", { name: "Details" }).click();
+}
+
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** Returns the violations of WCAG 2.2 AA that axe-core finds. */

@@ -76,7 +76,7 @@ async function main() {
     await page.screenshot({ path: join(OUT, `${image}.png`) });
   }
   await page.setViewportSize({ width: 1120, height: 640 });
-  await page.getByRole("link", { name: "invoices.csv" }).click();
+  await h.openDetails(page, "invoices.csv");
   await page.getByRole("dialog").getByText("Read as").waitFor();
   await page.screenshot({ path: join(OUT, "details-light.png") });
   await page.context().close();

@@ -33,7 +33,7 @@ const dialog = () => page.getByRole("dialog");
 const post = (name, text = "a,b\n1,2\n") =>
   send("/api/files", text, { "content-type": "text/csv", "x-file-name": name });
 const openDetails = async (name) => {
-  await page.getByRole("link", { name, exact: true }).click();
+  await h.openDetails(page, name);
   await dialog().getByText("SHA-256").waitFor();
 };
 const closeDetails = async () => {
@@ -164,8 +164,10 @@ test("the focus after a selection, a filter and a search that finds nothing", as
 
 test("a click beside the name opens the file", async () => {
   await h.row(page, "rules.csv").locator(".shape").click();
-  await dialog().getByText("SHA-256").waitFor();
-  await closeDetails();
+  await page.waitForURL(/\/cut\?file=/);
+  await page.getByRole("grid").waitFor();
+  await page.goBack();
+  await h.row(page, "rules.csv").waitFor();
 });
 
 test("an upload in the trash is shown there, and the trash says since when", async () => {

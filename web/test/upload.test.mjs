@@ -38,7 +38,7 @@ function watch(page) {
 
 async function digest(page, name) {
   await h.row(page, name).locator(".shape", { hasText: /\d/ }).waitFor({ timeout: 60_000 });
-  await page.getByRole("link", { name, exact: true }).click();
+  await h.openDetails(page, name);
   const cell = page.getByRole("dialog").locator("dt:has-text('SHA-256') + dd");
   await cell.waitFor();
   const text = await cell.innerText();

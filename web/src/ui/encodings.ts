@@ -1,0 +1,21 @@
+/** Encodings that a form suggests. */
+export const ENCODINGS = [
+  "UTF-8",
+  "windows-1252",
+  "ISO-8859-15",
+  "windows-1250",
+  "windows-1251",
+  "windows-1253",
+  "windows-1254",
+  "UTF-16LE",
+  "UTF-16BE",
+  "Shift_JIS",
+  "EUC-JP",
+  "GBK",
+  "GB18030",
+  "Big5",
+  "EUC-KR",
+  "macintosh",
+  "cp850",
+  "cp437",
+];
