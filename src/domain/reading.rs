@@ -142,9 +142,19 @@ pub struct ColumnProfileView {
 #[schema(as = Histogram)]
 pub struct HistogramView {
     /// `number`: bins of equal width; `time`: bins of whole seconds, minutes, hours, days, months or years.
+    #[schema(value_type = HistogramKindView)]
     pub kind: String,
     /// The bins, ascending, without gaps.
     pub bins: Vec<BinView>,
+}
+
+/// What a histogram counts.
+#[derive(ToSchema)]
+#[schema(as = HistogramKind, rename_all = "lowercase")]
+#[allow(dead_code)]
+enum HistogramKindView {
+    Number,
+    Time,
 }
 
 /// A bin of a histogram. The filter `column >= from AND column < to` keeps its rows.

@@ -45,27 +45,26 @@ with gzip.open(NAME, "rb") as result:
 export function pythonOf({ file, cut }: Named): string {
   const isZipped = cut.compress === "gzip";
   return `${isZipped ? "import gzip\n" : ""}import hashlib
+import json
 import os
-
-import requests
+from urllib.request import Request, urlopen
 
 SERVER = ${python(origin())}
 NAME = ${python(resultName(file.filename, cut))}
 CUT = ${python(cut)}
 
-session = requests.Session()
-session.headers["Authorization"] = "Bearer " + os.environ["TOKEN"]
+headers = {"Authorization": "Bearer " + os.environ["TOKEN"], "Content-Type": "application/json"}
 digest = hashlib.sha256()
 
-with session.post(f"{SERVER}/api/files/${file.id}/cut", json=CUT, stream=True) as response:
-    response.raise_for_status()
+with urlopen(Request(f"{SERVER}/api/files/${file.id}/cut", json.dumps(CUT).encode(), headers)) as response:
     cut_id = response.headers["X-Cut-Id"]
     with open(NAME, "wb") as out:
-        for piece in response.iter_content(1 << 20):
+        while piece := response.read(1 << 20):
             out.write(piece)
 ${isZipped ? HASH_ZIPPED : "            digest.update(piece)"}
 
-receipt = session.get(f"{SERVER}/api/cuts/{cut_id}").json()["cut"]
+with urlopen(Request(f"{SERVER}/api/cuts/{cut_id}", headers=headers)) as response:
+    receipt = json.load(response)["cut"]
 if not receipt["complete"] or receipt["checksum"] != digest.hexdigest():
     raise SystemExit(f"{NAME} is not complete: delete it and try again")
 print(f"{NAME}: {receipt['rowsOut']} rows, SHA-256 {digest.hexdigest()}")

@@ -218,7 +218,9 @@ function Suits({ recipe: { suits, missing } }: { recipe: SavedRecipe }) {
   return (
     <p class="small line warn">
       <Icon name="warn" />
-      <span>{r.missing((missing ?? []).slice(0, NAMED_COLUMNS), (missing ?? []).length - NAMED_COLUMNS)}</span>
+      <span>
+        {r.missing((missing ?? []).slice(0, NAMED_COLUMNS), (missing ?? []).length - NAMED_COLUMNS)}
+      </span>
     </p>
   );
 }

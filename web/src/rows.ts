@@ -184,7 +184,7 @@ export class Rows {
 
   private learn(answer: RowsAnswer, offset: number): void {
     const end = offset + answer.rows.length;
-    if (answer.total !== null) this.total = answer.total;
+    if (typeof answer.total === "number") this.total = answer.total;
     // A page beyond the end does not say where the end is.
     if (!answer.hasMore && (answer.rows.length > 0 || offset <= this.seen)) this.end = end;
     if (answer.rows.length > 0) this.seen = Math.max(this.seen, end + (answer.hasMore ? 1 : 0));

@@ -7,21 +7,11 @@ import type { Dialect, DialectOptions, Profile } from "./api";
 import type { Tree } from "./filter-text";
 import { readingQuery } from "./recipe";
 
-export interface Histogram {
-  kind: "number" | "time";
-  bins: { from: string; to: string; count: number }[];
-}
-
-export interface TopValues {
-  exact: boolean;
-  values: { value: string; count: number }[];
-}
+export type Histogram = Schemas["Histogram"];
+export type TopValues = Schemas["TopValues"];
 
 /** The statistics of a column. Profiles of older versions have no bins and no frequent values. */
-export type Facts = Profile["columns"][number] & {
-  histogram?: Histogram | null;
-  topValues?: TopValues | null;
-};
+export type Facts = Profile["columns"][number];
 
 export type Column = Schemas["Column"];
 export type RowCount = Schemas["RowCount"];
@@ -37,17 +27,8 @@ export interface Selection {
   reading: DialectOptions;
 }
 
-export interface RowsAnswer {
-  columns: string[];
-  rows: string[][];
-  rowNumbers?: number[];
-  offset: number;
-  total: number | null;
-  hasMore: boolean;
-  failure?: Defect | null;
-  /** The value of `X-Cutty-Notice`. */
-  notice: string;
-}
+/** A page of rows; `notice` is the value of `X-Cutty-Notice`. */
+export type RowsAnswer = Schemas["RowsResponse"] & { notice: string };
 
 interface Options {
   query?: Record<string, string>;

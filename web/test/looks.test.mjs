@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import * as h from "./harness.mjs";
-import { mockReceipts, mockRecipes, openPanels } from "./panels.mjs";
+import { mockReceipts, openPanels } from "./panels.mjs";
 
 after(h.close);
 
@@ -151,8 +151,8 @@ test("axe-core finds nothing in the export panel, in recipes and in receipts", a
   const receipts = [cut, failed, running];
   let known = [failed];
   await mockReceipts(page, () => known);
-  const { recipes, stored } = await mockRecipes(page, ["id", "city"]);
-  recipes.push(stored("Bern", { filter }), stored("Voters", { columns: ["ward", "party"] }));
+  await send("/api/recipes", { name: "Bern", cut: { filter } });
+  await send("/api/recipes", { name: "Voters", cut: { columns: ["ward", "party"] } });
   const found = [];
   await openPanels(page, file, { filter, columns: ["id"] });
   await page.getByRole("button", { name: "Export", exact: true }).click();

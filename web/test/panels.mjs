@@ -1,8 +1,7 @@
 // Serves the page of panels.tsx to a browser under test, with the headers of the real pages. Also has doubles of the lists of
-// receipts and of saved recipes.
+// receipts.
 import { build } from "esbuild";
 import { readFileSync } from "node:fs";
-import { randomUUID } from "node:crypto";
 import { URL_ } from "./harness.mjs";
 
 const policy = /Content-Security-Policy: (.*)/.exec(readFileSync("web/_headers", "utf8"))[1];
@@ -52,9 +51,6 @@ const json = (route, body, status = 200) =>
     body: JSON.stringify(body),
   });
 
-const problem = (route, status, code, detail) =>
-  json(route, { success: false, status, code, title: "The request conflicts", detail }, status);
-
 /**
  * Answers `GET /api/cuts` with `receipts()`, newest first. A function, because a download adds its receipt later.
  */
@@ -73,61 +69,4 @@ export async function mockReceipts(page, receipts) {
       await json(route, { success: true, cuts, hasMore, nextCursor });
     },
   );
-}
-
-/** Answers the routes of saved recipes from a list, which the test can read. */
-export async function mockRecipes(page, columnsOfFile, recipes = []) {
-  const now = new Date().toISOString();
-  const view = (recipe) => {
-    const missing = recipe.columns.filter((column) => !columnsOfFile.includes(column));
-    return { ...recipe, suits: missing.length === 0, missing };
-  };
-  const stored = (name, cut) => ({
-    id: randomUUID(),
-    name,
-    cut,
-    filter: cut.filter ?? null,
-    columns: cut.columns ?? [],
-    createdAt: now,
-    updatedAt: now,
-  });
-  const taken = (name, id) => recipes.some((recipe) => recipe.name === name && recipe.id !== id);
-  await page.route(
-    (url) => url.pathname.startsWith("/api/recipes"),
-    (route) => {
-      const url = new URL(route.request().url());
-      const id = url.pathname.split("/")[3];
-      const body = route.request().postDataJSON();
-      const at = recipes.findIndex((recipe) => recipe.id === id);
-      switch (route.request().method()) {
-        case "POST":
-          if (taken(body.name)) return problem(route, 409, "conflict", "A recipe of this name exists.");
-          recipes.unshift(stored(body.name, body.cut));
-          return json(route, { success: true, recipe: recipes[0] }, 201);
-        case "PATCH":
-          if (body.name && taken(body.name, id))
-            return problem(route, 409, "conflict", "A recipe of this name exists.");
-          Object.assign(recipes[at], body, body.cut && { filter: body.cut.filter ?? null });
-          return json(route, { success: true, recipe: recipes[at] });
-        case "DELETE":
-          recipes.splice(at, 1);
-          return json(route, { success: true });
-        default: {
-          const q = (url.searchParams.get("q") ?? "").toLowerCase();
-          const limit = Number(url.searchParams.get("limit") ?? 50);
-          const from = Number(url.searchParams.get("cursor") ?? 0);
-          const found = recipes.filter(({ name }) => name.toLowerCase().includes(q)).map(view);
-          const hasMore = found.length > from + limit;
-          const nextCursor = hasMore ? String(from + limit) : null;
-          return json(route, {
-            success: true,
-            recipes: found.slice(from, from + limit),
-            hasMore,
-            nextCursor,
-          });
-        }
-      }
-    },
-  );
-  return { recipes, stored };
 }

@@ -70,17 +70,12 @@ test("a receipt says whether the cut is complete, what was read and written, and
     filter: RECIPE.filter,
   });
   // Run again: the receipt of the new cut has the same hash.
-  const again = { ...cut, id: crypto.randomUUID() };
-  const receipts = [cut];
-  await mockReceipts(page, () => receipts);
   const [download] = await Promise.all([
     page.waitForEvent("download"),
     main.getByRole("button", { name: "Run again" }).click(),
   ]);
   assert.equal(download.suggestedFilename(), "people-cut.csv");
-  receipts.unshift(again);
   await main.getByText("The new result is the same, byte for byte.").waitFor();
-  assert.notEqual(again.id, id);
   assert.deepEqual(page.faults, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();
@@ -201,6 +196,7 @@ test("the list shows recent cuts, newest first, page by page", async () => {
   const { page, cut } = await withCut();
   const receipts = Array.from({ length: 30 }, (_, index) => ({
     ...cut,
+    fileName: "people.csv",
     id: index === 0 ? cut.id : crypto.randomUUID(),
     rowsOut: 1000 + index,
     ...(index === 1 && { status: "failed", complete: false }),

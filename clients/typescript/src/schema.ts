@@ -1702,8 +1702,13 @@ export interface components {
             /** @description The bins, ascending, without gaps. */
             bins: components["schemas"]["Bin"][];
             /** @description `number`: bins of equal width; `time`: bins of whole seconds, minutes, hours, days, months or years. */
-            kind: string;
+            kind: components["schemas"]["HistogramKind"];
         };
+        /**
+         * @description What a histogram counts.
+         * @enum {string}
+         */
+        HistogramKind: "number" | "time";
         /** @description Memory statistics of an isolate. */
         IsolateResponse: {
             /**

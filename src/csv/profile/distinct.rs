@@ -82,8 +82,9 @@ fn hash_between(bytes: &[u8]) -> u64 {
     between.as_chunks::<8>().0.iter().fold(0, |hash, word| mix(hash ^ u64::from_le_bytes(*word)))
 }
 
+/// Mixes the bits of a number.
 #[inline(always)]
-fn mix(hash: u64) -> u64 {
+pub(super) fn mix(hash: u64) -> u64 {
     let product = (hash ^ hash >> 32).wrapping_mul(0xA24B_AED4_963E_E407);
     product ^ product >> 29
 }

@@ -5,6 +5,7 @@
 //! and Gries ("Finding repeated elements", 1982): if there is no room for a new value, the count of every value is
 //! reduced, and the values with the count 0 make room. So a frequent value is never lost.
 
+use super::distinct::mix;
 use super::statistics::{TopValues, ValueCount};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
@@ -18,8 +19,8 @@ const MAX_VALUE_BYTES: usize = 128;
 const MAX_TEXT_BYTES: usize = 32 << 10;
 /// If there are too many values, and a value occurs less often than this on average, counting ends.
 const MIN_REPEATS: u64 = 2;
-/// Of the cells after the first [`MAX_VALUES`] values, one block of this number is counted, then fifteen are not.
-const SAMPLE_CELLS: u64 = 64;
+/// Of each block of this number of cells after the first [`MAX_VALUES`] values, one cell is counted. Which one, looks
+/// random, so that values which repeat in a pattern are counted fairly.
 const SAMPLE_SHARE: u64 = 16;
 
 /// Number of slots of a new table.
@@ -79,6 +80,8 @@ pub(super) struct ValueCounts {
     phase: Phase,
     /// Number of cells since [`Phase::Sample`] began.
     cells: u64,
+    /// By how much every count was reduced in total: the greatest possible error of a count.
+    reduced: u64,
 }
 
 /// The result of counting a value.
@@ -95,8 +98,9 @@ pub(super) enum Counting {
 impl PartialEq for ValueCounts {
     /// Two tables with the same values in the same order are equal, even if the values are in other slots.
     fn eq(&self, other: &Self) -> bool {
-        let of =
-            |counts: &Self| (counts.max, counts.keeps_texts, counts.lacks_texts, counts.phase, counts.cells);
+        let of = |counts: &Self| {
+            (counts.max, counts.keeps_texts, counts.lacks_texts, counts.phase, counts.cells, counts.reduced)
+        };
         of(self) == of(other) && self.entries() == other.entries()
     }
 }
@@ -114,6 +118,7 @@ impl ValueCounts {
             lacks_texts: false,
             phase: Phase::All,
             cells: 0,
+            reduced: 0,
         }
     }
 
@@ -215,8 +220,11 @@ impl ValueCounts {
     /// Returns which of the next `count` cells belong to the sample, by their positions. All of them then count as read.
     pub(super) fn sample_of(&mut self, count: usize) -> impl Iterator<Item = usize> + use<> {
         let from = self.cells;
-        self.cells += count as u64;
-        (0..count).filter(move |&at| (from + at as u64) / SAMPLE_CELLS % SAMPLE_SHARE == 0)
+        let cells = self.cells..self.cells + count as u64;
+        self.cells = cells.end;
+        let blocks = cells.start / SAMPLE_SHARE..cells.end.div_ceil(SAMPLE_SHARE);
+        let sampled = blocks.map(|block| block * SAMPLE_SHARE + mix(block) % SAMPLE_SHARE);
+        sampled.filter(move |cell| cells.contains(cell)).map(move |cell| (cell - from) as usize)
     }
 
     /// Counts a cell of the sample.
@@ -246,7 +254,8 @@ impl ValueCounts {
     fn reduce(&mut self, weight: u64) -> u64 {
         let entries = self.entries();
         let least = entries.iter().map(|entry| entry.count).min().unwrap_or(0).min(weight);
-        let mut rest = Self { phase: self.phase, cells: self.cells, ..Self::new(self.max, true) };
+        let reduced = self.reduced + least;
+        let mut rest = Self { phase: self.phase, cells: self.cells, reduced, ..Self::new(self.max, true) };
         for Entry { hash, count, text } in entries.into_iter().filter(|entry| entry.count > least) {
             rest.insert(hash, count - least, text);
         }
@@ -289,7 +298,8 @@ impl ValueCounts {
         entries.collect()
     }
 
-    /// Returns the most frequent values; `None` if they are not known.
+    /// Returns the most frequent values; `None` if they are not known. Of a sample, these are only values that occur
+    /// more often than the greatest possible error.
     pub(super) fn top(&self) -> Option<TopValues> {
         if !self.keeps_texts || self.phase == Phase::Over || self.lacks_texts || self.count == 0 {
             return None;
@@ -297,11 +307,15 @@ impl ValueCounts {
         let entries = self.entries();
         let mut values: Vec<(u64, &str)> = entries
             .iter()
+            .filter(|entry| entry.count > self.reduced)
             .filter_map(|entry| Some((entry.count, std::str::from_utf8(entry.text?).ok()?)))
             .collect();
         values.sort_by(|(one_count, one), (other_count, other)| {
             other_count.cmp(one_count).then_with(|| one.cmp(other))
         });
+        if values.is_empty() && !self.is_complete() {
+            return None;
+        }
         let values = values.into_iter().take(MAX_TOP);
         let values = values.map(|(count, value)| ValueCount { value: value.to_owned(), count });
         Some(TopValues { exact: self.is_complete(), values: values.collect() })
@@ -318,6 +332,7 @@ impl ValueCounts {
         state.byte(self.phase as u8);
         state.flag(self.lacks_texts);
         state.number(self.cells);
+        state.number(self.reduced);
         state.list(&self.entries(), |state, entry| {
             state.word(entry.hash);
             state.number(entry.count);
@@ -329,8 +344,8 @@ impl ValueCounts {
     pub(super) fn restore(state: &mut StateReader<'_>, new: Self) -> Result<Self, StateError> {
         let phase = [Phase::All, Phase::Sample, Phase::Over].get(usize::from(state.byte()?)).copied();
         let phase = phase.ok_or(StateError::Damaged)?;
-        let (lacks_texts, cells) = (state.flag()?, state.total()?);
-        let mut counts = Self { phase, cells, ..new };
+        let (lacks_texts, cells, reduced) = (state.flag()?, state.total()?, state.total()?);
+        let mut counts = Self { phase, cells, reduced, ..new };
         let entries =
             state.list(|state| Ok((state.word()?, state.total()?, state.option(StateReader::bytes)?)))?;
         for (hash, count, text) in entries {
@@ -424,6 +439,8 @@ mod tests {
         let late = top.values.iter().find(|top| top.value == "late").unwrap();
         assert!((80_000..120_000).contains(&late.count), "{late:?}");
         assert!(top.values[..2].iter().any(|top| top.value == "early 0"));
+        let sorted = counted((0..1_000_000).map(|number| format!("day {}", number / 400)));
+        assert_eq!(sorted.top(), None, "no value is more frequent than the others");
     }
 
     #[test]

@@ -145,7 +145,14 @@ fn sniff_below(
         alternatives.truncate(MAX_ALTERNATIVES);
     }
     let certain = (best.fit.share * 100.0).floor() as u8;
-    let is_uncertain = (has_rival && !is_chosen) || other.is_some();
+    let rows = preamble::after_lines(sample, best.table.skip_rows);
+    let longer = best.table.delimiter.single().filter(|_| !is_chosen);
+    let longer = longer.and_then(|delimiter| reading::longer_delimiter(rows, whole, delimiter));
+    if let Some(delimiter) = longer {
+        alternatives.insert(0, Alternative { delimiter, quote: Quote::Double, percent: 100 });
+        alternatives.truncate(MAX_ALTERNATIVES);
+    }
+    let is_uncertain = (has_rival && !is_chosen) || other.is_some() || longer.is_some();
     let confidence_percent = if is_uncertain { certain.min(UNCERTAIN_PERCENT) } else { certain };
     Sniffed {
         max_fields: best.fit.max_fields,
@@ -175,8 +182,7 @@ fn single_column(
     let unlisted =
         reading::unlisted_delimiter(preamble::after_lines(sample, candidate.table.skip_rows), whole);
     let is_split = candidates.iter().any(splits) || unlisted.is_some();
-    let alternative =
-        |byte| Alternative { delimiter: Delimiter::of(byte), quote: Quote::Double, percent: 100 };
+    let alternative = |delimiter| Alternative { delimiter, quote: Quote::Double, percent: 100 };
     Sniffed {
         max_fields: candidate.fit.max_fields,
         table: candidate.table,

@@ -1,6 +1,6 @@
 //! The sample of a file, read as a table with one candidate dialect.
 
-use crate::csv::dialect::{RecordEnd, TableDialect};
+use crate::csv::dialect::{Delimiter, RecordEnd, TableDialect};
 use crate::csv::record::stream::END_MARK;
 use crate::csv::rewrite::Rewriter;
 use crate::csv::scanner::walk::Wanted;
@@ -209,12 +209,17 @@ pub(super) fn has_blanks_before_all_quotes(sample: &[u8], table: &TableDialect) 
 }
 
 /// Delimiters that are rare, and that rarely stand in the cells of a list with one column.
-const UNLISTED_DELIMITERS: [u8; 8] = *b"~^#!*=\x1F\x01";
+const UNLISTED_DELIMITERS: [&str; 19] = [
+    "~", "^", "#", "!", "*", "=", "\x1F", "\x01", "<>", "@@", "::", ":", "/", "@", "¦", "，", "；", "、",
+    "  ",
+];
+/// Maximum length of the text between two delimiters that belong together, such as the `~` of `|~|`.
+const MAX_BETWEEN: usize = 2;
 /// Number of lines in which a rare delimiter is looked for.
 const UNLISTED_LINES: usize = 100;
 
-/// Returns a rare delimiter that occurs in each line of the sample, and equally often in each.
-pub(super) fn unlisted_delimiter(sample: &[u8], whole: bool) -> Option<u8> {
+/// Returns the first lines of the sample that are not empty. The sample is the whole file if `whole` is set.
+fn first_lines(sample: &[u8], whole: bool) -> Vec<&[u8]> {
     let mut lines: Vec<&[u8]> = sample
         .split(|byte| matches!(byte, b'\r' | b'\n'))
         .filter(|line| !line.is_empty())
@@ -223,12 +228,43 @@ pub(super) fn unlisted_delimiter(sample: &[u8], whole: bool) -> Option<u8> {
     if !whole || lines.len() > UNLISTED_LINES {
         lines.pop();
     }
-    let times = |line: &[u8], byte: u8| memchr::memchr_iter(byte, line).count();
-    let (first, others) = lines.split_first().filter(|(_, others)| !others.is_empty())?;
-    UNLISTED_DELIMITERS.into_iter().find(|&byte| {
-        let wanted = times(first, byte);
-        wanted > 0 && others.iter().all(|line| times(line, byte) == wanted)
-    })
+    lines
+}
+
+/// Whether a text occurs in each line, and equally often in each. `times` counts it in one line.
+fn occurs_equally(lines: &[&[u8]], times: impl Fn(&[u8]) -> usize) -> bool {
+    let Some((first, others)) = lines.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return false;
+    };
+    let wanted = times(first);
+    wanted > 0 && others.iter().all(|line| times(line) == wanted)
+}
+
+/// Returns a rare delimiter that occurs in each line of the sample, and equally often in each.
+pub(super) fn unlisted_delimiter(sample: &[u8], whole: bool) -> Option<Delimiter> {
+    let lines = first_lines(sample, whole);
+    let times = |line: &[u8], text: &str| memchr::memmem::find_iter(line, text).count();
+    let found = UNLISTED_DELIMITERS.into_iter().find(|text| occurs_equally(&lines, |line| times(line, text)));
+    found.and_then(Delimiter::new)
+}
+
+/// If every second field has the same short text in each line of the sample, returns the delimiter that may be meant:
+/// two times `delimiter` with this text between them, such as `;;` or `|~|`.
+pub(super) fn longer_delimiter(sample: &[u8], whole: bool, delimiter: u8) -> Option<Delimiter> {
+    let lines = first_lines(sample, whole);
+    let between = |line: &&[u8]| -> Option<Vec<u8>> {
+        let mut fields = line.split(|&byte| byte == delimiter).skip(1).step_by(2);
+        let text = fields.next()?.to_vec();
+        let is_short = text.len() <= MAX_BETWEEN && !text.iter().any(u8::is_ascii_alphanumeric);
+        let is_inside = line.split(|&byte| byte == delimiter).count() % 2 == 1;
+        (is_short && is_inside && fields.all(|field| field == text)).then_some(text)
+    };
+    let first = lines.first().and_then(between).filter(|_| lines.len() > 1)?;
+    if lines.iter().any(|line| between(line).as_ref() != Some(&first)) {
+        return None;
+    }
+    let whole_text = [&[delimiter], first.as_slice(), &[delimiter]].concat();
+    Delimiter::new(std::str::from_utf8(&whole_text).ok()?)
 }
 
 /// Returns the record ends in the start of the sample.

@@ -156,6 +156,26 @@ fn an_uncertain_result_has_alternatives() {
 }
 
 #[test]
+fn a_file_that_may_have_another_delimiter_is_uncertain() {
+    for delimiter in ["::", ":", "/", "¦", "，", "  ", "@@", "<>", ";;", "\t\t", "|~|", "~"] {
+        let text = "id,name,v\n1,Ann,3\n2,Bo,6\n3,Cy,9\n".replace(',', delimiter);
+        let found = sniffed(&text);
+        assert!(found.confidence_percent <= UNCERTAIN_PERCENT, "{delimiter:?}");
+        assert_eq!(found.alternatives[0].delimiter.as_str(), delimiter, "{delimiter:?}");
+    }
+    for text in [
+        "time\n12:30\n13:45\n",
+        "url\nhttps://example.org/\nhttps://example.com/\n",
+        "a,b,c\n1,,2\n3,,4\n5,6,7\n",
+        "a,,c\n1,x,2\n3,,4\n",
+        "first name\nAnn\nBo\n",
+    ] {
+        let found = sniffed(text);
+        assert_eq!((found.confidence_percent, found.alternatives.len()), (100, 0), "{text:?}");
+    }
+}
+
+#[test]
 fn an_unfinished_record_counts_only_if_it_is_the_first_record() {
     let delimiter = |sample: &[u8]| sniff(sample, false, &InputOptions::DETECT).table.delimiter;
     assert_eq!(delimiter(b"a;b,c;d\n1;2,3;4\n5;6,7").as_str(), ";");
