@@ -211,6 +211,15 @@ impl NumberBins {
         }
     }
 
+    /// Counts a number that occurs several times.
+    pub(super) fn add_times(&mut self, number: f64, times: u64) {
+        self.add(number);
+        let at = self.position(number);
+        if let Some(count) = self.bins.counts.get_mut(at as usize).filter(|_| at >= 0.0) {
+            *count += times.saturating_sub(1);
+        }
+    }
+
     /// Counts many integers.
     #[inline(always)]
     pub(super) fn add_all(&mut self, integers: &[u64]) {
@@ -394,12 +403,17 @@ impl TimeBins {
     /// Counts a time.
     #[inline]
     pub(super) fn add(&mut self, instant: Instant) {
+        self.add_times(instant, 1);
+    }
+
+    /// Counts a time that occurs several times.
+    pub(super) fn add_times(&mut self, instant: Instant, times: u64) {
         let time = instant.seconds() - SECONDS_PER_DAY;
         loop {
             let Some(index) = self.0.width.index_of(time) else { return };
             let at = usize::try_from(index - self.0.first);
             if let Some(count) = at.ok().and_then(|at| self.0.counts.get_mut(at)) {
-                *count += 1;
+                *count += times;
                 return;
             }
             if !self.0.reach(index) && !self.0.widen() {

@@ -16,6 +16,7 @@ pub(super) use hot::HotColumn;
 pub(super) use zone::ZoneColumn;
 
 use super::bins::{NumberBins, TimeBins};
+use super::cell::{Cell, Numeral};
 use super::distinct::{Distinct, MAX_EXACT};
 use super::statistics::{ColumnStatistics, ColumnType};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
@@ -43,10 +44,31 @@ pub(super) struct ColumnProfiler {
     instants: Extremes<Instant>,
     distinct: Distinct,
     samples: Vec<String>,
-    /// Whether the values are counted for the histogram and for the most frequent values.
+    /// Whether the histogram and the most frequent values are wanted.
     counts_values: bool,
-    number_bins: NumberBins,
-    time_bins: TimeBins,
+    /// The histograms. `None` while each value is counted: then they are made from the counts of the values. Also
+    /// `None` if they are not wanted, or if they cannot be made.
+    bins: Option<Box<Bins>>,
+}
+
+/// The histograms of a column.
+#[derive(Debug, Clone, Default)]
+struct Bins {
+    numbers: NumberBins,
+    times: TimeBins,
+}
+
+impl Bins {
+    /// Counts a value that occurs several times.
+    fn add_times(&mut self, value: Value<'_>, times: u64) {
+        match Cell::classify(value) {
+            Cell::Number(number, numeral) if numeral != Numeral::Code => {
+                self.numbers.add_times(number, times)
+            }
+            Cell::Date(instant, _) => self.times.add_times(instant, times),
+            _ => {}
+        }
+    }
 }
 
 impl ColumnProfiler {
@@ -58,7 +80,28 @@ impl ColumnProfiler {
 
     /// Returns the allocated memory, in bytes. There are also at most ten samples, which are short.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.distinct.memory_bytes() + self.number_bins.memory_bytes() + self.time_bins.memory_bytes()
+        let bins =
+            self.bins.as_ref().map_or(0, |bins| bins.numbers.memory_bytes() + bins.times.memory_bytes());
+        self.distinct.memory_bytes() + bins
+    }
+
+    /// Ends the exact count of the values, because there are too many. From now on, each cell is counted in the
+    /// histograms. `rest` are the cells that were not counted exactly any more, although their kinds were counted.
+    #[cold]
+    fn end_exact<'a>(&mut self, rest: impl Iterator<Item = Value<'a>>) {
+        self.bins = self.bins_of_values();
+        if let Some(bins) = &mut self.bins {
+            rest.for_each(|value| bins.add_times(value, 1));
+        }
+        self.distinct.end_exact();
+    }
+
+    /// Makes the histograms from the counts of the values.
+    fn bins_of_values(&self) -> Option<Box<Bins>> {
+        let counted = self.distinct.values().counted().filter(|_| self.counts_values)?;
+        let mut bins = Box::<Bins>::default();
+        counted.for_each(|(text, times)| bins.add_times(Value::new(text), times));
+        Some(bins)
     }
 
     /// Keeps a new distinct value.
@@ -115,13 +158,17 @@ impl ColumnProfiler {
         };
         let is_number = matches!(column_type, ColumnType::Integer | ColumnType::Decimal);
         let mean = self.sum / (integer + decimal) as f64;
-        let histogram = match column_type {
-            ColumnType::Integer | ColumnType::Decimal if !is_identifier => {
-                self.number_bins.finish(column_type == ColumnType::Integer)
-            }
-            ColumnType::Date | ColumnType::Datetime => self.time_bins.finish(column_type == ColumnType::Date),
-            _ => None,
+        let bins = match self.distinct.values().is_complete() {
+            true => self.bins_of_values(),
+            false => self.bins,
         };
+        let histogram = bins.and_then(|bins| match column_type {
+            ColumnType::Integer | ColumnType::Decimal if !is_identifier => {
+                bins.numbers.finish(column_type == ColumnType::Integer)
+            }
+            ColumnType::Date | ColumnType::Datetime => bins.times.finish(column_type == ColumnType::Date),
+            _ => None,
+        });
         ColumnStatistics {
             column_type,
             empties: empty,
@@ -195,10 +242,10 @@ impl ColumnProfiler {
         });
         self.distinct.save(state);
         state.list(&self.samples, |state, sample| state.text(sample));
-        if self.counts_values {
-            self.number_bins.save(state);
-            self.time_bins.save(state);
-        }
+        state.option(self.bins.as_ref(), |state, bins| {
+            bins.numbers.save(state);
+            bins.times.save(state);
+        });
     }
 
     /// Restores the column that [`ColumnProfiler::save`] wrote. `new` is an empty profile of the same column.
@@ -221,8 +268,10 @@ impl ColumnProfiler {
             distinct: Distinct::restore(state, new.distinct)?,
             samples: state.list(|state| state.text().map(str::to_owned))?,
             counts_values: new.counts_values,
-            number_bins: if new.counts_values { NumberBins::restore(state)? } else { new.number_bins },
-            time_bins: if new.counts_values { TimeBins::restore(state)? } else { new.time_bins },
+            bins: state.option(|state| {
+                let bins = Bins { numbers: NumberBins::restore(state)?, times: TimeBins::restore(state)? };
+                Ok(Box::new(bins))
+            })?,
         })
     }
 }

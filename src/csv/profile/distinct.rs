@@ -44,7 +44,10 @@ pub(super) enum Insertion {
     Known,
     /// The value is new and was counted.
     New,
-    /// There are too many values to count them exactly. It is unknown whether the value is new.
+    /// The value is new, and there are too many values to count them exactly. The caller must call
+    /// [`Distinct::end_exact`] next.
+    Full,
+    /// The values are not counted exactly. It is unknown whether the value is new.
     Uncounted,
 }
 
@@ -124,10 +127,19 @@ impl Distinct {
             }
             Counting::Full => {
                 self.register(hash.max(1));
-                self.values.overflow();
-                Insertion::Uncounted
+                Insertion::Full
             }
         }
+    }
+
+    /// Ends the exact count.
+    pub(super) fn end_exact(&mut self) {
+        self.values.overflow();
+    }
+
+    /// Returns the values and their counts.
+    pub(super) fn values(&self) -> &ValueCounts {
+        &self.values
     }
 
     /// Keeps the text of the new value that was inserted last.
@@ -321,7 +333,9 @@ mod tests {
     fn distinct_of(values: impl Iterator<Item = String>) -> Distinct {
         let mut distinct = Distinct::default();
         for value in values {
-            distinct.insert(hash_of(Value::new(value.as_bytes())));
+            if distinct.insert(hash_of(Value::new(value.as_bytes()))) == Insertion::Full {
+                distinct.end_exact();
+            }
         }
         distinct
     }
@@ -357,8 +371,10 @@ mod tests {
             assert_eq!(distinct.insert(hash_of(Value::new(&value.to_le_bytes()))), Insertion::Known);
         }
         assert_eq!(distinct.exact_count(), Some(MAX_EXACT));
-        assert_eq!(distinct.insert(hash_of(Value::new(b"one more"))), Insertion::Uncounted);
+        assert_eq!(distinct.insert(hash_of(Value::new(b"one more"))), Insertion::Full);
+        distinct.end_exact();
         assert_eq!(distinct.exact_count(), None);
+        assert_eq!(distinct.insert(hash_of(Value::new(b"one more"))), Insertion::Uncounted);
     }
 
     #[test]

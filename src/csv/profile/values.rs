@@ -298,6 +298,13 @@ impl ValueCounts {
         entries.collect()
     }
 
+    /// Returns each value that is kept, and its number of cells. `None` if some values were left out because there were
+    /// too many texts.
+    pub(super) fn counted(&self) -> Option<impl Iterator<Item = (&[u8], u64)>> {
+        let entries = (!self.lacks_texts).then(|| self.entries())?;
+        Some(entries.into_iter().filter_map(|entry| Some((entry.text?, entry.count))))
+    }
+
     /// Returns the most frequent values; `None` if they are not known. Of a sample, these are only values that occur
     /// more often than the greatest possible error.
     pub(super) fn top(&self) -> Option<TopValues> {

@@ -90,8 +90,8 @@ impl HotColumn {
             match cell {
                 Some(Cell::Number(number, numeral)) if numeral != Numeral::Code => {
                     self.zone.add_number(number, numeral);
-                    if column.counts_values {
-                        column.number_bins.add(number);
+                    if let Some(bins) = &mut column.bins {
+                        bins.numbers.add(number);
                     }
                     if number < self.numbers.0 || number > self.numbers.1 {
                         self.numbers = column.update_numbers(number, cells.value(at, piece));
@@ -123,8 +123,8 @@ impl HotColumn {
             Some(sum) => sum,
             None => cells.as_integers().iter().fold(zone.sum, |sum, &integer| sum + integer as f64),
         };
-        if column.counts_values {
-            column.number_bins.add_all(cells.as_integers());
+        if let Some(bins) = &mut column.bins {
+            bins.numbers.add_all(cells.as_integers());
         }
         let (low, high) = (integers.low as f64, integers.high as f64);
         if low < zone.numbers.0 || high > zone.numbers.1 {
@@ -158,7 +158,8 @@ impl HotColumn {
                         column.keep_new(cells.value(at, piece).bytes);
                         has_new = true;
                     }
-                    Insertion::Uncounted => {
+                    Insertion::Full | Insertion::Uncounted => {
+                        column.end_exact((at..cells.len()).map(|at| cells.value(at, piece)));
                         many_from = at + 1;
                         break;
                     }

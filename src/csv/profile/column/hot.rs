@@ -67,6 +67,10 @@ impl HotColumn {
             match column.distinct.insert(hash) {
                 Insertion::Known => return,
                 Insertion::New => column.keep_new(value.bytes),
+                Insertion::Full => {
+                    column.end_exact(std::iter::once(value));
+                    self.novelty_mask = column.distinct.novelty_mask();
+                }
                 Insertion::Uncounted => self.novelty_mask = column.distinct.novelty_mask(),
             }
         }
@@ -86,8 +90,8 @@ impl HotColumn {
             Cell::Boolean => zone.kinds.boolean += 1,
             Cell::Number(number, numeral) => {
                 zone.add_number(number, numeral);
-                if numeral != Numeral::Code && column.counts_values {
-                    column.number_bins.add(number);
+                if let Some(bins) = column.bins.as_mut().filter(|_| numeral != Numeral::Code) {
+                    bins.numbers.add(number);
                 }
                 let (low, high) = self.numbers;
                 let is_rounded =
@@ -98,8 +102,8 @@ impl HotColumn {
             }
             Cell::Date(instant, precision) => {
                 zone.add_date(instant, precision, value, &mut column.instants);
-                if column.counts_values {
-                    column.time_bins.add(instant);
+                if let Some(bins) = &mut column.bins {
+                    bins.times.add(instant);
                 }
             }
         }
