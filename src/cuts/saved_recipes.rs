@@ -84,6 +84,7 @@ pub struct RecipeChange {
 /// A cut that can be saved.
 #[derive(Debug)]
 pub struct CheckedCut {
+    cut: Value,
     text: String,
     columns: String,
 }
@@ -104,7 +105,7 @@ impl CheckedCut {
             return Err(Problem::new(Code::TooLarge, detail).with("limitBytes", MAX_CUT_BYTES as u64));
         }
         let columns = serde_json::to_string(&request.named_columns()).map_err(Problem::internal)?;
-        Ok(Self { text, columns })
+        Ok(Self { cut: cut.clone(), text, columns })
     }
 }
 
@@ -168,7 +169,7 @@ impl CutService {
             return Err(Problem::new(Code::Conflict, detail).with("limit", MAX_RECIPES));
         };
         let recipe = SavedRecipe::read(row)?;
-        if recipe.cut.to_string() == cut.text { Ok(recipe) } else { Err(name_is_taken(&recipe)) }
+        if recipe.cut == cut.cut { Ok(recipe) } else { Err(name_is_taken(&recipe)) }
     }
 
     /// Returns a saved recipe.

@@ -157,23 +157,6 @@ test("a cut that cannot begin says why; a broken cut is shown broken", async () 
   await page.context().close();
 });
 
-test("without a list of receipts, the download begins all the same", async () => {
-  const { page, file } = await withFile();
-  await page.route(
-    (url) => url.pathname === "/api/cuts",
-    (route) =>
-      route.fulfill({
-        status: 404,
-        json: { code: "not_found", title: "No", detail: "There is no such route." },
-      }),
-  );
-  await openPanels(page, file);
-  const dialog = await openExport(page);
-  assert.equal((await downloadOf(page, dialog)).bytes.toString(), TABLE);
-  await dialog.getByText("This server has no list of receipts").waitFor();
-  await page.context().close();
-});
-
 test("a cut is saved as a file, with name and tags; a wrong name is explained at its field", async () => {
   const { page, file, send } = await withFile();
   await openPanels(page, file, STATE, "save");

@@ -23,7 +23,7 @@ const DEFAULTS: [(&str, &str); 6] = [
 
 /// The client's own cache may keep the successful responses of these operations. Before the client uses a kept
 /// response, it must ask the service whether this response is still current.
-const REVALIDATED: [&str; 7] = [
+const REVALIDATED: [&str; 8] = [
     "GET /api/downloads/{ticket}",
     "GET /api/files/{id}",
     "HEAD /api/files/{id}",
