@@ -451,11 +451,12 @@ test("back and forward: an answer about a filter that was left changes nothing",
   });
   await open(id);
   await button("As text").click();
+  const request = page.waitForRequest(parse);
   await page.evaluate(() => {
     history.pushState(null, "", `${location.href}&filter=city+%3D+Bern`);
     dispatchEvent(new PopStateEvent("popstate"));
   });
-  await page.waitForRequest(parse);
+  await request;
   await page.goBack();
   await page.waitForTimeout(1500);
   assert.equal(answers, 1);
@@ -880,6 +881,49 @@ test("a late answer never replaces a newer one, and pages that are passed by are
   await page.locator(".grid-row .grid-cell bdi").first().waitFor();
   const pages = asked.filter(({ pathname }) => pathname.endsWith("/rows"));
   assert.ok(pages.length <= 6, `${pages.length} pages`);
+  await noFaults();
+});
+
+test("a count shows how far it is, and the estimate beside it; bars say that a range ends below its end", async () => {
+  const asked = await mock({ rows: 1_000_000, columns: 4 });
+  await page.route(`**/api/files/${HUGE}/count**`, (route) => {
+    asked.push(new URL(route.request().url()));
+    return route.fulfill({
+      contentType: "application/x-ndjson",
+      body: '{"progress":{"rows":0,"exact":false,"bytesScanned":5,"bytesSkipped":7},"bytesTotal":100}\n',
+    });
+  });
+  await page.route(`**/api/files/${HUGE}/estimate**`, (route) => {
+    asked.push(new URL(route.request().url()));
+    return route.fulfill({
+      json: {
+        success: true,
+        estimate: { bytesTotal: 1e9, bytesToScan: 1e7, bytesSkipped: 99e7, costUsd: 0.00002 },
+      },
+    });
+  });
+  await page.goto(`${h.URL_}/cut?file=${HUGE}`);
+  await page.locator(".grid-row .grid-cell bdi").first().waitFor();
+  await page.locator(".bars").first().waitFor();
+  const { x, y, width, height } = await page.locator(".bars").first().boundingBox();
+  await page.mouse.move(x + (3.5 / 40) * width, y + height - 4);
+  await page.getByText("30 to below 40: 3,000 rows").waitFor();
+
+  // The answer does not end.
+  await page.evaluate(() => {
+    const { prototype } = ReadableStreamDefaultReader;
+    const { read } = prototype;
+    prototype.read = async function () {
+      const chunk = await read.call(this);
+      return chunk.done ? new Promise(() => undefined) : chunk;
+    };
+  });
+  asked.length = 0;
+  await page.getByLabel("Any column contains").fill("r");
+  await page.locator(".count-line strong").getByText("counting… 12 %", { exact: true }).waitFor();
+  await page.getByText("reads 10 MB of 1 GB (99 % skipped) · about $0.00002").waitFor();
+  const kinds = asked.map(({ pathname }) => pathname.split("/").pop());
+  assert.ok(kinds.indexOf("estimate") < kinds.indexOf("count"), kinds.join());
   await noFaults();
 });
 
