@@ -28,7 +28,14 @@ export const c = {
     go: "Go",
     range: (first: number, last: number, total: string) => `rows ${n(first)}–${n(last)} of ${total}`,
     atLeast: (count: number) => `at least ${n(count)}`,
+    readable: (count: string) => `${count} that can be read`,
     none: "no rows",
+    notARow: "Write a whole number from 1.",
+    onlySo: (rows: number, isFiltered: boolean) =>
+      `There ${rows === 1 ? "is" : "are"} only ${
+        isFiltered ? `${n(rows)} ${rows === 1 ? "match" : "matches"}` : t.rows(rows)
+      }.`,
+    onlyReadable: (rows: number) => `Only ${t.rows(rows)} can be read.`,
     first: "First page",
     previous: "Page up",
     next: "Page down",
@@ -49,7 +56,7 @@ export const c = {
     about: (count: string) => `~${count}`,
     filtered: "filtered",
     bars: (column: string) => `Values of ${name(column)}`,
-    range: (from: string, to: string, count: number) => `${from} to ${to}: ${t.rows(count)}`,
+    range: (from: string, to: string, count: number) => `${from} to below ${to}: ${t.rows(count)}`,
     value: (value: string, count: number) => `${value === "" ? "empty" : name(value)}: ${t.rows(count)}`,
     waiting: "statistics follow",
   },
@@ -138,7 +145,9 @@ export const c = {
 
   count: {
     match: (rows: number) => `${n(rows)} ${rows === 1 ? "row matches" : "rows match"}`,
-    counting: (rows: number) => (rows > 0 ? `≥ ${n(rows)}, counting…` : "counting…"),
+    counting: (rows: number, share: number | null) =>
+      (rows > 0 ? `≥ ${n(rows)}, counting…` : "counting…") +
+      (share === null ? "" : ` ${n(Math.floor(share * 100))} %`),
     atLeast: (rows: number) => `at least ${n(rows)} ${rows === 1 ? "row matches" : "rows match"}`,
     stop: "Stop",
     go: "Count all",
@@ -166,6 +175,10 @@ export const c = {
     defect: (row: number, line: number, reason: string) =>
       row > 0 ? `Row ${n(row)} (line ${n(line)}): ${reason}` : `Header (line ${n(line)}): ${reason}`,
     change: "Change how it is read",
+    unreadable: (record: number, line: number, reason: string) =>
+      `Record ${n(record)} (line ${n(line)}) cannot be read: ${reason}. The rows end before it.`,
+    unreadableByRule: "Read the file another way to see the rows after it.",
+    unreadableFile: "To see the rows after it, repair the file and upload it again.",
   },
 
   columns: {

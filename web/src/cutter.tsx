@@ -149,18 +149,29 @@ function useRows(selection: Selection | null, columns: Column[] | null, start: n
 /** Rows that are drawn while nobody knows how many there are. */
 const PROVISIONAL_ROWS = 60;
 
+interface RowCount {
+  /** Rows that are drawn. */
+  rowCount: number;
+  isExact: boolean;
+  /** Rows that were read or counted. */
+  least: number;
+}
+
+/** `sought` is the row that the address names, which may be after all rows that were read. */
 function rowCountOf(
   rows: Rows | null,
   counting: { status: string; rows: number },
   known: number | null,
-  start: number,
-): { rowCount: number; isExact: boolean } {
-  const exact = (rowCount: number) => ({ rowCount, isExact: true });
+  sought: number,
+): RowCount {
+  const exact = (rowCount: number) => ({ rowCount, isExact: true, least: rowCount });
   if (counting.status === "done") return exact(counting.rows);
   const total = rows?.total ?? rows?.end ?? known;
   if (total !== null && total !== undefined) return exact(total);
   const least = Math.max(rows?.seen ?? 0, counting.rows);
-  return { rowCount: Math.max(least || PROVISIONAL_ROWS, rows?.seen ? 0 : start), isExact: false };
+  const drawn = Math.max(rows?.reached ?? 0, counting.rows) || PROVISIONAL_ROWS;
+  const isBeyond = typeof rows?.ceiling === "number" && sought > rows.ceiling;
+  return { rowCount: Math.max(drawn, isBeyond ? 0 : sought), isExact: false, least };
 }
 
 // --- Columns -----------------------------------------------------------------------------------------------------------------
@@ -239,6 +250,7 @@ function Cutter({ user }: { user: User }) {
   const [asked, setAsked] = useState<{ column: string } | null>(null);
   const [place, setPlace] = useState<Place | null>(null);
   const [round, setRound] = useState(0);
+  const [sought, setSought] = useState<{ row: number; key: string | null } | null>(null);
   const handle = useRef<GridHandle>(null);
   const goTo = useRef<HTMLInputElement>(null);
   const close = () => setOpened(null);
@@ -249,13 +261,13 @@ function Cutter({ user }: { user: User }) {
   const isFiltered = filter !== "" || q !== "";
   const isHere = file !== null && file.lifecycleStatus !== "deleted";
   // The rows do not wait for the facts of the file.
-  const hasRows = id !== "" && file?.lifecycleStatus !== "deleted" && !filtering.isBroken;
+  const hasRows = id !== "" && file?.lifecycleStatus !== "deleted" && filtering.isReady;
   const selection: Selection | null = hasRows ? { file: id, filter, q, reading } : null;
   const counting = useCounting(isFiltered ? selection : null);
   const { rows, version, key } = useRows(selection, columns, (view.row ?? 1) - 1, round);
   const total = table.profile?.rowCount ?? (isRead(reading) ? null : (file?.rowCount ?? null));
   const known = isFiltered ? null : total;
-  const { rowCount, isExact } = rowCountOf(rows, counting, known, view.row ?? 0);
+  const { rowCount, isExact, least } = rowCountOf(rows, counting, known, view.row ?? 0);
 
   useEffect(() => {
     document.title = file ? `${file.filename} · ${t.product}` : t.product;
@@ -315,7 +327,9 @@ function Cutter({ user }: { user: User }) {
   const hideColumn = (name: string) =>
     setColumns(shown.map((column) => column.name).filter((other) => other !== name));
   const goToRow = (row: number) => {
-    change({ row }, true);
+    setSought({ row, key });
+    const isAfter = isExact && row > rowCount;
+    change({ row: isAfter ? Math.max(1, rowCount) : row }, true);
     handle.current?.focus();
   };
   const showInFile = (row: number) => change({ filter: "", q: "", row }, true);
@@ -358,6 +372,15 @@ function Cutter({ user }: { user: User }) {
     else handle.current?.turn(-Infinity);
   }, [key, moves, canShow]);
 
+  // A row that somebody has asked for by its number, and that does not exist.
+  const isBeyond = canShow && sought !== null && sought.key === key && isExact && sought.row > rowCount;
+  useLayoutEffect(() => {
+    if (isBeyond && rowCount > 0) handle.current?.goTo(rowCount - 1);
+  }, [isBeyond]);
+
+  const failure = rows?.failure ?? table.profile?.failure ?? null;
+  const isByRule = isRead(reading) || table.dialect?.ragged === "refuse";
+
   const isWaiting = !problem && isHere && !canShow && !filtering.isBroken;
   const cutState: CutState | null = file && {
     file,
@@ -365,7 +388,7 @@ function Cutter({ user }: { user: User }) {
     filter,
     q,
     reading,
-    count: rows && (isExact || counting.rows > 0) ? { rows: rowCount, exact: isExact } : null,
+    count: rows && (isExact || counting.rows > 0) ? { rows: least, exact: isExact } : null,
     estimate: counting.estimate,
   };
   const unknown = (view.columns ?? []).filter(
@@ -536,6 +559,20 @@ function Cutter({ user }: { user: User }) {
         )}
         {canShow && (
           <section class="rows" id="rows" aria-label={c.grid.label(file!.filename)}>
+            {failure && (
+              <p class="warn line" role="status">
+                <Icon name="warn" />
+                <span>
+                  {c.reading.unreadable(failure.record, failure.line, failure.reason)}{" "}
+                  {isByRule ? c.reading.unreadableByRule : c.reading.unreadableFile}
+                </span>
+                {isByRule && (
+                  <button type="button" class="small" onClick={() => setOpened({ kind: "reading" })}>
+                    {c.reading.change}
+                  </button>
+                )}
+              </p>
+            )}
             <Grid
               rows={rows}
               rowCount={rowCount}
@@ -586,8 +623,11 @@ function Cutter({ user }: { user: User }) {
             <Foot
               place={place}
               rowCount={rowCount}
+              least={least}
               isExact={isExact}
               isFiltered={isFiltered}
+              isCutOff={failure !== null}
+              isBeyond={isBeyond}
               isBusy={rows.isBusy}
               defect={defectOf(rows, place, defects)}
               input={goTo}
@@ -807,8 +847,14 @@ function InTrash({ file, onRestored }: { file: FileView; onRestored: () => void 
 interface FootProps {
   place: Place | null;
   rowCount: number;
+  /** Rows that were read or counted. */
+  least: number;
   isExact: boolean;
   isFiltered: boolean;
+  /** Whether there are rows that cannot be read. */
+  isCutOff: boolean;
+  /** Whether the row that somebody has asked for does not exist. */
+  isBeyond: boolean;
   isBusy: boolean;
   /** What is wrong with the active row. */
   defect: string | null;
@@ -817,7 +863,17 @@ interface FootProps {
   onGo: (row: number) => void;
 }
 
-function Foot({ place, rowCount, isExact, isFiltered, isBusy, defect, input, onTurn, onGo }: FootProps) {
+/** Reads the number of a row, which may have signs between its thousands. */
+function rowOf(text: string): number | null {
+  const digits = /^\d{1,3}([\s'’,._])\d{3}(?:\1\d{3})*$/.test(text) ? text.replace(/\D/g, "") : text;
+  const row = /^\d+$/.test(digits) ? Number(digits) : 0;
+  return Number.isSafeInteger(row) && row >= 1 ? row : null;
+}
+
+function Foot(props: FootProps) {
+  const { place, rowCount, least, isExact, isFiltered, isCutOff, isBeyond, isBusy, defect, input } = props;
+  const { onTurn, onGo } = props;
+  const [isWrong, setWrong] = useState(false);
   const first = place ? Math.min(place.first + 1, rowCount) : 0;
   const last = place ? Math.min(place.last + 1, rowCount) : 0;
   const turn = (label: string, icon: "first" | "up" | "down" | "last", pages: number, isOff: boolean) => (
@@ -833,6 +889,16 @@ function Foot({ place, rowCount, isExact, isFiltered, isBusy, defect, input, onT
     </button>
   );
   const label = isFiltered ? c.grid.goToMatch : c.grid.goTo;
+  const only = isCutOff ? c.grid.onlyReadable(rowCount) : c.grid.onlySo(rowCount, isFiltered);
+  const problem = isWrong ? c.grid.notARow : isBeyond ? only : null;
+  const rangeOf = (): string => {
+    if (rowCount === 0) return c.grid.none;
+    if (isExact)
+      return c.grid.range(first, last, isCutOff ? c.grid.readable(count(rowCount)) : count(rowCount));
+    // The rows in view may not exist.
+    if (first > least) return c.grid.loading;
+    return c.grid.range(first, Math.min(last, least), c.grid.atLeast(least));
+  };
   return (
     <div class="foot">
       <p class="defect" role="status">
@@ -846,20 +912,35 @@ function Foot({ place, rowCount, isExact, isFiltered, isBusy, defect, input, onT
         class="row"
         onSubmit={(event) => {
           event.preventDefault();
-          const row = Number(input.current!.value.replace(/[\s'’,._]/g, ""));
-          if (Number.isSafeInteger(row) && row >= 1) onGo(Math.min(row, Math.max(1, rowCount)));
+          const row = rowOf(input.current!.value.trim());
+          setWrong(row === null);
+          if (row === null) return;
+          onGo(row);
           input.current!.value = "";
         }}
       >
         <label for="go-to">{label}</label>
-        <input ref={input} id="go-to" inputMode="numeric" autocomplete="off" aria-keyshortcuts="g" />
+        <input
+          ref={input}
+          id="go-to"
+          inputMode="numeric"
+          autocomplete="off"
+          aria-keyshortcuts="g"
+          aria-invalid={isWrong ? "true" : undefined}
+          aria-describedby="go-to-problem"
+          onInput={() => setWrong(false)}
+        />
         <button type="submit">{c.grid.go}</button>
+        <span id="go-to-problem" class="field-error" role="status">
+          {problem && (
+            <>
+              <Icon name="bad" /> {problem}
+            </>
+          )}
+        </span>
       </form>
       <span class="range-text" role="status" aria-busy={isBusy}>
-        {place &&
-          (rowCount === 0
-            ? c.grid.none
-            : c.grid.range(first, last, isExact ? count(rowCount) : c.grid.atLeast(rowCount)))}
+        {place && rangeOf()}
       </span>
       <div class="turns" role="group" aria-label={c.grid.pages}>
         {turn(c.grid.first, "first", -Infinity, first <= 1)}

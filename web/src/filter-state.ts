@@ -1,6 +1,6 @@
 // The filter while somebody writes it: read by the server a moment after the last key, and applied if it can be used.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { textOf } from "./filter-text";
 import type { Tree } from "./filter-text";
 import type { FilterState } from "./filters";
@@ -13,6 +13,8 @@ export interface FilterControl {
   state: FilterState;
   /** Whether the filter of the address cannot be used, so that there are no rows to show. */
   isBroken: boolean;
+  /** Whether the filter of the address can be used, as far as anybody knows. Before, nothing asks for its rows. */
+  isReady: boolean;
   /** `tree` is the tree of the text, if the page made the text. */
   edit: (text: string, isTyping: boolean, tree?: Tree | null) => void;
   /** Changes the last filter that could be used. */
@@ -32,6 +34,10 @@ export function useFilter(
   const abort = useRef<AbortController | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const known = useRef<{ text: string; tree: Tree | null }>({ text: "", tree: null });
+  /** The filter of the address that `state` belongs to. */
+  const followed = useRef("");
+  /** Filters that could be used, so that back and forward do not wait for the server. */
+  const trees = useRef(new Map<string, Tree | null>());
   const isTypingOn = useRef(false);
   const latest = useRef({ fileId, apply });
   latest.current = { fileId, apply };
@@ -43,6 +49,7 @@ export function useFilter(
 
   const accept = (text: string, tree: Tree | null) => {
     known.current = { text, tree };
+    trees.current.set(`${latest.current.fileId} ${text}`, tree);
     setState({ text, tree, errors: [], problem: null });
   };
 
@@ -70,7 +77,8 @@ export function useFilter(
     setState((before) => (tree === undefined ? { ...before, text } : { ...before, text, tree, errors: [] }));
     const go = () =>
       void read(text, () => {
-        latest.current.apply(text.trim() === "" ? "" : text, isTyping && isTypingOn.current);
+        followed.current = text.trim() === "" ? "" : text;
+        latest.current.apply(followed.current, isTyping && isTypingOn.current);
         isTypingOn.current = isTyping;
       });
     if (isTyping) timer.current = setTimeout(go, TYPING_MS);
@@ -82,11 +90,15 @@ export function useFilter(
     edit(textOf(tree), false, tree);
   };
 
-  useEffect(() => {
+  // A layout effect gives up the answers about an address that was left before any of them can arrive.
+  useLayoutEffect(() => {
     // The page itself has applied it. Meanwhile the text may have grown.
-    if (applied === known.current.text) return;
+    if (applied === followed.current) return;
+    followed.current = applied;
     cancel();
     isTypingOn.current = false;
+    const tree = trees.current.get(`${fileId} ${applied}`);
+    if (tree !== undefined) return accept(applied, tree);
     setState({ text: applied, tree: null, errors: [], problem: null });
     void read(applied, () => undefined);
   }, [applied]);
@@ -94,5 +106,6 @@ export function useFilter(
   useEffect(() => cancel, []);
 
   const isBroken = applied !== "" && state.errors.length > 0 && known.current.text !== applied;
-  return { state, isBroken, edit, change };
+  const isReady = applied === "" || known.current.text === applied || state.problem !== null;
+  return { state, isBroken, isReady, edit, change };
 }

@@ -188,6 +188,12 @@ function Editor({ columns, initial, isNew, onChange, onClose, onRemove }: Editor
             value={editing.column}
             onInput={(event) => pick(event.currentTarget.value)}
             onFocus={(event) => event.currentTarget.select()}
+            onKeyDown={(event) => {
+              // A condition is not complete before it has an operator and a value.
+              if (event.key !== "Enter" || event.isComposing) return;
+              event.preventDefault();
+              if (column) root.current!.querySelector("select")?.focus();
+            }}
           />
         )}
       </Field>
@@ -506,12 +512,12 @@ function CountLine({ counting }: { counting: Counting }) {
     <div class="count-line">
       <strong role="status" aria-busy={status === "counting"}>
         {status === "done" && c.count.match(rows)}
-        {status === "counting" && c.count.counting(rows)}
+        {status === "counting" && c.count.counting(rows, counting.share)}
         {status === "stopped" && c.count.atLeast(rows)}
         {status === "failed" && c.count.failed}
       </strong>
       {status === "counting" && counting.share !== null && (
-        <progress aria-label={c.count.counting(rows)} value={counting.share} max={1} />
+        <progress aria-label={c.count.counting(rows, null)} value={counting.share} max={1} />
       )}
       {status === "counting" && (
         <button type="button" class="small" onClick={stop}>

@@ -85,9 +85,10 @@ export function distinctText({ distinct, isDistinctExact }: Facts): string | nul
 
 function factLines(type: string | null, facts: Facts | null, isWaiting: boolean): string[] {
   const distinct = facts && distinctText(facts);
-  const kind = [type && typeName(type), distinct && c.head.distinct(distinct)];
-  const empties = facts?.empties ? c.head.empties(short.format(facts.empties)) : null;
-  return [kind.filter(Boolean).join(" · "), empties ?? (!facts && isWaiting ? c.head.waiting : "")];
+  const empties = facts?.empties && c.head.empties(short.format(facts.empties));
+  const kind = [type && typeName(type), empties].filter(Boolean).join(" · ");
+  // Each line fits into a column of its type.
+  return [kind, distinct ? c.head.distinct(distinct) : !facts && isWaiting ? c.head.waiting : ""];
 }
 
 interface PictureProps {

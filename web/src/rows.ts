@@ -2,7 +2,7 @@
 
 import type { Problem } from "./api";
 import { problemFrom } from "./ui/base";
-import { getRows } from "./table";
+import { Unreadable, getRows } from "./table";
 import type { RowsAnswer, Selection } from "./table";
 
 /** A cell that is too long to keep. Its full value is read when somebody asks for it. */
@@ -41,6 +41,10 @@ export class Rows {
   end: number | null = null;
   /** Rows that answers have shown to exist. */
   seen = 0;
+  /** The same, and one more if there may be rows after them. */
+  reached = 0;
+  /** Rows from here on do not exist; null while nothing is known of the end. */
+  ceiling: number | null = null;
   failure: RowsAnswer["failure"] = null;
   notice = "";
   problem: Problem | null = null;
@@ -166,7 +170,13 @@ export class Rows {
     while (page.rows.length < this.pageRows) {
       const offset = at * this.pageRows + page.rows.length;
       const wanted = this.pageRows - page.rows.length;
-      const answer = await getRows(this.selection, offset, wanted, this.columnsOf(block), signal);
+      let answer;
+      try {
+        answer = await getRows(this.selection, offset, wanted, this.columnsOf(block), signal);
+      } catch (error) {
+        if (signal.aborted || this.isOver || !this.learnFailure(error, offset)) throw error;
+        return;
+      }
       if (signal.aborted || this.isOver) return;
       this.learn(answer, offset);
       append(page, answer);
@@ -187,9 +197,25 @@ export class Rows {
     if (typeof answer.total === "number") this.total = answer.total;
     // A page beyond the end does not say where the end is.
     if (!answer.hasMore && (answer.rows.length > 0 || offset <= this.seen)) this.end = end;
-    if (answer.rows.length > 0) this.seen = Math.max(this.seen, end + (answer.hasMore ? 1 : 0));
-    this.failure = answer.failure ?? null;
+    if (answer.rows.length > 0) {
+      this.seen = Math.max(this.seen, end);
+      this.reached = Math.max(this.reached, end + (answer.hasMore ? 1 : 0));
+    }
+    if (!answer.hasMore) this.ceiling = Math.min(this.ceiling ?? end, end);
+    // An answer about earlier rows may not have reached the record that cannot be read.
+    this.failure = answer.failure ?? this.failure;
     this.notice = answer.notice;
+  }
+
+  /** Learns from an error that the page begins after a record that cannot be read. */
+  private learnFailure(error: unknown, offset: number): boolean {
+    // Without a row before the record, there is nothing to show.
+    if (!(error instanceof Unreadable) || error.defect.record <= 1) return false;
+    this.failure = error.defect;
+    this.ceiling = Math.min(this.ceiling ?? offset, offset);
+    if (!this.selection.filter && !this.selection.q) this.total = this.failure.record - 1;
+    else if (offset <= this.seen) this.end = offset;
+    return true;
   }
 
   /** Forgets the pages that were used longest ago. */

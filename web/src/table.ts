@@ -3,7 +3,7 @@
 import { done } from "../../clients/typescript/src/index";
 import type { Result, Schemas } from "../../clients/typescript/src/index";
 import * as api from "./api";
-import type { Dialect, DialectOptions, Profile } from "./api";
+import type { Dialect, DialectOptions, Problem, Profile } from "./api";
 import type { Tree } from "./filter-text";
 import { readingQuery } from "./recipe";
 
@@ -29,6 +29,16 @@ export interface Selection {
 
 /** A page of rows; `notice` is the value of `X-Cutty-Notice`. */
 export type RowsAnswer = Schemas["RowsResponse"] & { notice: string };
+
+/** The problem of a page that begins after a record that cannot be read. */
+export class Unreadable extends api.Problem {
+  constructor(
+    problem: Problem,
+    readonly defect: Defect,
+  ) {
+    super(problem.status, problem.code, problem.title, problem.detail, problem.requestId, problem.retryAfter);
+  }
+}
 
 interface Options {
   query?: Record<string, string>;
@@ -85,7 +95,13 @@ export async function getRows(
     ...nameQuote(conditions(selection)),
   };
   const result = await ask(cutty.GET, "/api/files/{id}/rows", selection.file, { query, signal });
-  const body = await bodyOf<RowsAnswer>(Promise.resolve(result));
+  const body = await bodyOf<RowsAnswer>(Promise.resolve(result)).catch((error: unknown) => {
+    const { record, line, byte } = (result.error ?? {}) as Partial<Defect>;
+    if (!(error instanceof api.Problem) || error.code !== "malformed_csv" || !record || !line) throw error;
+    // The detail is a place, what is wrong there, and what to do.
+    const reason = error.detail.replace(/^[^:]*\): /, "").replace(/\.( Repair the file.*)?$/s, "");
+    throw new Unreadable(error, { record, line, byte: byte ?? 0, reason });
+  });
   return { ...body, notice: result.response.headers.get("X-Cutty-Notice") ?? "" };
 }
 

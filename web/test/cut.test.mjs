@@ -440,6 +440,188 @@ test("states: no file, a missing file, the trash, no rows, no match, a wrong fil
   page.faults.length = 0;
 });
 
+test("back and forward: an answer about a filter that was left changes nothing", async () => {
+  const id = await post("stale.csv", votersText);
+  const parse = "**/api/filters/parse";
+  let answers = 0;
+  await page.route(parse, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    await route.continue().catch(() => undefined);
+    answers++;
+  });
+  await open(id);
+  await button("As text").click();
+  const request = page.waitForRequest(parse);
+  await page.evaluate(() => {
+    history.pushState(null, "", `${location.href}&filter=city+%3D+Bern`);
+    dispatchEvent(new PopStateEvent("popstate"));
+  });
+  await request;
+  await page.goBack();
+  await page.waitForTimeout(1500);
+  assert.equal(answers, 1);
+  assert.equal(await text().inputValue(), "");
+  assert.equal(await page.locator(".chip").count(), 0);
+  assert.equal(await page.locator(".grid-title.filtered").count(), 0);
+  await range()
+    .getByText(/of 3,000$/)
+    .waitFor();
+
+  // A filter that the page made, and then quick steps.
+  await text().fill("city = Basel");
+  await page.getByText("750 rows match").waitFor();
+  await page.evaluate(async () => {
+    for (const by of [-1, 1, -1]) {
+      history.go(by);
+      await new Promise((resolve) => addEventListener("popstate", resolve, { once: true }));
+    }
+  });
+  await page.waitForTimeout(1200);
+  assert.ok(!page.url().includes("filter="));
+  assert.equal(await text().inputValue(), "");
+  assert.equal(await page.locator(".chip").count(), 0);
+  await range()
+    .getByText(/of 3,000$/)
+    .waitFor();
+  await page.goForward();
+  await page.getByText("750 rows match").waitFor();
+  assert.equal(await text().inputValue(), "city = Basel");
+  await noFaults();
+});
+
+test("rows that end before a record that cannot be read are shown as such", async () => {
+  const lines = Array.from({ length: 3000 }, (_, at) => (at === 1499 ? "1,2,3" : `${at},${at % 2}`));
+  const id = await post("cut-off.csv", `a,b\n${lines.join("\n")}\n`);
+  const warning =
+    /^Record 1,500 \(line 1,501\) cannot be read: .*[^.]\. The rows end before it\. Read the file another way/;
+  const shown = page.locator(".rows > .warn");
+  for (const query of ["", "&row=1450", "&row=2000"]) {
+    await open(id, `&ragged=refuse${query}`);
+    await shown.getByText(warning).waitFor();
+    await range()
+      .getByText(/of 1,499 that can be read$/)
+      .waitFor();
+  }
+  await page.locator('.grid-row.on[data-row="1498"]').waitFor();
+  assert.deepEqual(await cellsOf(1498), ["1498", "0"]);
+  await page.getByLabel("Go to row").fill("1500");
+  await page.keyboard.press("Enter");
+  await page.locator(".foot").getByText("Only 1,499 rows can be read.").waitFor();
+
+  // A filter, of which nobody knows how many rows match.
+  await page.goto(`${h.URL_}/cut?file=${id}&ragged=refuse&filter=b+%3D+1&row=2500`);
+  await shown.getByText(warning).waitFor();
+  await page.goto(`${h.URL_}/cut?file=${id}&ragged=refuse&filter=b+%3D+1`);
+  assert.deepEqual(await cellsOf(0), ["1", "1"]);
+  await goTo(749);
+  await shown.getByText(warning).waitFor();
+  await range()
+    .getByText(/–749 of 749 that can be read$/)
+    .waitFor();
+  await button("Change how it is read").first().click();
+  await page.getByLabel("Delimiter", { exact: true }).waitFor();
+  page.faults.length = 0;
+});
+
+test("go to a row: only whole numbers; a row that does not exist is explained, also before the rows are counted", async () => {
+  const id = await post("go.csv", votersText);
+  await open(id);
+  const field = page.getByLabel(/^Go to/);
+  for (const wrong of ["1.5", "0", "-5", "abc", "1,00"]) {
+    await field.fill(wrong);
+    await page.keyboard.press("Enter");
+    await page.locator(".foot").getByText("Write a whole number from 1.").waitFor();
+    assert.equal(await field.getAttribute("aria-invalid"), "true");
+    assert.ok(!page.url().includes("row="), wrong);
+    await field.fill("");
+    await page.getByText("Write a whole number from 1.").waitFor({ state: "detached" });
+  }
+  await field.fill("1,500");
+  await page.keyboard.press("Enter");
+  await page.locator('.grid-row.on[data-row="1499"]').waitFor();
+  await field.fill("4000");
+  await page.keyboard.press("Enter");
+  await page.locator(".foot").getByText("There are only 3,000 rows.").waitFor();
+  await page.locator('.grid-row.on[data-row="2999"]').waitFor();
+
+  // The count does not end.
+  await page.route("**/count?*", () => undefined);
+  await open(id, "&filter=city+%3D+Bern");
+  await button("Stop").click();
+  await range()
+    .getByText(/of at least 100$/)
+    .waitFor();
+  await goTo(700);
+  const bern = voters.filter((row) => row[1] === "Bern");
+  assert.equal((await cellsOf(699))[0], bern[699][0]);
+  await field.fill("5000");
+  await page.keyboard.press("Enter");
+  await page.locator(".foot").getByText("There are only 750 matches.").waitFor();
+  await page.locator('.grid-row.on[data-row="749"] .grid-cell :not(.wait)').first().waitFor();
+  await range()
+    .getByText(/–750 of 750$/)
+    .waitFor();
+  await noFaults();
+});
+
+test("no number of rows is made up while nothing is read, and a new selection begins at its first row", async () => {
+  const id = await post("made-up.csv", votersText);
+  await open(id, "&filter=city+%3D+Bern+AND+age+%3E%3D+30&row=300");
+  await page.getByText(/rows match/).waitFor();
+  await page.route(/\/(count|rows)\?/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await route.continue().catch(() => undefined);
+  });
+  await page.getByRole("button", { name: "Remove \u2068age >= 30\u2069" }).click();
+  await range().getByText("Reading rows…").waitFor();
+  const seen = await page.evaluate(async () => {
+    const found = new Set();
+    while (document.querySelector(".grid-row .wait")) {
+      found.add(document.querySelector(".range-text").textContent);
+      await new Promise(requestAnimationFrame);
+    }
+    return [...found];
+  });
+  assert.deepEqual(seen, ["Reading rows…"]);
+  await page.locator('.grid-row[data-row="0"] .grid-cell bdi').first().waitFor();
+  await range()
+    .getByText(/^rows 1–\d+ of /)
+    .waitFor();
+  await noFaults();
+});
+
+test("the editor of a condition: Enter in the column leads on; a filter that cannot be used asks for nothing", async () => {
+  const id = await post("editor.csv", votersText);
+  await open(id);
+  await page.keyboard.press("f");
+  await page.getByLabel("Column", { exact: true }).fill("city");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "SELECT");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("Bern");
+  await page.keyboard.press("Enter");
+  await page.getByText("750 rows match").waitFor();
+
+  // The words of each header fit.
+  const cut = await page
+    .locator(".head-facts > span")
+    .evaluateAll((lines) =>
+      lines.filter((line) => line.scrollWidth > line.clientWidth).map((line) => line.textContent),
+    );
+  assert.deepEqual(cut, []);
+
+  const asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname.split("/").pop()));
+  await page.goto(`${h.URL_}/cut?file=${id}&filter=city%20%3D`);
+  await page.getByText("This filter cannot be used, so no rows are shown.").waitFor();
+  await page.waitForTimeout(300);
+  assert.deepEqual(
+    asked.filter((kind) => ["rows", "count", "estimate"].includes(kind)),
+    [],
+  );
+  await noFaults();
+});
+
 // --- An API of its own: tables that are too large for a test ----------------------------------------------------------------
 
 const HUGE = "00000000-0000-7000-8000-00000000cafe";
@@ -699,6 +881,49 @@ test("a late answer never replaces a newer one, and pages that are passed by are
   await page.locator(".grid-row .grid-cell bdi").first().waitFor();
   const pages = asked.filter(({ pathname }) => pathname.endsWith("/rows"));
   assert.ok(pages.length <= 6, `${pages.length} pages`);
+  await noFaults();
+});
+
+test("a count shows how far it is, and the estimate beside it; bars say that a range ends below its end", async () => {
+  const asked = await mock({ rows: 1_000_000, columns: 4 });
+  await page.route(`**/api/files/${HUGE}/count**`, (route) => {
+    asked.push(new URL(route.request().url()));
+    return route.fulfill({
+      contentType: "application/x-ndjson",
+      body: '{"progress":{"rows":0,"exact":false,"bytesScanned":5,"bytesSkipped":7},"bytesTotal":100}\n',
+    });
+  });
+  await page.route(`**/api/files/${HUGE}/estimate**`, (route) => {
+    asked.push(new URL(route.request().url()));
+    return route.fulfill({
+      json: {
+        success: true,
+        estimate: { bytesTotal: 1e9, bytesToScan: 1e7, bytesSkipped: 99e7, costUsd: 0.00002 },
+      },
+    });
+  });
+  await page.goto(`${h.URL_}/cut?file=${HUGE}`);
+  await page.locator(".grid-row .grid-cell bdi").first().waitFor();
+  await page.locator(".bars").first().waitFor();
+  const { x, y, width, height } = await page.locator(".bars").first().boundingBox();
+  await page.mouse.move(x + (3.5 / 40) * width, y + height - 4);
+  await page.getByText("30 to below 40: 3,000 rows").waitFor();
+
+  // The answer does not end.
+  await page.evaluate(() => {
+    const { prototype } = ReadableStreamDefaultReader;
+    const { read } = prototype;
+    prototype.read = async function () {
+      const chunk = await read.call(this);
+      return chunk.done ? new Promise(() => undefined) : chunk;
+    };
+  });
+  asked.length = 0;
+  await page.getByLabel("Any column contains").fill("r");
+  await page.locator(".count-line strong").getByText("counting… 12 %", { exact: true }).waitFor();
+  await page.getByText("reads 10 MB of 1 GB (99 % skipped) · about $0.00002").waitFor();
+  const kinds = asked.map(({ pathname }) => pathname.split("/").pop());
+  assert.ok(kinds.indexOf("estimate") < kinds.indexOf("count"), kinds.join());
   await noFaults();
 });
 
