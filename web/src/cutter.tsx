@@ -389,6 +389,7 @@ function Cutter({ user }: { user: User }) {
         <Account
           user={user}
           actions={[
+            ...(isHere && columns ? [{ label: c.recipes, run: () => setOpened({ kind: "recipes" }) }] : []),
             { label: t.shortcuts.open, run: () => setOpened({ kind: "shortcuts" }) },
             { label: t.receipts, run: () => location.assign("/receipt") },
             { label: t.reference, run: () => location.assign("/docs") },

@@ -85,10 +85,10 @@ export function RecipesPanel({ file, close, apply, download }: Props) {
                   key={recipe.id}
                   recipe={recipe}
                   onApply={() => {
-                    apply(recipe.cut);
+                    apply(shownCut(recipe));
                     close();
                   }}
-                  onDownload={() => download(recipe.cut)}
+                  onDownload={() => download(shownCut(recipe))}
                   onRenamed={(renamed) => change(recipe.id, { recipe: { ...recipe, ...renamed } })}
                   onRemove={() => void remove(recipe)}
                 />
@@ -218,6 +218,12 @@ function Recipe({ recipe, onApply, onDownload, onRenamed, onRemove }: RecipeProp
     </li>
   );
 }
+
+/** Returns the cut of a recipe with one filter as text, which the page can show. */
+const shownCut = ({ cut, filter }: SavedRecipe): Cut => {
+  const { whereFilters, ...shown } = cut as Cut;
+  return whereFilters && filter ? { ...shown, filter } : shown;
+};
 
 /** The format in short: the receipt of a cut has all of it. */
 function formatText(cut: Cut): string {

@@ -87,7 +87,7 @@ test("a receipt names the options of the result, and opens the cutter with them"
   const { page, url, file } = await withCut({ ...RECIPE, ...options });
   let answer;
   const isAsked = new Promise((resolve) => (answer = resolve));
-  await page.route(new RegExp(`/api/files/${file}(\\?|$)`), async (route) => {
+  await page.route(`**/api/files/${file}/metadata`, async (route) => {
     await isAsked;
     await route.continue();
   });
