@@ -17,6 +17,7 @@ export const c = {
       : `${n(shown)} of ${n(all)} ${all === 1 ? "column" : "columns"}`,
   download: "Download",
   save: "Save",
+  recipes: "Recipes",
 
   grid: {
     label: (file: string) => `Rows of ${name(file)}`,
@@ -153,7 +154,7 @@ export const c = {
     go: "Count all",
     reads: (scan: string, total: string, percent: number) =>
       `reads ${scan} of ${total}${percent > 0 ? ` (${n(percent)} % skipped)` : ""}`,
-    cost: (dollars: string) => `about $${dollars}`,
+    cost: (dollars: string) => `about ${dollars}`,
     failed: "The rows could not be counted.",
   },
 

@@ -4,10 +4,12 @@ import type { DialectOptions, FileView } from "./api";
 import type { Schemas } from "../../clients/typescript/src/index";
 import { textOf } from "./filter-text";
 import type { Tree } from "./filter-text";
+import { outputOf } from "./output";
+import type { Output } from "./output";
 import { addressOf, record } from "./recipe";
+import type { View } from "./recipe";
 
 export type Cut = Schemas["CutBody"];
-export type Format = NonNullable<Cut["format"]>;
 type Estimate = Schemas["Estimate"];
 
 /** What the page of a file shows, and what can be exported. */
@@ -19,6 +21,8 @@ export interface CutState {
   filter: string;
   q: string;
   reading: DialectOptions;
+  /** How the result is written. */
+  output: Output;
   count: { rows: number; exact: boolean } | null;
   estimate: Pick<Estimate, "bytesTotal" | "bytesToScan" | "bytesSkipped" | "costUsd"> | null;
 }
@@ -76,15 +80,17 @@ const READING = [
 const readingOf = (cut: Cut): DialectOptions =>
   Object.fromEntries(READING.filter((name) => cut[name] !== undefined).map((name) => [name, cut[name]]));
 
+/** Returns what the page that shows this cut has in its address, besides the file. */
+export const viewOf = (cut: Cut): Omit<View, "file"> => ({
+  columns: cut.columns ?? cut.selectedColumns ?? null,
+  filter: filterOf(cut),
+  q: cut.q ?? "",
+  row: null,
+  reading: readingOf(cut),
+  output: outputOf(cut),
+});
+
 /** Returns the address of the page that shows this cut. */
-export const cutterOf = (file: string, cut: Cut): string =>
-  addressOf({
-    file,
-    columns: cut.columns ?? null,
-    filter: filterOf(cut),
-    q: cut.q ?? "",
-    row: null,
-    reading: readingOf(cut),
-  });
+export const cutterOf = (file: string, cut: Cut): string => addressOf({ file, ...viewOf(cut) });
 
 export const receiptAddress = (cutId: string): string => `/receipt?cut=${encodeURIComponent(cutId)}`;

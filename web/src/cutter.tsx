@@ -7,10 +7,11 @@ import * as api from "./api";
 import type { Dialect, DialectOptions, FileView, Problem, Profile, User } from "./api";
 import { signOut } from "./auth";
 import { useCounting } from "./counting";
+import { viewOf } from "./cut";
+import type { Cut } from "./cut";
 import { c } from "./cut-strings";
 import type { CutState, ExportSection } from "./export";
 import { useFilter } from "./filter-state";
-import { textOf } from "./filter-text";
 import type { Tree } from "./filter-text";
 import { Filters, columnsIn, withRange, withValue, withoutValue } from "./filters";
 import { count } from "./format";
@@ -229,6 +230,7 @@ const loadReading = () => import("./reading-form").then(({ ReadingForm }) => Rea
 const loadCell = () => import("./inspect").then(({ CellDialog }) => CellDialog);
 const loadColumn = () => import("./inspect").then(({ ColumnDialog }) => ColumnDialog);
 const loadExport = () => import("./export").then(({ ExportPanel }) => ExportPanel);
+const loadRecipes = () => import("./export").then(({ RecipesPanel }) => RecipesPanel);
 
 type Opened =
   | { kind: "columns" }
@@ -236,7 +238,8 @@ type Opened =
   | { kind: "shortcuts" }
   | { kind: "column"; name: string }
   | { kind: "cell"; row: number; name: string }
-  | { kind: "export"; section: ExportSection };
+  | { kind: "recipes" }
+  | { kind: "export"; section: ExportSection; isStarted?: boolean };
 
 // --- The page ----------------------------------------------------------------------------------------------------------------
 
@@ -341,17 +344,10 @@ function Cutter({ user }: { user: User }) {
     close();
     setAsked({ column });
   };
-  const apply = (cut: object) => {
-    const {
-      columns = null,
-      filter = "",
-      q = "",
-    } = cut as { columns?: string[]; filter?: string | Tree; q?: string };
-    close();
-    change(
-      { columns, filter: typeof filter === "string" ? filter : textOf(filter), q: q ?? "", row: null },
-      true,
-    );
+  const apply = (cut: Cut) => {
+    const { reading: given, ...shown } = viewOf(cut);
+    // A recipe without rules for reading suits however the file is read now.
+    change({ ...shown, ...(isRead(given) && { reading: given }) }, true);
   };
 
   useShortcuts({
@@ -388,6 +384,7 @@ function Cutter({ user }: { user: User }) {
     filter,
     q,
     reading,
+    output: view.output,
     count: rows && (isExact || counting.rows > 0) ? { rows: least, exact: isExact } : null,
     estimate: counting.estimate,
   };
@@ -415,6 +412,7 @@ function Cutter({ user }: { user: User }) {
         <Account
           user={user}
           actions={[
+            ...(isHere && columns ? [{ label: c.recipes, run: () => setOpened({ kind: "recipes" }) }] : []),
             { label: t.shortcuts.open, run: () => setOpened({ kind: "shortcuts" }) },
             { label: t.receipts, run: () => location.assign("/receipt") },
             { label: t.reference, run: () => location.assign("/docs") },
@@ -450,6 +448,9 @@ function Cutter({ user }: { user: User }) {
                 onClick={() => setOpened({ kind: "columns" })}
               >
                 <Icon name="columns" /> {c.columns.button}
+              </button>
+              <button type="button" disabled={!columns} onClick={() => setOpened({ kind: "recipes" })}>
+                {c.recipes}
               </button>
               <button
                 type="button"
@@ -699,7 +700,32 @@ function Cutter({ user }: { user: User }) {
         <Lazy
           load={loadExport}
           onFail={close}
-          props={{ state: cutState, section: opened.section, close, apply }}
+          props={{
+            state: cutState,
+            section: opened.section,
+            isStarted: opened.isStarted,
+            close,
+            apply,
+            keep: (output) => change({ output }, false, false),
+          }}
+        />
+      )}
+      {opened?.kind === "recipes" && file && (
+        <Lazy
+          load={loadRecipes}
+          onFail={close}
+          props={{
+            file,
+            close,
+            apply: (cut) => {
+              close();
+              apply(cut);
+            },
+            download: (cut) => {
+              apply(cut);
+              setOpened({ kind: "export", section: "download", isStarted: true });
+            },
+          }}
         />
       )}
       {opened?.kind === "shortcuts" && <Shortcuts onClose={close} />}

@@ -4,6 +4,32 @@ import { n, name, plural, rows } from "./strings";
 
 const columns = (value: number): string => plural(value, "column", "columns");
 
+const SEPARATORS: Record<string, string> = {
+  comma: "commas",
+  semicolon: "semicolons",
+  tab: "tabs",
+  pipe: "pipes",
+};
+
+/** How a result is written. */
+export const o = {
+  formats: { csv: "CSV", tsv: "TSV", json: "JSON", ndjson: "NDJSON" },
+  separated: (separator: string) => `separated by ${SEPARATORS[separator] ?? separator}`,
+  bom: "with a byte order mark",
+  safe: "an apostrophe before formulas",
+  header: "column names in the first row",
+  noHeader: "no column names",
+  typed: "numbers, true and false without quotes, empty cells as null",
+  quotes: { minimal: "", all: "every field in quotes", none: "no field in quotes" },
+  newlines: { lf: "", crlf: "lines that end with CR LF" },
+  limit: (count: number) => `at most ${rows(count)}`,
+  offset: (count: number) => `without the first ${count === 1 ? "row" : rows(count)}`,
+  zipped: "compressed (.gz)",
+  /** Options that a recipe has, and the panel has not. */
+  also: (words: string[]) => `Also: ${words.join(", ")}.`,
+  leaveOut: "Leave this out",
+};
+
 export const e = {
   title: (file: string) => `Export from ${name(file)}`,
   open: "Export",
@@ -25,11 +51,15 @@ export const e = {
   download: {
     title: "Download",
     format: "Format",
-    formats: { csv: "CSV", tsv: "TSV", json: "JSON", ndjson: "NDJSON" },
     excel: "For Excel",
-    excelHint: (separator: string) =>
-      `${separator}, a byte order mark, and an apostrophe before cells that Excel would run as a formula.`,
-    separators: { semicolon: "Semicolons", comma: "Commas", tab: "Tabs" },
+    excelHint:
+      "The separator of Excel in your language, a byte order mark, and an apostrophe before cells that Excel would run as a formula.",
+    excelHintTsv: "A byte order mark, and an apostrophe before cells that Excel would run as a formula.",
+    separator: "Separator",
+    separators: { comma: "Comma", semicolon: "Semicolon", tab: "Tab", pipe: "Pipe" } as Record<
+      string,
+      string
+    >,
     header: "Column names in the first row",
     gzip: "Compress (.gz)",
     typed: "Numbers, true and false without quotes, empty cells as null",
@@ -101,7 +131,6 @@ export const e = {
     columns: "Columns",
     allColumns: "all",
     format: "Format",
-    zipped: (format: string) => `${format}, compressed`,
     recipeGone: "The recipe of this cut is not stored any more.",
     openCutter: "Open in the cutter",
     runAgain: "Run again",
@@ -191,10 +220,14 @@ export const e = {
     list: "Recipes",
     apply: "Apply",
     applyTo: (recipe: string) => `Apply ${name(recipe)}`,
+    download: "Download",
+    downloadOf: (recipe: string) => `Download with ${name(recipe)}`,
     menu: (recipe: string) => `Actions for ${name(recipe)}`,
     suits: "Suits this file",
     missing: (names: string[], more: number) =>
-      `This file has no column ${names.map(name).join(", ")}${more > 0 ? ` and ${n(more)} more` : ""}`,
+      names.length === 1 && more <= 0
+        ? `This file has no column ${name(names[0]!)}`
+        : `This file does not have the columns ${names.map(name).join(", ")}${more > 0 ? ` and ${n(more)} more` : ""}`,
     noFilter: "all rows",
     columns: (count: number) => columns(count),
     allColumns: "all columns",

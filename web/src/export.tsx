@@ -6,10 +6,13 @@ import { Problem } from "./api";
 import type { FileView } from "./api";
 import { curlOf, linkOf, pythonOf } from "./code";
 import { cutOf, receiptAddress, resultName } from "./cut";
-import type { Cut, CutState, Format } from "./cut";
+import type { Cut, CutState } from "./cut";
 import * as cuts from "./cuts";
-import { e } from "./export-strings";
-import { bytes } from "./format";
+import { e, o } from "./export-strings";
+import { bytes, dollars } from "./format";
+import { SEPARATORS, forExcel, isForExcel, isTable, membersOf, outputOf } from "./output";
+import type { Format, Output } from "./output";
+import { hiddenWords, shownOnly } from "./output-words";
 import { RecipesPanel } from "./recipes";
 import { Dialog, Field, Icon, Name, ProblemNote, parseTags, problemFrom, useFormProblem } from "./ui/base";
 import { CopyButton } from "./ui/copy";
@@ -24,30 +27,51 @@ interface Props {
   state: CutState;
   /** The section that is open at first. */
   section?: ExportSection;
+  /** The download begins at once. */
+  isStarted?: boolean;
   close: () => void;
   apply: (cut: Cut) => void;
+  /** Keeps how the result is written, for the next time that the panel opens. */
+  keep: (output: Output) => void;
 }
 
-export function ExportPanel({ state, section = "download", close, apply }: Props) {
-  const { file } = state;
-  const [output, setOutput] = useState<Output>(DEFAULT_OUTPUT);
+export function ExportPanel({ state, section = "download", isStarted = false, close, apply, keep }: Props) {
+  const { file, output } = state;
   const [isChoosing, setChoosing] = useState(false);
+  const [startsNow, setStartsNow] = useState(isStarted);
   const cut = { ...cutOf(state), ...membersOf(output) };
+  const choose = () => {
+    setStartsNow(false);
+    setChoosing(true);
+  };
   const applyAndClose = (chosen: Cut) => {
     close();
     apply(chosen);
   };
-  if (isChoosing) return <RecipesPanel file={file} close={() => setChoosing(false)} apply={applyAndClose} />;
+  const applyAndDownload = (chosen: Cut) => {
+    apply(chosen);
+    setStartsNow(true);
+    setChoosing(false);
+  };
+  if (isChoosing)
+    return (
+      <RecipesPanel
+        file={file}
+        close={() => setChoosing(false)}
+        apply={applyAndClose}
+        download={applyAndDownload}
+      />
+    );
   return (
     <Dialog title={<TitleOf file={file} />} wide onClose={close}>
       <Summary state={state} />
       <div class="stack wide-gap export">
-        <DownloadSection file={file} cut={cut} output={output} onOutput={setOutput} />
+        <DownloadSection file={file} cut={cut} output={output} onOutput={keep} isStarted={startsNow} />
         <Fold title={e.save.title} isOpen={section === "save"}>
           <SaveFile file={file} cut={savable(state, output)} />
         </Fold>
         <Fold title={e.recipe.title} isOpen={section === "recipe"}>
-          <SaveRecipe cut={cut} onChoose={() => setChoosing(true)} />
+          <SaveRecipe cut={cut} onChoose={choose} />
         </Fold>
         <Fold title={e.copy.title} isOpen={section === "copy"}>
           <CopyAs file={file} cut={cut} filter={state.filter} />
@@ -82,12 +106,6 @@ function Fold({ title, isOpen, children }: { title: string; isOpen: boolean; chi
 
 // --- What is exported ---------------------------------------------------------------------------------------------------
 
-const dollars = new Intl.NumberFormat(undefined, {
-  style: "currency",
-  currency: "USD",
-  maximumSignificantDigits: 2,
-});
-
 function rowsText({ count: found, filter, q }: CutState): string {
   if (found) return found.exact ? e.summary.rows(found.rows) : e.summary.atLeast(found.rows);
   return filter || q ? e.summary.unknown : e.summary.all;
@@ -102,7 +120,7 @@ function costText({ estimate }: CutState): string | null {
   if (!estimate) return null;
   const { bytesTotal, bytesToScan, bytesSkipped, costUsd } = estimate;
   const skipped = bytesTotal > 0 ? Math.floor((bytesSkipped / bytesTotal) * 100) : 0;
-  return e.summary.cost(bytes(bytesToScan), bytes(bytesTotal), skipped, dollars.format(costUsd));
+  return e.summary.cost(bytes(bytesToScan), bytes(bytesTotal), skipped, dollars(costUsd));
 }
 
 function Summary({ state }: { state: CutState }) {
@@ -121,90 +139,72 @@ function Summary({ state }: { state: CutState }) {
 
 // --- Download -----------------------------------------------------------------------------------------------------------
 
-interface Output {
-  format: Format;
-  isForExcel: boolean;
-  hasHeader: boolean;
-  isZipped: boolean;
-  isTyped: boolean;
-}
-
-const DEFAULT_OUTPUT: Output = {
-  format: "csv",
-  isForExcel: false,
-  hasHeader: true,
-  isZipped: false,
-  isTyped: false,
-};
-
-const FORMATS = Object.keys(e.download.formats) as Format[];
-
-/** Excel splits at the list separator of its language: a semicolon where the comma separates decimals. */
-const excelSeparator = (): "semicolon" | "comma" => {
-  const decimal = new Intl.NumberFormat().formatToParts(1.5).find(({ type }) => type === "decimal")?.value;
-  return decimal === "," ? "semicolon" : "comma";
-};
-
-const isTable = (format: Format): boolean => format === "csv" || format === "tsv";
-
-/** The server refuses options that have no effect in the format. */
-function membersOf({ format, isForExcel, hasHeader, isZipped, isTyped }: Output): Cut {
-  const forExcel = isForExcel && isTable(format) ? { bom: true, spreadsheetSafe: true } : {};
-  const separator = isForExcel && format === "csv" ? { outDelimiter: excelSeparator() } : {};
-  return {
-    format,
-    ...forExcel,
-    ...separator,
-    ...(isTable(format) && !hasHeader && { header: false }),
-    ...(!isTable(format) && isTyped && { typed: true }),
-    ...(isZipped && { compress: "gzip" }),
-  };
-}
+const FORMATS = Object.keys(o.formats) as Format[];
 
 interface DownloadProps {
   file: FileView;
   cut: Cut;
   output: Output;
   onOutput: (output: Output) => void;
+  isStarted: boolean;
 }
 
-function DownloadSection({ file, cut, output, onOutput }: DownloadProps) {
+function DownloadSection({ file, cut, output, onOutput, isStarted }: DownloadProps) {
   const d = e.download;
   const { download, start, isBusy } = useDownload();
   const id = useId();
-  const set = (changes: Partial<Output>) => onOutput({ ...output, ...changes });
-  const separator = output.format === "tsv" ? "tab" : excelSeparator();
+  useEffect(() => {
+    if (isStarted) start(file, cut);
+  }, []);
+  const { format = "csv", outDelimiter = "comma", header = true, typed = false, compress } = output;
+  const set = (changes: Output) => onOutput(outputOf({ ...output, ...changes }));
+  const hidden = hiddenWords(output);
   return (
     <section class="stack" aria-labelledby={id}>
       <h3 id={id}>{d.title}</h3>
       <fieldset class="choices">
         <legend>{d.format}</legend>
-        {FORMATS.map((format) => (
+        {FORMATS.map((each) => (
           <label class="check choice">
             <input
               type="radio"
               name="format"
-              value={format}
-              checked={output.format === format}
-              onChange={() => set({ format })}
+              value={each}
+              checked={format === each}
+              onChange={() => set({ format: each })}
             />
-            {d.formats[format]}
+            {o.formats[each]}
           </label>
         ))}
       </fieldset>
       <div class="checks">
-        {isTable(output.format) ? (
+        {isTable(format) ? (
           <>
-            <Check label={d.excel} isOn={output.isForExcel} onChange={(isForExcel) => set({ isForExcel })}>
-              {d.excelHint(d.separators[separator])}
+            <Check label={d.excel} isOn={isForExcel(output)} onChange={(isOn) => set(forExcel(isOn))}>
+              {format === "csv" ? d.excelHint : d.excelHintTsv}
             </Check>
-            <Check label={d.header} isOn={output.hasHeader} onChange={(hasHeader) => set({ hasHeader })} />
+            {format === "csv" && (
+              <Separator value={outDelimiter} onChange={(outDelimiter) => set({ outDelimiter })} />
+            )}
+            <Check label={d.header} isOn={header} onChange={(header) => set({ header })} />
           </>
         ) : (
-          <Check label={d.typed} isOn={output.isTyped} onChange={(isTyped) => set({ isTyped })} />
+          <Check label={d.typed} isOn={typed} onChange={(typed) => set({ typed })} />
         )}
-        <Check label={d.gzip} isOn={output.isZipped} onChange={(isZipped) => set({ isZipped })} />
+        <Check
+          label={d.gzip}
+          isOn={compress === "gzip"}
+          onChange={(isOn) => set({ compress: isOn ? "gzip" : undefined })}
+        />
       </div>
+      {hidden.length > 0 && (
+        <p class="row">
+          <span>{o.also(hidden)}</span>
+          <button type="button" class="link" onClick={() => onOutput(outputOf(shownOnly(output)))}>
+            {o.leaveOut}
+          </button>
+        </p>
+      )}
       <button
         type="button"
         class="primary"
@@ -216,6 +216,22 @@ function DownloadSection({ file, cut, output, onOutput }: DownloadProps) {
       </button>
       <DownloadResult file={file} cut={cut} download={download} />
     </section>
+  );
+}
+
+function Separator({ value, onChange }: { value: string; onChange: (separator: string) => void }) {
+  const { separator, separators } = e.download;
+  // A recipe of another program can have another separator.
+  const all = [...new Set([...SEPARATORS, value])];
+  return (
+    <label class="row">
+      {separator}
+      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+        {all.map((each) => (
+          <option value={each}>{separators[each] ?? each}</option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -252,9 +268,9 @@ function Check({ label, isOn, onChange, children }: CheckProps) {
 // --- Save as a file -----------------------------------------------------------------------------------------------------
 
 /** A saved cut is CSV or TSV. What is meant for other programs, such as Excel, would spoil it for the next cut. */
-const savable = (state: CutState, { format }: Output): Cut => ({
+const savable = (state: CutState, { format, limit, offset }: Output): Cut => ({
   ...cutOf(state),
-  format: format === "tsv" ? "tsv" : "csv",
+  ...membersOf({ format: format === "tsv" ? "tsv" : "csv", limit, offset }),
 });
 
 function SaveFile({ file, cut }: { file: FileView; cut: Cut }) {

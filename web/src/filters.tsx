@@ -6,7 +6,7 @@ import type { Counting } from "./counting";
 import { c } from "./cut-strings";
 import { and, condition, isCondition, nameOf, textOf, valuesOf } from "./filter-text";
 import type { Condition, Tree } from "./filter-text";
-import { bytes } from "./format";
+import { bytes, dollars } from "./format";
 import type { Facts, FilterError } from "./table";
 import { Field, Icon, ProblemNote } from "./ui/base";
 
@@ -496,8 +496,6 @@ function Fault({ error, text, onEdit }: FaultProps) {
 /** A name as a filter writes it. */
 const quoteName = (name: string): string => textOf(condition(name, "isempty")).replace(/ IS EMPTY$/, "");
 
-const money = new Intl.NumberFormat("en", { maximumSignificantDigits: 1 });
-
 function CountLine({ counting }: { counting: Counting }) {
   const { status, rows, estimate, problem, stop, go } = counting;
   if (status === "none") return null;
@@ -506,7 +504,7 @@ function CountLine({ counting }: { counting: Counting }) {
     const { bytesToScan, bytesSkipped, bytesTotal, costUsd } = estimate;
     const share = bytesTotal > 0 ? Math.floor((bytesSkipped / bytesTotal) * 100) : 0;
     words.push(c.count.reads(bytes(bytesToScan), bytes(bytesTotal), share));
-    words.push(c.count.cost(money.format(costUsd)));
+    words.push(c.count.cost(dollars(costUsd)));
   }
   return (
     <div class="count-line">

@@ -4,11 +4,19 @@ import { t } from "./strings";
 
 const number = new Intl.NumberFormat();
 const short = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
+/** Costs are often less than a cent. */
+const money = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  maximumSignificantDigits: 2,
+});
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export const count = (value: number): string => number.format(value);
+
+export const dollars = (value: number): string => money.format(value);
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 

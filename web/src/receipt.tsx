@@ -10,6 +10,7 @@ import * as cuts from "./cuts";
 import type { ListedReceipt, Receipt } from "./cuts";
 import { e } from "./export-strings";
 import { ago, bytes, count, duration, when } from "./format";
+import { outputWords } from "./output-words";
 import { t } from "./strings";
 import { Bar } from "./ui/bar";
 import { Icon, Name, ProblemNote, problemFrom } from "./ui/base";
@@ -161,7 +162,17 @@ function One({ id }: { id: string }) {
 
 function FileLink({ id, name }: { id: string; name: string | null | undefined }) {
   if (name === null) return <span class="muted">{r.deletedFile}</span>;
-  return <a href={`/cut?file=${encodeURIComponent(id)}`}>{name === undefined ? "…" : <Name>{name}</Name>}</a>;
+  if (name === undefined)
+    return (
+      <span class="awaited">
+        <span class="hidden">{t.loading}</span>
+      </span>
+    );
+  return (
+    <a href={`/cut?file=${encodeURIComponent(id)}`}>
+      <Name>{name}</Name>
+    </a>
+  );
 }
 
 function timeText({ createdAt, finishedAt }: Receipt): string {
@@ -242,7 +253,7 @@ function Recipe({ receipt, name }: { receipt: Receipt; name: string | null | und
           <dt>{r.columns}</dt>
           <dd class="break">{recipe.columns?.join(", ") ?? r.allColumns}</dd>
           <dt>{r.format}</dt>
-          <dd>{formatText(recipe)}</dd>
+          <dd>{outputWords(recipe).join(", ")}</dd>
           {dialect && (
             <>
               <dt>{r.reading}</dt>
@@ -270,11 +281,6 @@ function FilterText({ cut }: { cut: Cut }) {
       ))}
     </>
   );
-}
-
-function formatText({ format = "csv", compress }: Cut): string {
-  const name = e.download.formats[format];
-  return compress ? r.zipped(name) : name;
 }
 
 function Again({

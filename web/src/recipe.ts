@@ -1,6 +1,8 @@
 // The state of the page /cut, which its address holds: a view can be shared, and back and forward work.
 
 import type { DialectOptions } from "./api";
+import { outputQuery, readOutput } from "./output";
+import type { Output } from "./output";
 
 export interface View {
   file: string;
@@ -14,6 +16,8 @@ export interface View {
   row: number | null;
   /** How the file is read, where it differs from the rules of the file. */
   reading: DialectOptions;
+  /** How the result of the cut is written, where it differs from the defaults. */
+  output: Output;
 }
 
 /** Writes texts as one CSV record, as queries want it. */
@@ -70,6 +74,7 @@ export function readView(search: string): View {
     q: params.get("q") ?? "",
     row: Number.isSafeInteger(row) && row > 0 ? row : null,
     reading: readReading(params),
+    output: readOutput(params),
   };
 }
 
@@ -83,12 +88,13 @@ export function readingQuery(reading: DialectOptions): Record<string, string> {
   return query;
 }
 
-export function addressOf({ file, columns, filter, q, row, reading }: View): string {
+export function addressOf({ file, columns, filter, q, row, reading, output }: View): string {
   const params = new URLSearchParams({ file });
   if (filter) params.set("filter", filter);
   if (q) params.set("q", q);
   if (columns) params.set("columns", record(columns));
   for (const [name, value] of Object.entries(readingQuery(reading))) params.set(name, value);
+  for (const [name, value] of Object.entries(outputQuery(output))) params.set(name, value);
   if (row && row > 1) params.set("row", String(row));
   return `/cut?${params}`;
 }

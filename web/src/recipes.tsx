@@ -6,8 +6,9 @@ import type { FileView } from "./api";
 import type { Cut } from "./cut";
 import * as cuts from "./cuts";
 import type { SavedRecipe } from "./cuts";
-import { e } from "./export-strings";
+import { e, o } from "./export-strings";
 import { ago, when } from "./format";
+import { isForExcel, membersOf, outputOf } from "./output";
 import { t } from "./strings";
 import { Dialog, Field, Icon, Menu, Name, ProblemNote, problemFrom } from "./ui/base";
 
@@ -18,6 +19,8 @@ interface Props {
   file: FileView;
   close: () => void;
   apply: (cut: Cut) => void;
+  /** Applies a recipe, and downloads the cut at once. */
+  download: (cut: Cut) => void;
 }
 
 /** A recipe in the list. A deleted one stays, so that the deletion can be undone. */
@@ -28,7 +31,7 @@ interface Item {
 
 const itemsOf = (recipes: SavedRecipe[]): Item[] => recipes.map((recipe) => ({ recipe, isDeleted: false }));
 
-export function RecipesPanel({ file, close, apply }: Props) {
+export function RecipesPanel({ file, close, apply, download }: Props) {
   const [search, setSearch] = useState("");
   const { items, cursor, isLoading, problem, loadMore, change, setProblem } = useRecipes(search, file.id);
   const list = useRef<HTMLUListElement>(null);
@@ -82,9 +85,10 @@ export function RecipesPanel({ file, close, apply }: Props) {
                   key={recipe.id}
                   recipe={recipe}
                   onApply={() => {
-                    apply(recipe.cut);
+                    apply(shownCut(recipe));
                     close();
                   }}
+                  onDownload={() => download(shownCut(recipe))}
                   onRenamed={(renamed) => change(recipe.id, { recipe: { ...recipe, ...renamed } })}
                   onRemove={() => void remove(recipe)}
                 />
@@ -151,11 +155,12 @@ function useRecipes(search: string, fileId: string) {
 interface RecipeProps {
   recipe: SavedRecipe;
   onApply: () => void;
+  onDownload: () => void;
   onRenamed: (recipe: SavedRecipe) => void;
   onRemove: () => void;
 }
 
-function Recipe({ recipe, onApply, onRenamed, onRemove }: RecipeProps) {
+function Recipe({ recipe, onApply, onDownload, onRenamed, onRemove }: RecipeProps) {
   const [isRenaming, setRenaming] = useState(false);
   const { name, filter, cut, updatedAt, suits = true } = recipe;
   if (isRenaming)
@@ -182,6 +187,8 @@ function Recipe({ recipe, onApply, onRenamed, onRemove }: RecipeProps) {
             {" · "}
             {cut.columns ? r.columns((cut as Cut).columns!.length) : r.allColumns}
             {" · "}
+            {formatText(cut)}
+            {" · "}
             <time dateTime={updatedAt} title={when(updatedAt)}>
               {ago(updatedAt)}
             </time>
@@ -189,9 +196,16 @@ function Recipe({ recipe, onApply, onRenamed, onRemove }: RecipeProps) {
         </p>
         <Suits recipe={recipe} />
       </div>
-      <button type="button" disabled={!suits} aria-label={r.applyTo(name)} onClick={onApply}>
-        {r.apply}
-      </button>
+      <div class="row">
+        <button type="button" disabled={!suits} aria-label={r.applyTo(name)} onClick={onApply}>
+          {r.apply}
+        </button>
+        {suits && (
+          <button type="button" aria-label={r.downloadOf(name)} onClick={onDownload}>
+            {r.download}
+          </button>
+        )}
+      </div>
       <Menu
         label={r.menu(name)}
         actions={[
@@ -203,6 +217,20 @@ function Recipe({ recipe, onApply, onRenamed, onRemove }: RecipeProps) {
       </Menu>
     </li>
   );
+}
+
+/** Returns the cut of a recipe with one filter as text, which the page can show. */
+const shownCut = ({ cut, filter }: SavedRecipe): Cut => {
+  const { whereFilters, ...shown } = cut as Cut;
+  return whereFilters && filter ? { ...shown, filter } : shown;
+};
+
+/** The format in short: the receipt of a cut has all of it. */
+function formatText(cut: Cut): string {
+  const { format = "csv", compress } = membersOf(outputOf(cut));
+  return [o.formats[format], isForExcel(cut) && e.download.excel, compress && ".gz"]
+    .filter(Boolean)
+    .join(", ");
 }
 
 const NAMED_COLUMNS = 5;

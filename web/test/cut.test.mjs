@@ -864,7 +864,7 @@ test("a late answer never replaces a newer one, and pages that are passed by are
   );
   await text().fill("a = 2");
   await page.getByText("1,000,000 rows match").waitFor();
-  await page.getByText("reads 10 MB of 1 GB (99 % skipped) · about $0.00002").waitFor();
+  await page.getByText("reads 10 MB of 1 GB (99 % skipped) · about US$0.00002").waitFor();
   await page.locator(".grid-row .grid-cell bdi").first().waitFor();
   await new Promise((resolve) => setTimeout(resolve, 1800));
   assert.equal((await cellsOf(0))[0], "r0c0");

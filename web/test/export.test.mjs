@@ -117,12 +117,23 @@ test("each format, and the options for Excel, are in the ticket", async () => {
   await dialog.getByLabel("Column names").uncheck();
   const tsv = await downloadOf(page, dialog, "Download again");
   assert.equal(tsv.bytes.toString().split("\n")[0], "1\tBern\t30");
+  // In Switzerland, Excel separates with semicolons although decimals have a point.
+  await dialog.getByLabel("CSV", { exact: true }).check();
+  const separator = dialog.getByLabel("Separator");
+  assert.equal(await separator.inputValue(), "comma");
+  await dialog.getByLabel("For Excel").check();
+  assert.equal(await separator.inputValue(), "semicolon");
+  await separator.selectOption("Tab");
+  const tabs = await downloadOf(page, dialog, "Download again");
+  assert.equal(tabs.bytes.toString().split("\n")[0], "\ufeff1\tBern\t30");
+  await dialog.getByLabel("For Excel").uncheck();
+  assert.equal(await separator.inputValue(), "comma");
   await page.context().close();
 
   await openPanels(german.page, german.file);
   dialog = await openExport(german.page);
   await dialog.getByLabel("For Excel").check();
-  await dialog.getByText("Semicolons, a byte order mark").waitFor();
+  assert.equal(await dialog.getByLabel("Separator").inputValue(), "semicolon");
   const excel = (await downloadOf(german.page, dialog)).bytes.toString();
   assert.equal(excel, "\ufeffid;city;age\n1;Bern;30\n2;Basel;40\n3;Bern;50\n4;Chur;'=1+1\n");
   assert.deepEqual(await h.violations(german.page), []);
@@ -263,7 +274,7 @@ test("saved recipes: search, pages, what does not suit, apply, rename, delete an
   await dialog.getByRole("button", { name: "Show more recipes" }).click();
   await items.nth(31).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), "Apply \u2068List 34\u2069");
-  await dialog.getByText("This file has no column \u2068ward\u2069, \u2068party\u2069").waitFor();
+  await dialog.getByText("This file does not have the columns \u2068ward\u2069, \u2068party\u2069").waitFor();
   assert.equal(await dialog.getByRole("button", { name: "Apply \u2068Voters\u2069" }).isDisabled(), true);
   await dialog.getByLabel("Search recipes").fill("nothing like it");
   await dialog.getByText("No recipe has this name.").waitFor();
@@ -292,6 +303,72 @@ test("saved recipes: search, pages, what does not suit, apply, rename, delete an
   assert.deepEqual(await page.evaluate(() => globalThis.applied), [
     { columns: ["id", "city"], filter: "city = Bern" },
   ]);
+  assert.deepEqual(await h.violations(page), []);
+  await page.context().close();
+});
+
+test("a recipe brings its format: to the panel, its address, and the download at once", async () => {
+  const { page, file, send } = await withFile();
+  const excel = { bom: true, spreadsheetSafe: true, outDelimiter: "semicolon" };
+  await send("/api/recipes", { name: "Lines", cut: { columns: ["id"], format: "ndjson", compress: "gzip" } });
+  await send("/api/recipes", {
+    name: "Sheet",
+    cut: { filter: "city = Bern", format: "csv", header: false, limit: 1, ...excel },
+  });
+  await page.goto(`${h.URL_}/cut?file=${file}`);
+  const dialog = page.getByRole("dialog");
+  const open = async (name) => page.getByRole("main").getByRole("button", { name, exact: true }).click();
+  const params = () => Object.fromEntries(new URL(page.url()).searchParams);
+
+  await open("Recipes");
+  await dialog.getByText("NDJSON, .gz").waitFor();
+  await dialog.getByText("CSV, For Excel").waitFor();
+  await dialog.getByRole("button", { name: "Apply \u2068Lines\u2069", exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual(params(), { file, columns: "id", format: "ndjson", compress: "gzip" });
+  await open("Download");
+  assert.equal(await dialog.getByLabel("NDJSON").isChecked(), true);
+  assert.equal(await dialog.getByLabel("Compress (.gz)").isChecked(), true);
+  assert.equal((await downloadOf(page, dialog)).name, "people-cut.ndjson.gz");
+  // What is changed in the panel stays when it is closed.
+  await dialog.getByLabel("Compress (.gz)").uncheck();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await page.reload();
+  await open("Download");
+  assert.equal(await dialog.getByLabel("NDJSON").isChecked(), true);
+  assert.equal(await dialog.getByLabel("Compress (.gz)").isChecked(), false);
+  await page.keyboard.press("Escape");
+
+  // From the list, a recipe is applied and downloaded at once.
+  await open("Recipes");
+  const name = "Download with \u2068Sheet\u2069";
+  const sheet = await downloadOf(page, dialog, name);
+  assert.equal(sheet.bytes.toString(), "\ufeff1;Bern;30\n");
+  await dialog.getByText("The one row was written.").waitFor();
+  assert.equal(await dialog.getByLabel("For Excel").isChecked(), true);
+  assert.equal(await dialog.getByLabel("Column names").isChecked(), false);
+  assert.equal(await dialog.getByLabel("Separator").inputValue(), "semicolon");
+  // What has no control is said, and can be left out.
+  await dialog.getByText("Also: at most 1 row.").waitFor();
+  await dialog.getByRole("button", { name: "Leave this out" }).click();
+  const both = await downloadOf(page, dialog, "Download again");
+  assert.equal(both.bytes.toString(), "\ufeff1;Bern;30\n3;Bern;50\n");
+  // Closing the list of recipes does not download again.
+  const begun = [];
+  page.on("download", (download) => begun.push(download));
+  await dialog.getByText("Save as a recipe").click();
+  await dialog.getByRole("button", { name: "Recipes" }).click();
+  await dialog.getByLabel("Search recipes").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.getByRole("button", { name: "Download", exact: true }).waitFor();
+  await page.waitForTimeout(300);
+  assert.deepEqual(begun, []);
+  await page.keyboard.press("Escape");
+  // Back: the recipe before.
+  await page.goBack();
+  assert.equal(params().format, "ndjson");
+  assert.deepEqual(page.faults, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();
 });

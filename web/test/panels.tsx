@@ -15,6 +15,7 @@ Object.assign(globalThis, { applied });
 function Panels() {
   const [file, setFile] = useState<api.FileView | null>(null);
   const [open, setOpen] = useState<string | null>(null);
+  const [output, keep] = useState<CutState["output"]>({});
   useEffect(() => void api.getFile(query.get("file")!).then(setFile), []);
   if (!file) return null;
   const nothing = { columns: null, filter: "", q: "", reading: {}, count: null, estimate: null };
@@ -31,13 +32,14 @@ function Panels() {
       </button>
       {open === "export" && (
         <ExportPanel
-          state={{ ...nothing, ...given, file }}
+          state={{ ...nothing, output, ...given, file }}
           section={(query.get("section") as "save" | null) ?? undefined}
           close={close}
           apply={apply}
+          keep={keep}
         />
       )}
-      {open === "recipes" && <RecipesPanel file={file} close={close} apply={apply} />}
+      {open === "recipes" && <RecipesPanel file={file} close={close} apply={apply} download={apply} />}
     </main>
   );
 }

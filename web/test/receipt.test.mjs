@@ -57,6 +57,7 @@ test("a receipt says whether the cut is complete, what was read and written, and
   await main.getByText("1 row has fewer fields than the header.").waitFor();
   await main.getByText(RECIPE.filter, { exact: true }).waitFor();
   await main.getByText("city, id", { exact: true }).waitFor();
+  await main.getByText("CSV, separated by commas, column names in the first row", { exact: true }).waitFor();
   await main.getByText("Read as comma-separated, UTF-8").waitFor();
   const link = await main.getByRole("link", { name: "people.csv" }).getAttribute("href");
   assert.equal(link, `/cut?file=${file}`);
@@ -78,6 +79,42 @@ test("a receipt says whether the cut is complete, what was read and written, and
   await main.getByText("The new result is the same, byte for byte.").waitFor();
   assert.deepEqual(page.faults, []);
   assert.deepEqual(await h.violations(page), []);
+  await page.context().close();
+});
+
+test("a receipt names the options of the result, and opens the cutter with them", async () => {
+  const options = { bom: true, spreadsheetSafe: true, outDelimiter: ";", header: false, compress: "gzip" };
+  const { page, url, file } = await withCut({ ...RECIPE, ...options });
+  let answer;
+  const isAsked = new Promise((resolve) => (answer = resolve));
+  await page.route(`**/api/files/${file}/metadata`, async (route) => {
+    await isAsked;
+    await route.continue();
+  });
+  await page.goto(url);
+  const main = page.getByRole("main");
+  await main
+    .getByText(
+      "CSV, separated by semicolons, with a byte order mark, an apostrophe before formulas, no column names, compressed (.gz)",
+    )
+    .waitFor();
+  // The name is not there yet, and nothing looks like one.
+  assert.equal(await main.getByText("…").count(), 0);
+  assert.equal(await main.locator(".awaited").count(), 1);
+  answer();
+  await main.getByRole("link", { name: "people.csv" }).waitFor();
+  const href = await main.getByRole("link", { name: "Open in the cutter" }).getAttribute("href");
+  assert.deepEqual(Object.fromEntries(new URL(href, h.URL_).searchParams), {
+    file,
+    columns: "city,id",
+    filter: RECIPE.filter,
+    outDelimiter: "semicolon",
+    bom: "true",
+    spreadsheetSafe: "true",
+    header: "false",
+    compress: "gzip",
+  });
+  assert.deepEqual(page.faults, []);
   await page.context().close();
 });
 
