@@ -10,7 +10,7 @@ use crate::csv::swar_digits::{
     Integers, ZEROS, digits_above_nine, matching_bytes, parse_digit_values, parse_short_integers,
 };
 
-use super::distinct::{hash_of, hash_of_ends};
+use super::hash::{hash_of, hash_of_ends};
 
 /// Maximum number of cells that are processed together. A window has this number of rows if each row has 64 bytes. The
 /// number is a power of two, so that [`Distinct::insert_many`](super::distinct::Distinct::insert_many) can wrap an

@@ -48,17 +48,17 @@ pub(super) struct ColumnProfiler {
     counts_values: bool,
     /// The histograms. `None` while each value is counted: then they are made from the counts of the values. Also
     /// `None` if they are not wanted, or if they cannot be made.
-    bins: Option<Box<Bins>>,
+    bins: Option<Box<ColumnBins>>,
 }
 
 /// The histograms of a column.
 #[derive(Debug, Clone, Default)]
-struct Bins {
+struct ColumnBins {
     numbers: NumberBins,
     times: TimeBins,
 }
 
-impl Bins {
+impl ColumnBins {
     /// Counts a value that occurs several times.
     fn add_times(&mut self, value: Value<'_>, times: u64) {
         match Cell::classify(value) {
@@ -97,9 +97,9 @@ impl ColumnProfiler {
     }
 
     /// Makes the histograms from the counts of the values.
-    fn bins_of_values(&self) -> Option<Box<Bins>> {
+    fn bins_of_values(&self) -> Option<Box<ColumnBins>> {
         let counted = self.distinct.values().counted().filter(|_| self.counts_values)?;
-        let mut bins = Box::<Bins>::default();
+        let mut bins = Box::<ColumnBins>::default();
         counted.for_each(|(text, times)| bins.add_times(Value::new(text), times));
         Some(bins)
     }
@@ -269,7 +269,8 @@ impl ColumnProfiler {
             samples: state.list(|state| state.text().map(str::to_owned))?,
             counts_values: new.counts_values,
             bins: state.option(|state| {
-                let bins = Bins { numbers: NumberBins::restore(state)?, times: TimeBins::restore(state)? };
+                let bins =
+                    ColumnBins { numbers: NumberBins::restore(state)?, times: TimeBins::restore(state)? };
                 Ok(Box::new(bins))
             })?,
         })

@@ -40,6 +40,7 @@ mod cells;
 mod column;
 mod digests;
 mod distinct;
+mod hash;
 mod index;
 mod profiler;
 mod pruning;

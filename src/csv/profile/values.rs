@@ -5,7 +5,7 @@
 //! and Gries ("Finding repeated elements", 1982): if there is no room for a new value, the count of every value is
 //! reduced, and the values with the count 0 make room. So a frequent value is never lost.
 
-use super::distinct::mix;
+use super::hash::mix;
 use super::statistics::{TopValues, ValueCount};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
@@ -86,7 +86,7 @@ pub(super) struct ValueCounts {
 
 /// The result of counting a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counting {
+pub(super) enum Counted {
     /// The value was counted before.
     Known,
     /// The value is new.
@@ -136,27 +136,27 @@ impl ValueCounts {
 
     /// Counts a cell by the hash of its value, which must not be 0.
     #[inline(always)]
-    pub(super) fn add(&mut self, hash: u64) -> Counting {
+    pub(super) fn add(&mut self, hash: u64) -> Counted {
         let at = self.find(hash);
         let slot = &mut self.slots[at];
         if slot.hash == hash {
             slot.count_and_number += ONE;
-            return Counting::Known;
+            return Counted::Known;
         }
         self.add_new(hash, at)
     }
 
     #[inline(never)]
-    fn add_new(&mut self, hash: u64, at: usize) -> Counting {
+    fn add_new(&mut self, hash: u64, at: usize) -> Counted {
         if self.count >= self.max {
-            return Counting::Full;
+            return Counted::Full;
         }
         self.slots[at] = Slot { hash, count_and_number: ONE | self.count as u64 };
         self.count += 1;
         if 2 * self.count > self.slots.len() {
             self.grow();
         }
-        Counting::New
+        Counted::New
     }
 
     /// Returns the slot of a hash, or the empty slot at which the search for it ends.
@@ -380,7 +380,7 @@ mod tests {
 
     use super::*;
     use crate::csv::checkpoint::Seal;
-    use crate::csv::profile::distinct::hash_of;
+    use crate::csv::profile::hash::hash_of;
     use crate::csv::record::value::Value;
     use std::collections::HashMap;
 
@@ -388,9 +388,9 @@ mod tests {
         let hash = hash_of(Value::new(text.as_bytes())).max(1);
         if counts.is_complete() {
             match counts.add(hash) {
-                Counting::Known => {}
-                Counting::New => counts.keep_text(text.as_bytes()),
-                Counting::Full => counts.overflow(),
+                Counted::Known => {}
+                Counted::New => counts.keep_text(text.as_bytes()),
+                Counted::Full => counts.overflow(),
             }
         } else if counts.is_sampling() {
             for _ in counts.sample_of(1) {

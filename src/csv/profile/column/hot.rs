@@ -2,7 +2,8 @@
 
 use super::{ColumnProfiler, ZoneColumn};
 use crate::csv::profile::cell::{Cell, Numeral};
-use crate::csv::profile::distinct::{Insertion, hash_of};
+use crate::csv::profile::distinct::Insertion;
+use crate::csv::profile::hash::hash_of;
 use crate::csv::record::value::Value;
 
 /// Two numbers of at most this many bytes have the same nearest double only if they are equal, or if they are too large
