@@ -13,8 +13,8 @@ use crate::domain::ids::{AttemptId, EventId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::row_count::RowCount;
 use crate::domain::storage_key::StorageKey;
-use crate::error::{Problem, Result};
-use crate::ports::{Fetched, NewObject, from_row};
+use crate::error::Result;
+use crate::ports::{NewObject, from_row};
 use crate::sql;
 
 /// Marks are stored only for files of at least this many bytes. A smaller file is read in a fraction of a second.
@@ -99,17 +99,8 @@ impl MarkedCount {
 
     async fn read(app: &App, key: &CountKey<'_>) -> Result<Option<Self>> {
         let Some(object) = find(app, key).await? else { return Ok(None) };
-        let Fetched::Found(facts, body) = app.objects.get(&object, None, None).await? else {
-            return Ok(None);
-        };
-        let mut source = body.into_source();
-        if facts.size > MAX_STORED_BYTES {
-            source.cancel().await;
-            return Err(Problem::internal("the marks are too long"));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(facts.size).unwrap_or_default());
-        while source.read(&mut bytes).await? > 0 {}
-        Ok(Self::decode(&bytes, key.text))
+        let bytes = app.read_small_object(&object, MAX_STORED_BYTES).await?;
+        Ok(bytes.and_then(|bytes| Self::decode(&bytes, key.text)))
     }
 
     fn encode(&self, key: &str) -> Vec<u8> {

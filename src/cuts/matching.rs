@@ -72,7 +72,7 @@ impl CutService {
         let columns = plan.columns.iter().map(|&column| opened.header.names()[column].clone()).collect();
         let pager = RowPager::new(opened, page_request(plan, request.offset, limit));
         let mut reading = PageReading::new(self, pager, columns);
-        reading.read(scan.into_source()).await?;
+        reading.read(scan.into_range()).await?;
         Ok(reading.finish(request.offset, known.rows)?.holding(lease))
     }
 

@@ -87,7 +87,7 @@ impl FileScan {
     }
 
     /// Returns the rest of the current byte range.
-    pub fn into_source(self) -> VerifiedSource {
+    pub fn into_range(self) -> VerifiedSource {
         self.source
     }
 

@@ -16,6 +16,7 @@ pub mod profiling;
 pub mod protocol;
 pub mod recipes;
 pub mod resumable;
+mod small_object;
 pub mod update;
 pub mod upload;
 

@@ -6,7 +6,7 @@
 //! estimation algorithms for HyperLogLog sketches", 2017). It needs no correction for small or large numbers.
 
 use super::statistics::{ALLOCATION_BYTES, TopValues};
-use super::values::{Counted, MAX_VALUES, ValueCounts};
+use super::values::{MAX_VALUES, ValueCounts, ValueOutcome};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
 /// Maximum number of values that are counted exactly in a column whose values are not shown. A column with more values
@@ -78,12 +78,12 @@ impl Distinct {
             return Insertion::Uncounted;
         }
         match self.values.add(hash.max(1)) {
-            Counted::Known => Insertion::Known,
-            Counted::New => {
+            ValueOutcome::Known => Insertion::Known,
+            ValueOutcome::New => {
                 self.register(hash.max(1));
                 Insertion::New
             }
-            Counted::Full => {
+            ValueOutcome::Full => {
                 self.register(hash.max(1));
                 Insertion::Full
             }

@@ -86,7 +86,7 @@ pub(super) struct ValueCounts {
 
 /// The result of counting a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counted {
+pub(super) enum ValueOutcome {
     /// The value was counted before.
     Known,
     /// The value is new.
@@ -136,27 +136,27 @@ impl ValueCounts {
 
     /// Counts a cell by the hash of its value, which must not be 0.
     #[inline(always)]
-    pub(super) fn add(&mut self, hash: u64) -> Counted {
+    pub(super) fn add(&mut self, hash: u64) -> ValueOutcome {
         let at = self.find(hash);
         let slot = &mut self.slots[at];
         if slot.hash == hash {
             slot.count_and_number += ONE;
-            return Counted::Known;
+            return ValueOutcome::Known;
         }
         self.add_new(hash, at)
     }
 
     #[inline(never)]
-    fn add_new(&mut self, hash: u64, at: usize) -> Counted {
+    fn add_new(&mut self, hash: u64, at: usize) -> ValueOutcome {
         if self.count >= self.max {
-            return Counted::Full;
+            return ValueOutcome::Full;
         }
         self.slots[at] = Slot { hash, count_and_number: ONE | self.count as u64 };
         self.count += 1;
         if 2 * self.count > self.slots.len() {
             self.grow();
         }
-        Counted::New
+        ValueOutcome::New
     }
 
     /// Returns the slot of a hash, or the empty slot at which the search for it ends.
@@ -388,9 +388,9 @@ mod tests {
         let hash = hash_of(Value::new(text.as_bytes())).max(1);
         if counts.is_complete() {
             match counts.add(hash) {
-                Counted::Known => {}
-                Counted::New => counts.keep_text(text.as_bytes()),
-                Counted::Full => counts.overflow(),
+                ValueOutcome::Known => {}
+                ValueOutcome::New => counts.keep_text(text.as_bytes()),
+                ValueOutcome::Full => counts.overflow(),
             }
         } else if counts.is_sampling() {
             for _ in counts.sample_of(1) {
