@@ -110,7 +110,7 @@ impl CheckedCut {
 }
 
 #[derive(Deserialize)]
-struct RecipeRow {
+struct SavedRecipeRow {
     id: String,
     name: String,
     cut: String,
@@ -121,7 +121,7 @@ struct RecipeRow {
 
 impl SavedRecipe {
     fn read(row: Row) -> Result<Self> {
-        let row: RecipeRow = from_row(row)?;
+        let row: SavedRecipeRow = from_row(row)?;
         let cut: Value = serde_json::from_str(&row.cut).map_err(Problem::internal)?;
         let request = CutRequest::from_json(&cut).map_err(request_problem)?;
         Ok(Self {

@@ -45,7 +45,7 @@ struct TextPlace {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum CountPhase {
     /// Every cell is counted.
     All,
     /// Some cells are counted.
@@ -56,7 +56,7 @@ enum Phase {
 
 /// A value and its count.
 #[derive(Debug, Clone, PartialEq)]
-struct Entry<'a> {
+struct CountedValue<'a> {
     hash: u64,
     count: u64,
     text: Option<&'a [u8]>,
@@ -77,8 +77,8 @@ pub(super) struct ValueCounts {
     keeps_texts: bool,
     /// Whether a text was left out because [`MAX_TEXT_BYTES`] was reached.
     lacks_texts: bool,
-    phase: Phase,
-    /// Number of cells since [`Phase::Sample`] began.
+    phase: CountPhase,
+    /// Number of cells since [`CountPhase::Sample`] began.
     cells: u64,
     /// By how much every count was reduced in total: the greatest possible error of a count.
     reduced: u64,
@@ -116,7 +116,7 @@ impl ValueCounts {
             max,
             keeps_texts,
             lacks_texts: false,
-            phase: Phase::All,
+            phase: CountPhase::All,
             cells: 0,
             reduced: 0,
         }
@@ -199,22 +199,23 @@ impl ValueCounts {
         let cells: u64 = self.slots.iter().map(|slot| slot.count_and_number / ONE).sum();
         let repeats = cells >= MIN_REPEATS * self.count as u64;
         if self.keeps_texts && repeats && !self.lacks_texts {
-            self.phase = Phase::Sample;
+            self.phase = CountPhase::Sample;
         } else {
-            *self = Self { phase: Phase::Over, slots: Vec::new(), ..Self::new(self.max, self.keeps_texts) };
+            *self =
+                Self { phase: CountPhase::Over, slots: Vec::new(), ..Self::new(self.max, self.keeps_texts) };
         }
     }
 
     /// Whether every cell is counted.
     #[inline(always)]
     pub(super) fn is_complete(&self) -> bool {
-        self.phase == Phase::All
+        self.phase == CountPhase::All
     }
 
     /// Whether some cells are counted.
     #[inline(always)]
     pub(super) fn is_sampling(&self) -> bool {
-        self.phase == Phase::Sample
+        self.phase == CountPhase::Sample
     }
 
     /// Returns which of the next `count` cells belong to the sample, by their positions. All of them then count as read.
@@ -256,7 +257,7 @@ impl ValueCounts {
         let least = entries.iter().map(|entry| entry.count).min().unwrap_or(0).min(weight);
         let reduced = self.reduced + least;
         let mut rest = Self { phase: self.phase, cells: self.cells, reduced, ..Self::new(self.max, true) };
-        for Entry { hash, count, text } in entries.into_iter().filter(|entry| entry.count > least) {
+        for CountedValue { hash, count, text } in entries.into_iter().filter(|entry| entry.count > least) {
             rest.insert(hash, count - least, text);
         }
         *self = rest;
@@ -282,7 +283,7 @@ impl ValueCounts {
     }
 
     /// Returns the values, in the order in which they were inserted.
-    fn entries(&self) -> Vec<Entry<'_>> {
+    fn entries(&self) -> Vec<CountedValue<'_>> {
         let mut slots: Vec<&Slot> = self.slots.iter().filter(|slot| slot.hash != 0).collect();
         slots.sort_by_key(|slot| slot.count_and_number % ONE);
         let text_of = |number: usize| {
@@ -290,7 +291,7 @@ impl ValueCounts {
             let start = place.start as usize;
             self.texts.get(start..start + usize::from(place.len?))
         };
-        let entries = slots.into_iter().map(|slot| Entry {
+        let entries = slots.into_iter().map(|slot| CountedValue {
             hash: slot.hash,
             count: slot.count_and_number / ONE,
             text: text_of((slot.count_and_number % ONE) as usize),
@@ -308,7 +309,7 @@ impl ValueCounts {
     /// Returns the most frequent values; `None` if they are not known. Of a sample, these are only values that occur
     /// more often than the greatest possible error.
     pub(super) fn top(&self) -> Option<TopValues> {
-        if !self.keeps_texts || self.phase == Phase::Over || self.lacks_texts || self.count == 0 {
+        if !self.keeps_texts || self.phase == CountPhase::Over || self.lacks_texts || self.count == 0 {
             return None;
         }
         let entries = self.entries();
@@ -349,7 +350,8 @@ impl ValueCounts {
 
     /// Restores the table that [`ValueCounts::save`] wrote. `new` is an empty table of the same column.
     pub(super) fn restore(state: &mut StateReader<'_>, new: Self) -> Result<Self, StateError> {
-        let phase = [Phase::All, Phase::Sample, Phase::Over].get(usize::from(state.byte()?)).copied();
+        let phase =
+            [CountPhase::All, CountPhase::Sample, CountPhase::Over].get(usize::from(state.byte()?)).copied();
         let phase = phase.ok_or(StateError::Damaged)?;
         let (lacks_texts, cells, reduced) = (state.flag()?, state.total()?, state.total()?);
         let mut counts = Self { phase, cells, reduced, ..new };
@@ -362,7 +364,7 @@ impl ValueCounts {
             }
             counts.insert(hash, count, text);
         }
-        if phase == Phase::Over {
+        if phase == CountPhase::Over {
             counts.slots = Vec::new();
         }
         counts.lacks_texts = lacks_texts;
