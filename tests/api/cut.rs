@@ -448,7 +448,7 @@ async fn requests_for_rows_columns_and_fields_create_no_receipt() {
     let all = json!([["1", "a", "x"], ["2", "", ""], ["3", "c\nd", ""]]);
     assert_eq!(
         rows,
-        json!({"success": true, "columns": ["id", "naïve", "id"], "rows": all, "offset": 0, "total": 3, "hasMore": false, "failure": null})
+        json!({"success": true, "columns": ["id", "naïve", "id"], "rows": all, "rowNumbers": [1, 2, 3], "offset": 0, "total": 3, "hasMore": false, "failure": null})
     );
     let page = cutter.send(call("rows?offset=1&limit=1&columns=%233,%231")).await.expect(200).json();
     assert_eq!((&page["rows"], &page["columns"]), (&json!([["", "2"]]), &json!(["id", "id"])));
