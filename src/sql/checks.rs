@@ -213,6 +213,8 @@ statement_variants! {
         /// Findings. An orphan is an open finding whose file has no row, not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
             orphan "(resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM files WHERE id = file_id))");
+        /// Saved recipes.
+        SavedRecipes "saved_recipes" = rows_of!("saved_recipes", "id", "''", ["created_at", "updated_at"]);
         /// Recipes. An orphan is a recipe that no receipt and no saved cut names.
         Recipes "recipes" = rows_of!("recipes", "sha256", "''", ["used_at"],
             orphan "NOT EXISTS (SELECT 1 FROM cuts WHERE recipe_sha256 = sha256)

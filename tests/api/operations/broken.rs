@@ -95,7 +95,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     PATCH /api/recipes/{id}                        8
     PATCH /api/uploads/{id}                        32
     POST /api/admin/findings/{id}/resolve          4
-    POST /api/admin/fsck                           120
+    POST /api/admin/fsck                           124
     POST /api/admin/sweeps                         84
     POST /api/auth/login                           8
     POST /api/auth/logout                          4

@@ -82,7 +82,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     PATCH /api/recipes/{id}                      2 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/uploads/{id}                      2 D1, 5 R2, 1 DO, 0 queue
     POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 0 queue
-    POST /api/admin/fsck                         28 D1, 2 R2, 0 DO, 0 queue
+    POST /api/admin/fsck                         29 D1, 2 R2, 0 DO, 0 queue
     POST /api/admin/sweeps                       21 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/login                         2 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/logout                        1 D1, 0 R2, 0 DO, 0 queue
