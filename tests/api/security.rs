@@ -39,10 +39,11 @@ fn operations_on_one() -> Vec<Operation> {
     found
 }
 
-/// The ids of Ada's file, cut and uploads.
+/// The ids of Ada's file, cut, recipe and uploads.
 struct AdasIds {
     file: String,
     cut: String,
+    recipe: String,
     /// A tus upload that has received no bytes.
     upload: String,
     /// An upload in parts that has received no part.
@@ -60,12 +61,25 @@ async fn with_adas_file() -> (TestApp, String, String, AdasIds) {
     let upload = response.header("location").strip_prefix("/api/uploads/").unwrap().to_owned();
     let response = app.send(parts::create(CSV.len()).bearer(&ada)).await.expect(201);
     let multipart = response.json()["uploadId"].as_str().unwrap().to_owned();
-    (app, ada, bob, AdasIds { file, cut, upload, multipart })
+    let saved = post_json("/api/recipes", &json!({"name": "r", "cut": {}}));
+    let saved = app.send(saved.bearer(&ada)).await.expect(201).json();
+    let recipe = saved["recipe"]["id"].as_str().unwrap().to_owned();
+    (app, ada, bob, AdasIds { file, cut, recipe, upload, multipart })
+}
+
+/// Returns a request about one thing. If it runs a recipe, the recipe runs on Ada's file.
+fn request_of(operation: &Operation, id: &str, adas: &AdasIds) -> Call {
+    let call = request(operation, id);
+    match operation.template.ends_with("/run") {
+        true => call.json(&json!({"fileId": adas.file})),
+        false => call,
+    }
 }
 
 fn id_for<'a>(operation: &Operation, adas: &'a AdasIds) -> &'a str {
     match operation.template {
         template if template.starts_with("/api/cuts/") => &adas.cut,
+        template if template.starts_with("/api/recipes/") => &adas.recipe,
         template if template.starts_with("/api/uploads/") => &adas.upload,
         template if template.starts_with("/api/files/multipart/") => &adas.multipart,
         _ => &adas.file,
@@ -159,7 +173,7 @@ async fn every_route_returns_the_same_404_for_a_missing_file_and_a_file_of_anoth
         let before = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
         let mut problems = Vec::new();
         for (token, id) in [(&bob, id), (&bob, missing), (&ada, missing), (&ada, "x"), (&ada, "..%2f..")] {
-            let response = app.send(request(&operation, id).bearer(token)).await;
+            let response = app.send(request_of(&operation, id, &adas).bearer(token)).await;
             assert_eq!(response.status.as_u16(), 404, "{operation:?}: {response}");
             let body = String::from_utf8(response.body).unwrap();
             let mut document: Value = serde_json::from_str(&body).unwrap_or_default();
@@ -170,7 +184,7 @@ async fn every_route_returns_the_same_404_for_a_missing_file_and_a_file_of_anoth
         assert!(problems.iter().all(|problem| *problem == problems[0]), "{operation:?}: {problems:?}");
         let after = (app.database.rows("SELECT * FROM files"), app.database.row_counts());
         assert_eq!(after, before, "{operation:?} changed the database");
-        let response = app.send(request(&operation, id).bearer(&ada)).await;
+        let response = app.send(request_of(&operation, id, &adas).bearer(&ada)).await;
         let reached = response.status.is_success() || response.status == 409;
         assert!(reached, "{operation:?}: the owner's request must reach the handler: {response}");
     }
