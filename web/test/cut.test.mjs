@@ -200,7 +200,7 @@ test("filters as chips and as text are in step; faults are explained; the rows o
   await text().fill("city = Bern AND age >= 30");
   await page.getByText(`${expected.length} rows match`).waitFor();
   await page.getByRole("button", { name: "Change \u2068age >= 30\u2069" }).waitFor();
-  await page.getByText(/^reads .* of .* · about \$/).waitFor();
+  await page.getByText(/^reads .* of .* · about US\$/).waitFor();
   await page.waitForFunction(
     (text) => document.querySelector(".grid-row .grid-number")?.textContent === text,
     String(expected[0][1] + 1),
@@ -921,7 +921,7 @@ test("a count shows how far it is, and the estimate beside it; bars say that a r
   asked.length = 0;
   await page.getByLabel("Any column contains").fill("r");
   await page.locator(".count-line strong").getByText("counting… 12 %", { exact: true }).waitFor();
-  await page.getByText("reads 10 MB of 1 GB (99 % skipped) · about $0.00002").waitFor();
+  await page.getByText("reads 10 MB of 1 GB (99 % skipped) · about US$0.00002").waitFor();
   const kinds = asked.map(({ pathname }) => pathname.split("/").pop());
   assert.ok(kinds.indexOf("estimate") < kinds.indexOf("count"), kinds.join());
   await noFaults();

@@ -156,7 +156,7 @@ struct ReceiptListParams {
 /// A page ends early if its receipts have more than 1 MiB. A receipt is kept for 90 days, or as long as the saved cut; of
 /// unsaved cuts, the newest 10,000 are kept. Costs 2 D1 reads.
 #[utoipa::path(get, path = "/api/cuts", tag = "cuts", params(ReceiptListParams),
-    responses((status = 200, body = ReceiptListResponse), (status = 400), (status = 401)))]
+    responses((status = 200, body = ReceiptListResponse), (status = 400), (status = 401), (status = 404)))]
 async fn list_receipts(
     Storage(storage): Storage,
     Params(params): Params<ReceiptListParams>,
