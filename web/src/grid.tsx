@@ -199,7 +199,9 @@ export function Grid(props: Props) {
   });
 
   const onScroll = () => {
-    const element = root.current!;
+    const element = root.current;
+    // A scroll event can arrive after the grid has left the page.
+    if (!element) return;
     const { scale } = latest.current;
     const by = element.scrollTop - place.current.bar;
     place.current.left = Math.max(0, element.scrollLeft);
