@@ -178,8 +178,9 @@ impl CutService {
         Ok(FileColumns { columns: KnownColumns::Read(opened.header, lease), dialect })
     }
 
-    /// Returns a page of rows. Without a filter, also returns the number of all rows: if the file has a row index, reads
-    /// one byte range, otherwise the whole file once. With a filter, returns a page of the rows that it keeps. If the file cannot be read to its end, the page has only rows before the failure.
+    /// Returns a page of rows. With a filter, it is a page of the rows that the filter keeps. Without a filter, also
+    /// returns the number of all rows: if the file has a row index, reads one byte range, otherwise the whole file once.
+    /// If the file cannot be read to its end, the page has only rows before the failure.
     ///
     /// # Errors
     /// - `unknown_column` if the request names a column that the file does not have.

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
+use crate::faults::sweep_up;
 use crate::support::client::{get, patch_json};
-use crate::support::{On, TestApp};
+use crate::support::{Fault, On, TestApp};
 
 struct Scene {
     app: TestApp,
@@ -233,4 +234,33 @@ async fn marks_are_deleted_after_an_hour_and_count_against_the_quota_until_then(
     scene.app.advance(chrono::TimeDelta::minutes(61));
     scene.app.run_sweep("collect_garbage").await.unwrap();
     assert_eq!((scene.app.objects.keys(), spool_bytes()), (before, json!(0)));
+}
+
+#[tokio::test]
+async fn a_count_is_right_and_leaves_nothing_behind_whatever_happens_to_its_marks() {
+    let csv = format!("id,name\n{}", "7,Ada Lovelace of London\n".repeat(200_000));
+    let calls = [
+        On::database().about("label = "),
+        On::database().about("INSERT INTO gc_queue"),
+        On::objects().method("put_bytes"),
+    ];
+    for call in &calls {
+        for fault in Fault::ALL {
+            let scene = Scene::new(&csv).await;
+            let (app, case) = (&scene.app, format!("{fault:?} at {call:?}"));
+            app.faults.inject(fault, call.clone(), 1);
+            let count = get(&format!("{}/count?id__eq=7", scene.path)).bearer(&scene.token);
+            let response = app.faults.until_crash(app.send(count)).await;
+            assert_eq!(app.faults.fired(), 1, "{case}");
+            if let Some(response) = response {
+                assert_eq!(response.expect(200).json()["count"]["rows"], 200_000, "{case}");
+            }
+            app.faults.clear();
+            assert_eq!(scene.count("id__eq=7").await["rows"], 200_000, "{case}");
+            let page = scene.rows("id__eq=7&offset=150000&limit=1").await;
+            assert_eq!(page["rowNumbers"], json!([150_001]), "{case}");
+            app.advance(chrono::TimeDelta::days(3));
+            sweep_up(app, &case).await;
+        }
+    }
 }

@@ -48,6 +48,8 @@ const WORDS = [
   "repeatedHeaders",
 ] as const;
 const NUMBERS = ["skipRows", "skipFooter"] as const;
+/** Every rule for reading. */
+export const READING_RULES = [...WORDS, ...NUMBERS, "inputHeader", "nullValues"] as const;
 
 function readReading(params: URLSearchParams): DialectOptions {
   const found: Record<string, unknown> = {};

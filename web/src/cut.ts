@@ -6,8 +6,8 @@ import { textOf } from "./filter-text";
 import type { Tree } from "./filter-text";
 import { outputOf } from "./output";
 import type { Output } from "./output";
-import { addressOf, record } from "./recipe";
-import type { View } from "./recipe";
+import { READING_RULES, addressOf, record } from "./address";
+import type { View } from "./address";
 
 export type Cut = Schemas["CutBody"];
 type Estimate = Schemas["Estimate"];
@@ -61,24 +61,11 @@ export function queryOf(cut: Cut): Record<string, string> {
   return query;
 }
 
-const READING = [
-  "encoding",
-  "delimiter",
-  "quote",
-  "escape",
-  "comment",
-  "trim",
-  "ragged",
-  "repeatedHeaders",
-  "skipRows",
-  "skipFooter",
-  "inputHeader",
-  "nullValues",
-] as const;
-
 /** Returns the rules for reading that a cut names. */
 const readingOf = (cut: Cut): DialectOptions =>
-  Object.fromEntries(READING.filter((name) => cut[name] !== undefined).map((name) => [name, cut[name]]));
+  Object.fromEntries(
+    READING_RULES.filter((name) => cut[name] !== undefined).map((name) => [name, cut[name]]),
+  );
 
 /** Returns what the page that shows this cut has in its address, besides the file. */
 export const viewOf = (cut: Cut): Omit<View, "file"> => ({

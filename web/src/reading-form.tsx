@@ -5,7 +5,7 @@ import * as api from "./api";
 import type { Dialect, DialectOptions, FileView, Problem } from "./api";
 import { c } from "./cut-strings";
 import { count } from "./format";
-import { isRead } from "./recipe";
+import { isRead } from "./address";
 import { t } from "./strings";
 import { Field, ProblemNote, problemFrom } from "./ui/base";
 import { ENCODINGS } from "./ui/encodings";

@@ -5,7 +5,7 @@ import type { Result, Schemas } from "../../clients/typescript/src/index";
 import * as api from "./api";
 import type { Dialect, DialectOptions, Problem, Profile } from "./api";
 import type { Tree } from "./filter-text";
-import { readingQuery } from "./recipe";
+import { readingQuery } from "./address";
 
 export type Histogram = Schemas["Histogram"];
 export type TopValues = Schemas["TopValues"];

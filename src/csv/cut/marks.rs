@@ -59,11 +59,6 @@ impl MatchMarks {
         self.starts.get(mark).map(|start| start.byte)
     }
 
-    /// Returns the memory of the marks, in bytes.
-    pub fn memory_bytes(&self) -> usize {
-        self.starts.capacity() * size_of::<RowStart>()
-    }
-
     /// Encodes the marks. `key` says what they are marks of.
     pub fn encode(&self, key: &str) -> Vec<u8> {
         let mut state = MARKS.writer();

@@ -19,8 +19,8 @@ const MAX_VALUE_BYTES: usize = 128;
 const MAX_TEXT_BYTES: usize = 32 << 10;
 /// If there are too many values, and a value occurs less often than this on average, counting ends.
 const MIN_REPEATS: u64 = 2;
-/// Of each block of this number of cells after the first [`MAX_VALUES`] values, one cell is counted. Which one, looks
-/// random, so that values which repeat in a pattern are counted fairly.
+/// After the first [`MAX_VALUES`] values, one cell of each block of this number of cells is counted. Its place in the
+/// block is pseudo-random. So values that repeat in a pattern are counted fairly.
 const SAMPLE_SHARE: u64 = 16;
 
 /// Number of slots of a new table.
