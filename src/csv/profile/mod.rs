@@ -28,11 +28,10 @@
 //!
 //! # Bounds
 //! The first 1,000 columns have statistics, the first 256 have zone maps, and the first 100 have a histogram and the most
-//! frequent values. Columns after the first 1,000 have only a
-//! name. The row index has at most 64 Ki entries (1.5 MiB). The zone maps have one span for each column in each entry,
-//! and at most 64 Ki spans (2.5 MiB). While a file is profiled, a column takes less than 6 KiB of memory; one of the first 100 columns takes at most 128 KiB
-//! if it has many values. The digests
-//! of the digest blocks take 32 bytes for each mebibyte of the file.
+//! frequent values. Columns after the first 1,000 have only a name. The row index has at most 64 Ki entries (1.5 MiB).
+//! The zone maps have one span for each column in each entry, and at most 64 Ki spans (2.5 MiB). While a file is profiled,
+//! a column takes less than 6 KiB of memory; one of the first 100 columns takes at most 128 KiB if it has many values. The
+//! digests of the digest blocks take 32 bytes for each mebibyte of the file.
 
 mod bins;
 mod cell;

@@ -168,7 +168,8 @@ impl Profiler {
 
     /// Returns the state between two pieces as bytes, with the version of the format. Returns `None` if the state of
     /// the decoder cannot be saved. Also returns `None` if the state is larger than [`MAX_STATE_BYTES`]. The state is
-    /// that large only if the header or the unfinished record has several mebibytes.
+    /// that large only if the header or the unfinished record has several mebibytes, or if many columns have a thousand
+    /// long values each.
     pub fn save(&self) -> Option<Vec<u8>> {
         let SavedState { head, growth, .. } = self.save_since(AppendOnlyCounts::default())?;
         let mut whole = WHOLE.writer();

@@ -6,7 +6,8 @@ use crate::app::App;
 use crate::memory::budget::{Lease, Memory, MemoryBudget, WIDE_BUDGET};
 use crate::ports::Clock;
 
-/// Memory that the lease of each upload includes for the profiler, in bytes. A file with 100 columns needs less.
+/// Memory that the lease of each upload includes for the profiler, in bytes. A file with 100 columns of few
+/// values, or of values that hardly repeat, needs less.
 const INCLUDED_BYTES: usize = 512 << 10;
 
 /// Amount of each additional lease. A profiler that needs more than [`INCLUDED_BYTES`] takes one or more additional

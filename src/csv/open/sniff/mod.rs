@@ -146,8 +146,12 @@ fn sniff_below(
     }
     let certain = (best.fit.share * 100.0).floor() as u8;
     let rows = preamble::after_lines(sample, best.table.skip_rows);
-    let longer = best.table.delimiter.single().filter(|_| !is_chosen);
-    let longer = longer.and_then(|delimiter| reading::longer_delimiter(rows, whole, delimiter));
+    let single = best.table.delimiter.single().filter(|_| !is_chosen);
+    let longer = single.and_then(|delimiter| {
+        let keeps_blanks = best.table.trim == Trim::None;
+        let spaced = || reading::spaced_delimiter(rows, whole, delimiter).filter(|_| keeps_blanks);
+        reading::longer_delimiter(rows, whole, delimiter).or_else(spaced)
+    });
     if let Some(delimiter) = longer {
         alternatives.insert(0, Alternative { delimiter, quote: Quote::Double, percent: 100 });
         alternatives.truncate(MAX_ALTERNATIVES);

@@ -267,6 +267,18 @@ pub(super) fn longer_delimiter(sample: &[u8], whole: bool, delimiter: u8) -> Opt
     Delimiter::new(std::str::from_utf8(&whole_text).ok()?)
 }
 
+/// If every delimiter in the first lines stands between two blanks, returns the delimiter with its blanks, such as ` | `.
+pub(super) fn spaced_delimiter(sample: &[u8], whole: bool, delimiter: u8) -> Option<Delimiter> {
+    let lines = first_lines(sample, whole);
+    let spaced = [b' ', delimiter, b' '];
+    let is_spaced = |line: &&[u8]| {
+        let delimiters = memchr::memchr_iter(delimiter, line).count();
+        delimiters > 0 && memchr::memmem::find_iter(line, &spaced).count() == delimiters
+    };
+    let all = lines.len() > 1 && lines.iter().all(is_spaced);
+    Delimiter::new(std::str::from_utf8(&spaced).ok().filter(|_| all)?)
+}
+
 /// Returns the record ends in the start of the sample.
 pub(super) fn record_end(sample: &[u8]) -> RecordEnd {
     let start = &sample[..sample.len().min(64 * 1024)];

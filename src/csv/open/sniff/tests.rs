@@ -157,7 +157,7 @@ fn an_uncertain_result_has_alternatives() {
 
 #[test]
 fn a_file_that_may_have_another_delimiter_is_uncertain() {
-    for delimiter in ["::", ":", "/", "¦", "，", "  ", "@@", "<>", ";;", "\t\t", "|~|", "~"] {
+    for delimiter in ["::", ":", "/", "¦", "，", "  ", "@@", "<>", ";;", "\t\t", "|~|", "~", " | ", " ; "] {
         let text = "id,name,v\n1,Ann,3\n2,Bo,6\n3,Cy,9\n".replace(',', delimiter);
         let found = sniffed(&text);
         assert!(found.confidence_percent <= UNCERTAIN_PERCENT, "{delimiter:?}");
@@ -169,6 +169,7 @@ fn a_file_that_may_have_another_delimiter_is_uncertain() {
         "a,b,c\n1,,2\n3,,4\n5,6,7\n",
         "a,,c\n1,x,2\n3,,4\n",
         "first name\nAnn\nBo\n",
+        "a | b\n1 | 2\n3 |4\n",
     ] {
         let found = sniffed(text);
         assert_eq!((found.confidence_percent, found.alternatives.len()), (100, 0), "{text:?}");
