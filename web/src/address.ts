@@ -1,8 +1,14 @@
 // The state of the page /cut, which its address holds: a view can be shared, and back and forward work.
 
 import type { DialectOptions } from "./api";
+import type { Schemas } from "../../clients/typescript/src/index";
 import { outputQuery, readOutput } from "./output";
 import type { Output } from "./output";
+
+type Cut = Schemas["CutBody"];
+
+/** `strict` refuses malformed records; `as` compares all values as text. Recipes bring them. */
+export type Checks = Pick<Cut, "strict" | "as">;
 
 export interface View {
   file: string;
@@ -16,6 +22,7 @@ export interface View {
   row: number | null;
   /** How the file is read, where it differs from the rules of the file. */
   reading: DialectOptions;
+  checks: Checks;
   /** How the result of the cut is written, where it differs from the defaults. */
   output: Output;
 }
@@ -65,6 +72,18 @@ function readReading(params: URLSearchParams): DialectOptions {
   return found as DialectOptions;
 }
 
+const asOf = (value: string | null): Checks["as"] => (value === "text" ? value : undefined);
+
+/** Returns the checks of a cut that differ from the defaults. */
+export const checksOf = ({ strict, as }: Checks): Checks => ({
+  ...(strict && { strict }),
+  ...(as && { as }),
+});
+
+/** The checks of a view, as texts of a query. */
+const checksQuery = (checks: Checks): Record<string, string> =>
+  Object.fromEntries(Object.entries(checks).map(([name, value]) => [name, String(value)]));
+
 export function readView(search: string): View {
   const params = new URLSearchParams(search);
   const columns = params.get("columns");
@@ -76,6 +95,7 @@ export function readView(search: string): View {
     q: params.get("q") ?? "",
     row: Number.isSafeInteger(row) && row > 0 ? row : null,
     reading: readReading(params),
+    checks: checksOf({ strict: params.get("strict") === "true", as: asOf(params.get("as")) }),
     output: readOutput(params),
   };
 }
@@ -90,8 +110,8 @@ export function readingQuery(reading: DialectOptions): Record<string, string> {
   return query;
 }
 
-export function addressOf({ file, columns, filter, q, row, reading, output }: View): string {
-  const params = new URLSearchParams({ file });
+export function addressOf({ file, columns, filter, q, row, reading, checks, output }: View): string {
+  const params = new URLSearchParams({ file, ...checksQuery(checks) });
   if (filter) params.set("filter", filter);
   if (q) params.set("q", q);
   if (columns) params.set("columns", record(columns));

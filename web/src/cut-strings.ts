@@ -18,6 +18,11 @@ export const c = {
   download: "Download",
   save: "Save",
   recipes: "Recipes",
+  checks: {
+    strict: { name: "Strict", title: "A malformed record ends the download with an error." },
+    as: { name: "Compared as text", title: "Greater, less and between compare texts, not numbers or dates." },
+    remove: (check: string) => `Remove: ${check}`,
+  },
 
   grid: {
     label: (file: string) => `Rows of ${name(file)}`,

@@ -6,8 +6,8 @@ import { textOf } from "./filter-text";
 import type { Tree } from "./filter-text";
 import { outputOf } from "./output";
 import type { Output } from "./output";
-import { READING_RULES, addressOf, record } from "./address";
-import type { View } from "./address";
+import { READING_RULES, addressOf, checksOf, record } from "./address";
+import type { Checks, View } from "./address";
 
 export type Cut = Schemas["CutBody"];
 type Estimate = Schemas["Estimate"];
@@ -21,6 +21,7 @@ export interface CutState {
   filter: string;
   q: string;
   reading: DialectOptions;
+  checks: Checks;
   /** How the result is written. */
   output: Output;
   count: { rows: number; exact: boolean } | null;
@@ -34,8 +35,8 @@ const compact = (cut: object): Cut =>
   );
 
 /** Returns the part of a cut that decides which cells it has. */
-export const cutOf = ({ columns, filter, q, reading }: CutState): Cut =>
-  compact({ ...reading, columns, filter, q });
+export const cutOf = ({ columns, filter, q, reading, checks }: CutState): Cut =>
+  compact({ ...reading, ...checks, columns, filter, q });
 
 /** Returns the filter of a cut as text. Receipts have it as a tree. */
 export const filterOf = ({ filter }: Cut): string =>
@@ -74,6 +75,7 @@ export const viewOf = (cut: Cut): Omit<View, "file"> => ({
   q: cut.q ?? "",
   row: null,
   reading: readingOf(cut),
+  checks: checksOf(cut),
   output: outputOf(cut),
 });
 

@@ -19,7 +19,7 @@ import { Grid } from "./grid";
 import type { GridColumn, GridHandle, Place } from "./grid";
 import { Head } from "./heads";
 import * as idb from "./idb";
-import { addressOf, isRead, readView } from "./address";
+import { addressOf, checksOf, isRead, readView } from "./address";
 import type { View } from "./address";
 import { MANY_COLUMNS, Rows } from "./rows";
 import { t } from "./strings";
@@ -203,6 +203,11 @@ function chosenColumns(columns: Column[], chosen: string[] | null): Column[] {
   return found.length > 0 ? found : columns;
 }
 
+const CHECKS = ["strict", "as"] as const;
+
+/** The fragment of an address that opens the recipes. */
+const RECIPES = "#recipes";
+
 // --- Parts that are loaded when they are first opened ----------------------------------------------------------------------------
 
 interface LazyProps<P> {
@@ -245,15 +250,20 @@ type Opened =
 
 function Cutter({ user }: { user: User }) {
   const { view, moves, change } = useView();
-  const { file: id, filter, q, reading } = view;
+  const { file: id, filter, q, reading, checks } = view;
   const table = useTable(id, reading);
   const { file, columns } = table;
-  const [opened, setOpened] = useState<Opened | null>(null);
+  const [opened, setOpened] = useState<Opened | null>(() =>
+    location.hash === RECIPES ? { kind: "recipes" } : null,
+  );
   const [isText, setText] = useState(false);
   const [asked, setAsked] = useState<{ column: string } | null>(null);
   const [place, setPlace] = useState<Place | null>(null);
   const [round, setRound] = useState(0);
-  const [sought, setSought] = useState<{ row: number; key: string | null } | null>(null);
+  // The row that somebody has asked for, among the rows with this key. The key is `null` until there are rows.
+  const [sought, setSought] = useState<{ row: number; key: string | null } | null>(
+    view.row === null ? null : { row: view.row, key: null },
+  );
   const handle = useRef<GridHandle>(null);
   const goTo = useRef<HTMLInputElement>(null);
   const close = () => setOpened(null);
@@ -265,7 +275,7 @@ function Cutter({ user }: { user: User }) {
   const isHere = file !== null && file.lifecycleStatus !== "deleted";
   // The rows do not wait for the facts of the file.
   const hasRows = id !== "" && file?.lifecycleStatus !== "deleted" && filtering.isReady;
-  const selection: Selection | null = hasRows ? { file: id, filter, q, reading } : null;
+  const selection: Selection | null = hasRows ? { file: id, filter, q, reading, as: checks.as } : null;
   const counting = useCounting(isFiltered ? selection : null);
   const { rows, version, key } = useRows(selection, columns, (view.row ?? 1) - 1, round);
   const total = table.profile?.rowCount ?? (isRead(reading) ? null : (file?.rowCount ?? null));
@@ -317,6 +327,10 @@ function Cutter({ user }: { user: User }) {
     },
     [change],
   );
+
+  useEffect(() => {
+    if (key && sought?.key === null) setSought({ ...sought, key });
+  }, [key]);
 
   const setColumns = (next: string[] | null) => change({ columns: next }, true, false);
   const moveColumn = (at: number, by: number) => {
@@ -384,6 +398,7 @@ function Cutter({ user }: { user: User }) {
     filter,
     q,
     reading,
+    checks,
     output: view.output,
     count: rows && (isExact || counting.rows > 0) ? { rows: least, exact: isExact } : null,
     estimate: counting.estimate,
@@ -437,6 +452,18 @@ function Cutter({ user }: { user: User }) {
                 isChanged={isRead(reading)}
                 onOpen={() => (opened?.kind === "reading" ? close() : setOpened({ kind: "reading" }))}
               />
+              {CHECKS.filter((check) => checks[check]).map((check) => (
+                <span class="chip" title={c.checks[check].title}>
+                  <span>{c.checks[check].name}</span>
+                  <button
+                    type="button"
+                    aria-label={c.checks.remove(c.checks[check].name)}
+                    onClick={() => change({ checks: checksOf({ ...checks, [check]: undefined }) }, true)}
+                  >
+                    <Icon name="close" />
+                  </button>
+                </span>
+              ))}
               <a class="small" href={`/?file=${id}`}>
                 {c.details}
               </a>

@@ -387,6 +387,7 @@ function Files({ user }: { user: User }) {
     const isArchived = file.lifecycleStatus === "archived";
     return [
       { label: t.actions.cut, run: () => location.assign(cutterOf(file.id)) },
+      { label: t.actions.recipes, run: () => location.assign(`${cutterOf(file.id)}#recipes`) },
       { label: t.actions.details, run: () => open(file.id) },
       { label: t.actions.download, run: () => void download(file, restore) },
       { label: t.actions.rename, run: () => open(file.id, "name") },

@@ -147,6 +147,7 @@ export const t = {
 
   actions: {
     cut: "See and cut",
+    recipes: "Run a recipe",
     details: "Details",
     download: "Download",
     rename: "Rename",

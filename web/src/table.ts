@@ -6,6 +6,7 @@ import * as api from "./api";
 import type { Dialect, DialectOptions, Problem, Profile } from "./api";
 import type { Tree } from "./filter-text";
 import { readingQuery } from "./address";
+import type { Checks } from "./address";
 
 export type Histogram = Schemas["Histogram"];
 export type TopValues = Schemas["TopValues"];
@@ -25,6 +26,7 @@ export interface Selection {
   filter: string;
   q: string;
   reading: DialectOptions;
+  as: Checks["as"];
 }
 
 /** A page of rows; `notice` is the value of `X-Cutty-Notice`. */
@@ -61,9 +63,10 @@ function ask(send: unknown, path: string, id: string | null, options: Options): 
 
 const bodyOf = async <T>(result: Promise<Result<unknown>>): Promise<T> => (await done(result, texts)) as T;
 
-const conditions = ({ filter, q, reading }: Selection): Record<string, string> => ({
+const conditions = ({ filter, q, reading, as }: Selection): Record<string, string> => ({
   ...(filter && { filter }),
   ...(q && { q }),
+  ...(as && { as }),
   ...readingQuery(reading),
 });
 

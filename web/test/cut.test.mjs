@@ -502,6 +502,8 @@ test("rows that end before a record that cannot be read are shown as such", asyn
       .getByText(/of 1,499 that can be read$/)
       .waitFor();
   }
+  await page.locator('.grid-row.on[data-row="1498"]').waitFor();
+  assert.deepEqual(await cellsOf(1498), ["1498", "0"]);
   await page.getByLabel("Go to row").fill("1500");
   await page.keyboard.press("Enter");
   await page.locator(".foot").getByText("Only 1,499 rows can be read.").waitFor();

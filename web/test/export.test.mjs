@@ -17,6 +17,7 @@ const TABLE = "id,city,age\n1,Bern,30\n2,Basel,40\n3,Bern,50\n4,Chur,=1+1\n";
 const STATE = {
   columns: ["id", "city"],
   filter: "city = Bern",
+  checks: {},
   count: { rows: 2, exact: true },
   estimate: {
     bytesTotal: 1_200_000_000,
@@ -339,6 +340,18 @@ test("a recipe brings its format: to the panel, its address, and the download at
   assert.equal(await dialog.getByLabel("NDJSON").isChecked(), true);
   assert.equal(await dialog.getByLabel("Compress (.gz)").isChecked(), false);
   await page.keyboard.press("Escape");
+
+  // What a recipe checks is shown, and can be taken away.
+  await send("/api/recipes", { name: "Exact", cut: { filter: "name > B", strict: true, as: "text" } });
+  await page.goto(`${h.URL_}/cut?file=${file}#recipes`);
+  await dialog.getByRole("button", { name: "Apply \u2068Exact\u2069", exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual(params(), { file, strict: "true", as: "text", filter: "name > B" });
+  await page.getByRole("button", { name: "Remove: Strict" }).click();
+  await page.getByRole("button", { name: "Remove: Compared as text" }).waitFor();
+  assert.deepEqual(params(), { file, as: "text", filter: "name > B" });
+  await page.getByRole("button", { name: "Remove: Compared as text" }).click();
+  assert.deepEqual(params(), { file, filter: "name > B" });
 
   // From the list, a recipe is applied and downloaded at once.
   await open("Recipes");

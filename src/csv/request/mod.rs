@@ -24,15 +24,13 @@ use super::filter::{FilterBuilder, FilterLocation, tree};
 use super::open::header::{Header, UnknownColumn};
 use super::write::options::OutputFormat;
 use options::{CutOption, CutOptions};
-use value::OptionValue;
+use value::{MAX_REPEATS, OptionValue, picked_too_often};
 
 pub use cut_request::{Compress, CutRequest};
 pub use error::RequestError;
 
 /// Maximum number of column names in an error about an unknown column.
 const MAX_LISTED_COLUMNS: usize = 50;
-/// Maximum number of picks of one column. Without this limit, a small file could produce a result of any size.
-const MAX_REPEATS: usize = 4;
 
 /// Maximum total length of the names of the picked columns, in bytes, if the output is JSON or NDJSON. These formats
 /// repeat the names in every row.
@@ -203,11 +201,7 @@ impl CutRequest {
                     let column = header.resolve(reference).map_err(unknown)?;
                     times[column] += 1;
                     if times[column] > MAX_REPEATS {
-                        return Err(RequestError::BadOption {
-                            name: "columns".to_owned(),
-                            given: format!("{:?} more than {MAX_REPEATS} times", shortened(reference)),
-                            allowed: format!("a list that holds no column more than {MAX_REPEATS} times"),
-                        });
+                        return Err(picked_too_often("columns", reference));
                     }
                     columns.push(column);
                 }

@@ -1,5 +1,7 @@
 //! The value of an option in a query string or in JSON.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::error::RequestError;
@@ -8,6 +10,18 @@ use crate::csv::filter::{parse_list, tree};
 use crate::csv::shortened;
 
 const FLAGS: [(&str, bool); 2] = [("true", true), ("false", false)];
+
+/// Maximum number of picks of one column. Without this limit, a small file could produce a result of any size.
+pub(super) const MAX_REPEATS: usize = 4;
+
+/// Returns the error for a column that is picked more than [`MAX_REPEATS`] times.
+pub(super) fn picked_too_often(option: &str, reference: &str) -> RequestError {
+    RequestError::BadOption {
+        name: option.to_owned(),
+        given: format!("{:?} more than {MAX_REPEATS} times", shortened(reference)),
+        allowed: format!("a list that holds no column more than {MAX_REPEATS} times"),
+    }
+}
 
 /// The value of an option, as the client gave it.
 #[derive(Clone, Copy)]
@@ -81,14 +95,23 @@ impl<'a> OptionValue<'a> {
         }
     }
 
-    /// Reads references to columns: an array of strings, or one CSV record.
+    /// Reads references to columns: an array of strings, or one CSV record. None may occur more than [`MAX_REPEATS`] times.
     pub(super) fn columns(self, name: &str) -> Result<Vec<String>, RequestError> {
         let columns = self.list(name)?;
         if columns.is_empty() {
             return self
                 .reject(name, "a list of at least one column; leave the option out to get all columns");
         }
-        Ok(columns)
+        let mut times = HashMap::new();
+        let repeated = columns.iter().find(|column| {
+            let times = times.entry(column.as_str()).or_insert(0);
+            *times += 1;
+            *times > MAX_REPEATS
+        });
+        match repeated {
+            None => Ok(columns),
+            Some(column) => Err(picked_too_often(name, column)),
+        }
     }
 
     /// Reads a list of texts: an array of strings, or one CSV record.
