@@ -65,6 +65,18 @@ impl Distinct {
         }
     }
 
+    /// Adds a value that is a small integer. Returns `false`, and adds nothing, if it must be added by its hash. Must be
+    /// called only while values are counted exactly.
+    #[inline(always)]
+    pub(super) fn insert_small(&mut self, integer: u64) -> bool {
+        self.values.add_small(integer)
+    }
+
+    /// From now on, [`Distinct::insert_small`] adds this integer. `hash` is the hash of its text.
+    pub(super) fn begin_small(&mut self, integer: u64, hash: u64) {
+        self.values.begin_small(integer, hash.max(1));
+    }
+
     /// Adds all values that were counted exactly, and a new one, to an estimator.
     #[cold]
     fn begin_estimate(&mut self, new: u64) {

@@ -46,6 +46,7 @@ mod profiler;
 mod pruning;
 mod record_profiler;
 mod sidecar;
+mod small_integers;
 mod statistics;
 mod suggestions;
 mod values;

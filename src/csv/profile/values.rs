@@ -6,6 +6,7 @@
 //! reduced, and the values with the count 0 make room. So a frequent value is never lost.
 
 use super::hash::mix;
+use super::small_integers::SmallIntegers;
 use super::statistics::{TopValues, ValueCount};
 use crate::csv::checkpoint::{StateError, StateReader, StateWriter};
 
@@ -70,6 +71,8 @@ pub(super) struct ValueCounts {
     /// The texts of the values, by their numbers.
     places: Vec<TextPlace>,
     texts: Vec<u8>,
+    /// Cells that the slots do not count.
+    small: SmallIntegers,
     /// Number of values.
     count: usize,
     /// Maximum number of values.
@@ -112,6 +115,7 @@ impl ValueCounts {
             slots: vec![Slot::default(); MIN_SLOTS],
             places: Vec::new(),
             texts: Vec::new(),
+            small: SmallIntegers::default(),
             count: 0,
             max,
             keeps_texts,
@@ -144,6 +148,26 @@ impl ValueCounts {
             return ValueOutcome::Known;
         }
         self.add_new(hash, at)
+    }
+
+    /// Counts a cell that holds a small integer. Returns `false`, and counts nothing, if the cell must be counted by its
+    /// hash.
+    #[inline(always)]
+    pub(super) fn add_small(&mut self, integer: u64) -> bool {
+        self.small.add(integer)
+    }
+
+    /// From now on, [`ValueCounts::add_small`] counts this integer, if its text is kept. `hash` is the hash of the text.
+    pub(super) fn begin_small(&mut self, integer: u64, hash: u64) {
+        let slot = self.slots[self.find(hash)];
+        if slot.hash == hash && self.text_of(slot).is_some() {
+            self.small.begin(integer);
+        }
+    }
+
+    /// Returns the text of the value in a slot, if the text is kept.
+    fn text_of(&self, slot: Slot) -> Option<&[u8]> {
+        text_at(&self.places, &self.texts, slot)
     }
 
     #[inline(never)]
@@ -196,6 +220,7 @@ impl ValueCounts {
 
     /// Ends the phase in which every cell is counted, because there are too many values.
     pub(super) fn overflow(&mut self) {
+        self.settle();
         let cells: u64 = self.slots.iter().map(|slot| slot.count_and_number / ONE).sum();
         let repeats = cells >= MIN_REPEATS * self.count as u64;
         if self.keeps_texts && repeats && !self.lacks_texts {
@@ -204,6 +229,15 @@ impl ValueCounts {
             *self =
                 Self { phase: CountPhase::Over, slots: Vec::new(), ..Self::new(self.max, self.keeps_texts) };
         }
+    }
+
+    /// Adds the counts of the small integers to the slots.
+    fn settle(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.hash != 0) {
+            let more = text_at(&self.places, &self.texts, *slot).map_or(0, |text| self.small.count_of(text));
+            slot.count_and_number += more * ONE;
+        }
+        self.small = SmallIntegers::default();
     }
 
     /// Whether every cell is counted.
@@ -286,15 +320,10 @@ impl ValueCounts {
     fn entries(&self) -> Vec<CountedValue<'_>> {
         let mut slots: Vec<&Slot> = self.slots.iter().filter(|slot| slot.hash != 0).collect();
         slots.sort_by_key(|slot| slot.count_and_number % ONE);
-        let text_of = |number: usize| {
-            let place = self.places.get(number)?;
-            let start = place.start as usize;
-            self.texts.get(start..start + usize::from(place.len?))
-        };
-        let entries = slots.into_iter().map(|slot| CountedValue {
-            hash: slot.hash,
-            count: slot.count_and_number / ONE,
-            text: text_of((slot.count_and_number % ONE) as usize),
+        let entries = slots.into_iter().map(|slot| {
+            let text = self.text_of(*slot);
+            let small = text.map_or(0, |text| self.small.count_of(text));
+            CountedValue { hash: slot.hash, count: slot.count_and_number / ONE + small, text }
         });
         entries.collect()
     }
@@ -334,6 +363,7 @@ impl ValueCounts {
         self.slots.capacity() * size_of::<Slot>()
             + self.places.capacity() * size_of::<TextPlace>()
             + self.texts.capacity()
+            + self.small.memory_bytes()
     }
 
     pub(super) fn save(&self, state: &mut StateWriter) {
@@ -370,6 +400,12 @@ impl ValueCounts {
         counts.lacks_texts = lacks_texts;
         Ok(counts)
     }
+}
+
+fn text_at<'a>(places: &[TextPlace], texts: &'a [u8], slot: Slot) -> Option<&'a [u8]> {
+    let place = places.get((slot.count_and_number % ONE) as usize)?;
+    let start = place.start as usize;
+    texts.get(start..start + usize::from(place.len?))
 }
 
 fn is_absent(counts: &ValueCounts, hash: u64) -> bool {
@@ -471,6 +507,31 @@ mod tests {
         let long = counted((0..4_000).map(|number| format!("{:0100}", number % 900)));
         assert_eq!((long.top(), long.len()), (None, 900));
         assert_eq!(ValueCounts::new(32, false).top(), None);
+    }
+
+    #[test]
+    fn small_integers_are_counted_like_other_values() {
+        for (bound, sizes) in [(40, [500, 5_000]), (900, [5_000, 20_000]), (4_000, [900, 20_000])] {
+            for size in sizes {
+                let (mut by_hash, mut by_value) =
+                    (ValueCounts::new(1_000, true), ValueCounts::new(1_000, true));
+                for cell in 0..size {
+                    let integer = (cell * cell + 7 * cell) % bound;
+                    let text = integer.to_string();
+                    add(&mut by_hash, &text);
+                    if !by_value.is_complete() || !by_value.add_small(integer) {
+                        add(&mut by_value, &text);
+                        if by_value.is_complete() {
+                            by_value.begin_small(integer, hash_of(Value::new(text.as_bytes())).max(1));
+                        }
+                    }
+                }
+                assert_eq!(by_value, by_hash, "{size} of {bound}");
+                assert_eq!(by_value.top(), by_hash.top());
+                by_value.settle();
+                assert_eq!(by_value, by_hash);
+            }
+        }
     }
 
     #[test]

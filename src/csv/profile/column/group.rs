@@ -8,6 +8,8 @@ use crate::csv::profile::cell::{
 };
 use crate::csv::profile::cells::{ColumnCells, KindHints};
 use crate::csv::profile::distinct::Insertion;
+use crate::csv::profile::hash::hash_of;
+use crate::csv::profile::small_integers::SMALL;
 use crate::csv::record::value::{Value, WORD_BYTES};
 
 /// After [`HotColumn::try_add_integers`] has returned `false`, it is not called for this number of record groups. The
@@ -30,25 +32,33 @@ impl HotColumn {
         let (least, greatest) = cells.prefixes();
         zone.prefixes = (zone.prefixes.0.min(least), zone.prefixes.1.max(greatest));
         zone.longest_bytes = zone.longest_bytes.max(cells.longest_bytes());
-        self.add_kinds(cells, piece, column);
-        let has_new_values = self.add_values(cells, piece, column);
+        let greatest_integer = self.add_kinds(cells, piece, column);
+        let are_small = greatest_integer.is_some_and(|integer| integer < SMALL) && column.counts_values;
+        let has_new_values = self.add_values(cells, piece, column, are_small);
         if has_new_values && (least <= self.texts.0 || greatest >= self.texts.1) {
             self.add_extreme_texts(cells, piece, column, [least, greatest]);
         }
     }
 
-    /// Counts the cells of each kind.
-    fn add_kinds(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
+    /// Counts the cells of each kind. If [`ColumnCells::integers`] parsed all cells, returns the greatest integer.
+    fn add_kinds(
+        &mut self,
+        cells: &mut ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+    ) -> Option<u64> {
         let hints = cells.kind_hints();
         if hints.has(KindHints::BLANK) {
-            return self.add_each_kind(cells, piece, column);
+            self.add_each_kind(cells, piece, column);
+            return None;
         }
         match (hints.has(KindHints::NUMERIC), hints.has(KindHints::WORD) || hints.has(KindHints::OTHER)) {
-            (true, false) => self.add_numbers(cells, piece, column),
+            (true, false) => return self.add_numbers(cells, piece, column),
             (true, true) => self.add_each_kind(cells, piece, column),
             (false, _) if hints.has(KindHints::WORD) => self.add_words(cells, piece),
             (false, _) => self.zone.kinds.text += cells.len() as u32,
         }
+        None
     }
 
     #[inline(never)]
@@ -75,13 +85,19 @@ impl HotColumn {
         self.zone.kinds.text += cells.len() as u32 - booleans - missing;
     }
 
-    /// Adds cells that all start like a number.
+    /// Adds cells that all start like a number. If [`ColumnCells::integers`] parsed all cells, returns the greatest
+    /// integer.
     #[inline(never)]
-    fn add_numbers(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) {
+    fn add_numbers(
+        &mut self,
+        cells: &mut ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+    ) -> Option<u64> {
         if self.decimal_groups > 0 {
             self.decimal_groups -= 1;
-        } else if self.try_add_integers(cells, piece, column) {
-            return;
+        } else if let Some(greatest) = self.try_add_integers(cells, piece, column) {
+            return Some(greatest);
         } else {
             self.decimal_groups = DECIMAL_GROUPS;
         }
@@ -100,6 +116,7 @@ impl HotColumn {
                 _ => self.add_other_number(cells.value(at, piece), column),
             }
         }
+        None
     }
 
     #[inline(never)]
@@ -107,16 +124,16 @@ impl HotColumn {
         self.add_kind(value, column);
     }
 
-    /// If [`ColumnCells::integers`] can parse all cells, adds the cells and returns `true`. Otherwise adds nothing and
-    /// returns `false`.
+    /// If [`ColumnCells::integers`] can parse all cells, adds the cells and returns the greatest integer. Otherwise adds
+    /// nothing and returns `None`.
     #[inline(always)]
     fn try_add_integers(
         &mut self,
         cells: &mut ColumnCells,
         piece: &[u8],
         column: &mut ColumnProfiler,
-    ) -> bool {
-        let Some(integers) = cells.integers(piece) else { return false };
+    ) -> Option<u64> {
+        let integers = cells.integers(piece)?;
         let zone = &mut self.zone;
         zone.kinds.integer += cells.len() as u32;
         zone.sum = match exact_sum(zone.sum, integers.sum) {
@@ -140,14 +157,53 @@ impl HotColumn {
                 self.numbers = column.update_numbers(number, cells.value(at, piece));
             }
         }
-        true
+        Some(integers.high)
     }
 
-    /// Adds the cells to the distinct values of the column. Returns `false` only if the value of every cell was already
-    /// known.
+    /// Adds the cells to the distinct values of the column. Returns whether there are new values, and the number of cells
+    /// that were added: all of them, unless the exact count of the values has ended.
+    #[inline(never)]
+    fn add_small_integers(cells: &ColumnCells, piece: &[u8], column: &mut ColumnProfiler) -> (bool, usize) {
+        let mut has_new = false;
+        for (at, &integer) in cells.as_integers().iter().enumerate() {
+            if column.distinct.insert_small(integer) {
+                continue;
+            }
+            let value = cells.value(at, piece);
+            let hash = hash_of(value);
+            match column.distinct.insert(hash) {
+                Insertion::Known => {}
+                Insertion::New => {
+                    column.keep_new(value.bytes);
+                    has_new = true;
+                }
+                Insertion::Full | Insertion::Uncounted => {
+                    column.end_exact((at..cells.len()).map(|at| cells.value(at, piece)));
+                    return (true, at + 1);
+                }
+            }
+            column.distinct.begin_small(integer, hash);
+        }
+        (has_new, cells.len())
+    }
+
+    /// Adds the cells to the distinct values of the column. `are_small` says that [`ColumnCells::as_integers`] returns
+    /// small integers. Returns `false` only if the value of every cell was already known.
     #[inline(always)]
-    fn add_values(&mut self, cells: &mut ColumnCells, piece: &[u8], column: &mut ColumnProfiler) -> bool {
+    fn add_values(
+        &mut self,
+        cells: &mut ColumnCells,
+        piece: &[u8],
+        column: &mut ColumnProfiler,
+        are_small: bool,
+    ) -> bool {
         let (mut has_new, mut many_from) = (false, 0);
+        if are_small && column.distinct.exact_count().is_some() {
+            (has_new, many_from) = Self::add_small_integers(cells, piece, column);
+            if column.distinct.exact_count().is_some() {
+                return has_new;
+            }
+        }
         cells.compute_hashes(piece);
         if column.distinct.exact_count().is_some() {
             many_from = cells.len();
