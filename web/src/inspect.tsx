@@ -263,8 +263,8 @@ function TopList({ facts, onValue }: { facts: Facts; onValue: (value: string) =>
                   <Visible text={value} />
                 </bdi>
               )}
-              {rows > 0 && <span class="muted">{count(rows)}</span>}
             </button>
+            {rows > 0 && <span class="muted">{count(rows)}</span>}
             {rows > 0 && <meter value={rows} max={most} aria-hidden="true" />}
           </li>
         ))}

@@ -170,7 +170,7 @@ test("axe-core finds nothing in the export panel, in recipes and in receipts", a
   await look(page, "export", found);
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Recipes" }).click();
-  await dialog.getByText("This file has no column").waitFor();
+  await dialog.getByText("This file does not have the columns").waitFor();
   await look(page, "recipes", found);
   known = receipts;
   await page.goto(`${h.URL_}/receipt`);
