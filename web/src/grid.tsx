@@ -229,6 +229,14 @@ export function Grid(props: Props) {
     place.current.left = element.scrollLeft;
   };
 
+  // If the grid becomes lower, the active row stays in view.
+  const viewBefore = useRef(scale.view);
+  useLayoutEffect(() => {
+    const from = (active?.row ?? -1) * rowHeight - place.current.top;
+    if (from >= 0 && from < viewBefore.current) reveal(active!);
+    viewBefore.current = scale.view;
+  }, [size.height]);
+
   const activate = (next: Active) => {
     const row = Math.max(-1, Math.min(rowCount - 1, next.row));
     const column = Math.max(0, Math.min(columns.length - 1, next.column));
