@@ -76,10 +76,16 @@ pub struct Config {
     pub access_token_ttl_s: u32,
     /// `REFRESH_TOKEN_TTL`: lifetime of a refresh token. Default 604,800 s (7 days).
     pub refresh_token_ttl_s: u32,
+    /// `SESSION_MAX_AGE`: time after the sign-in at which a session ends even if it is used. Default 7,776,000 s (90
+    /// days).
+    pub session_max_age_s: u32,
     /// `PROVISION_USERS`: whether a valid token of an unknown user creates the account. Default false.
     pub provision_users: bool,
     /// `OPERATOR_TOKEN` (secret, optional): gives access to `/api/admin` without an account; at least 32 bytes.
     pub operator_token: Option<Secret>,
+    /// `OPERATOR_TOKEN_NEXT` (secret, optional): accepted like `OPERATOR_TOKEN`, so that the token can be replaced
+    /// without an interruption.
+    pub operator_token_next: Option<Secret>,
     /// `JWT_SECRET` (secret): signs tokens; at least 32 bytes. The text itself is the key: it is not decoded.
     pub jwt_secret: Secret,
     /// `JWT_KEY_ID`: the `kid` of `JWT_SECRET`. Default `main`.
@@ -155,8 +161,10 @@ impl Config {
             cache_ttl_s: u32_number(variables, "CACHE_TTL", 3600, 0..=86_400)?,
             access_token_ttl_s: u32_number(variables, "ACCESS_TOKEN_TTL", 900, 10..=86_400)?,
             refresh_token_ttl_s: u32_number(variables, "REFRESH_TOKEN_TTL", 604_800, 60..=31_536_000)?,
+            session_max_age_s: u32_number(variables, "SESSION_MAX_AGE", 7_776_000, 60..=315_360_000)?,
             provision_users: switch(variables, "PROVISION_USERS", false)?,
             operator_token: secret(variables, "OPERATOR_TOKEN")?,
+            operator_token_next: secret(variables, "OPERATOR_TOKEN_NEXT")?,
             jwt_secret: secret(variables, "JWT_SECRET")?
                 .ok_or(ConfigError { name: "JWT_SECRET", problem: MISSING_SECRET.to_owned() })?,
             jwt_key_id: variables.get("JWT_KEY_ID").unwrap_or_else(|| "main".to_owned()),
@@ -175,9 +183,13 @@ impl Config {
         }
         // RFC 6750 §2.1 allows only these characters in a bearer token.
         let can_be_sent = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
-        if self.operator_token.as_ref().is_some_and(|token| !token.bytes().iter().all(can_be_sent)) {
-            let problem = "may contain only A-Z a-z 0-9 - . _ ~ + / =".to_owned();
-            return Err(ConfigError { name: "OPERATOR_TOKEN", problem });
+        for (name, token) in
+            [("OPERATOR_TOKEN", &self.operator_token), ("OPERATOR_TOKEN_NEXT", &self.operator_token_next)]
+        {
+            if token.as_ref().is_some_and(|token| !token.bytes().iter().all(can_be_sent)) {
+                let problem = "may contain only A-Z a-z 0-9 - . _ ~ + / =".to_owned();
+                return Err(ConfigError { name, problem });
+            }
         }
         Ok(self)
     }
@@ -234,10 +246,20 @@ fn switch(variables: &dyn Variables, name: &'static str, default: bool) -> Resul
     }
 }
 
+/// What the secret keys of Django's generator begin with when they are meant for development only.
+const INSECURE_PREFIX: &[u8] = b"django-insecure-";
+
 fn secret(variables: &dyn Variables, name: &'static str) -> Result<Option<Secret>, ConfigError> {
     let Some(text) = variables.get(name) else { return Ok(None) };
     if text.len() < SECRET_BYTES {
         let problem = format!("must have at least {SECRET_BYTES} bytes, has {}", text.len());
+        return Err(ConfigError { name, problem });
+    }
+    if text.as_bytes().starts_with(INSECURE_PREFIX) {
+        let problem =
+            "begins with django-insecure-, so it is a key for development that others may know. Make a new \
+            key, and sign in again"
+                .to_owned();
         return Err(ConfigError { name, problem });
     }
     Ok(Some(Secret::new(text)))
@@ -274,6 +296,13 @@ mod tests {
         let spaced = "a token with blanks that has 32 bytes";
         assert_eq!(parse(&[("OPERATOR_TOKEN", spaced)]).unwrap_err().name, "OPERATOR_TOKEN");
         assert!(parse(&[("OPERATOR_TOKEN", KEY)]).unwrap().operator_token.is_some());
+        assert_eq!(parse(&[("OPERATOR_TOKEN_NEXT", spaced)]).unwrap_err().name, "OPERATOR_TOKEN_NEXT");
+        let insecure = "django-insecure-0123456789abcdef0123456789abcdef";
+        for name in ["JWT_SECRET", "JWT_PREVIOUS_SECRET"] {
+            let error = parse(&[(name, insecure)]).unwrap_err();
+            assert_eq!(error.name, name);
+            assert!(error.to_string().contains("django-insecure-") && !error.to_string().contains("0123"));
+        }
         let error = parse(&[("TRASH_RETENTION_DAYS", "40")]).unwrap_err();
         assert_eq!(error.name, "PURGE_AFTER_DAYS");
     }

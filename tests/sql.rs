@@ -37,6 +37,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0016_dialects.sql", "25b2607a76cc98bed7876c63887ec6b8dcbb365fd4f91673d512859185f08379"),
     ("0017_labels_in_gc_queue.sql", "3d63d6a495f198dc906cf1b40d741cedfa32a32deeba8ab24046341c82c861ba"),
     ("0018_saved_recipes.sql", "53539df8ca01856aa827aac1a4f887676e2f6ac602f1776fe0721fc12a94938d"),
+    ("0019_sessions.sql", "e798e8f6c732263782db7a4a1be47e0d300e7c861df55f0859424c90dfaa9e69"),
 ];
 
 /// Maximum number of parameters of a statement in D1.

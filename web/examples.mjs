@@ -18,6 +18,7 @@ const variables = {
   ticket: new Variable("TICKET", "ticket"),
   etag: new Variable("ETAG", "etag"),
   recipe: new Variable("RECIPE", "recipe"),
+  session: new Variable("SESSION", "session"),
   refreshToken: new Variable("REFRESH_TOKEN", "refreshToken"),
 };
 
@@ -33,6 +34,10 @@ const asCsv = { header: { "X-File-Name": SAMPLE.name, "X-File-Tags": "2026" }, b
 const INPUTS = {
   login: { body: { username: "ada", password: "correct horse battery" } },
   logout: { body: { refresh_token: variables.refreshToken } },
+  change_password: {
+    body: { current_password: "correct horse battery", new_password: "battery horse correct" },
+  },
+  list_sessions: { query: { limit: 10 } },
   refresh: { body: { refresh_token: variables.refreshToken } },
   register: { body: { username: "ada", password: "correct horse battery", email: "ada@example.com" } },
   list_files: { query: { tag: ["2026"], sort: "-size", limit: 10 } },
@@ -82,6 +87,7 @@ function pathOf(path) {
     if (path.startsWith("/api/uploads/")) return variables.upload;
     if (path.startsWith("/api/cuts/")) return variables.receipt;
     if (path.startsWith("/api/recipes/")) return variables.recipe;
+    if (path.startsWith("/api/auth/sessions/")) return variables.session;
     if (path.startsWith("/api/admin/")) return variables.finding;
     return variables.file;
   };

@@ -23,6 +23,13 @@ pub enum SecurityEvent {
         /// The user.
         user: UserId,
     },
+    /// A user changed their password, or tried to.
+    ChangePassword(SignInOutcome),
+    /// A user ended one of their sessions, or all.
+    EndSessions {
+        /// The user.
+        user: UserId,
+    },
     /// A spent refresh token was used again, so somebody must have copied it. The service ended the session of the
     /// token.
     TokenReuse {
@@ -79,6 +86,8 @@ impl SecurityEvent {
             Self::Register(_) => "register",
             Self::SignIn(_) => "login",
             Self::SignOut { .. } => "logout",
+            Self::ChangePassword(_) => "change_password",
+            Self::EndSessions { .. } => "end_sessions",
             Self::TokenReuse { .. } => "reuse_token",
             Self::Refusal(_) => "refuse",
             Self::WrongOperatorToken(_) => "refuse_operator_token",
@@ -90,8 +99,10 @@ impl SecurityEvent {
 
     fn failure(&self) -> Option<Code> {
         match self {
-            Self::Register(outcome) | Self::SignIn(outcome) => outcome.as_ref().err().copied(),
-            Self::SignOut { .. } => None,
+            Self::Register(outcome) | Self::SignIn(outcome) | Self::ChangePassword(outcome) => {
+                outcome.as_ref().err().copied()
+            }
+            Self::SignOut { .. } | Self::EndSessions { .. } => None,
             Self::TokenReuse { .. } => Some(Code::Unauthenticated),
             Self::Refusal(refusal) | Self::WrongOperatorToken(refusal) => Some(refusal.code),
             Self::AdminRead { failure, .. } => *failure,
@@ -100,10 +111,12 @@ impl SecurityEvent {
 
     fn principal(&self) -> Option<Principal> {
         match self {
-            Self::Register(outcome) | Self::SignIn(outcome) => {
+            Self::Register(outcome) | Self::SignIn(outcome) | Self::ChangePassword(outcome) => {
                 outcome.as_ref().ok().cloned().map(Principal::user)
             }
-            Self::SignOut { user } | Self::TokenReuse { user } => Some(Principal::user(user.clone())),
+            Self::SignOut { user } | Self::EndSessions { user } | Self::TokenReuse { user } => {
+                Some(Principal::user(user.clone()))
+            }
             Self::Refusal(refusal) | Self::WrongOperatorToken(refusal) => refusal.principal.clone(),
             Self::AdminRead { operator, .. } => Some(operator.clone()),
         }

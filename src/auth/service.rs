@@ -85,6 +85,47 @@ pub struct Registration<'a> {
     pub password: &'a str,
     /// The claim on the request's idempotency key; `None` if the request has no idempotency key.
     pub claim: Option<&'a Claim>,
+    /// The sender of the request.
+    pub caller: &'a Caller,
+}
+
+/// The holder of a valid access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// The user.
+    pub principal: Principal,
+    /// The session of the token; `None` if another issuer made the token.
+    pub session: Option<String>,
+}
+
+/// The input of a change of a password.
+pub struct PasswordChange<'a> {
+    /// The current password.
+    pub current: &'a str,
+    /// The new password.
+    pub new: &'a str,
+    /// The sender of the request.
+    pub caller: &'a Caller,
+}
+
+/// A session of a user.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SessionFacts {
+    /// Id of the newest refresh token. A page of a list begins after it.
+    #[serde(rename = "jti")]
+    pub token: TokenId,
+    /// Id of the session.
+    #[serde(rename = "family")]
+    pub id: TokenId,
+    /// When the user signed in. Of a session from an older version: when its first token that is left was issued.
+    pub started_at: Timestamp,
+    /// When the refresh token was exchanged last.
+    #[serde(rename = "issued_at")]
+    pub last_used_at: Timestamp,
+    /// When the session ends if its refresh token is not exchanged.
+    pub expires_at: Timestamp,
+    /// User agent of the sign-in.
+    pub user_agent: Option<String>,
 }
 
 /// Accounts and sessions.
@@ -126,7 +167,7 @@ impl AuthService<'_> {
             now: self.app.now(),
         };
         let record = wanted.claim.map(|claim| claim.record(&Effect::Registered));
-        let batch = [Some(insert.statement()), record, Some(refresh.insert_first(&user.id))];
+        let batch = [Some(insert.statement()), record, Some(refresh.insert_first(&user.id, wanted.caller))];
         let batch = batch.into_iter().flatten().collect();
         self.app.database.batch(batch).await?;
         self.session(user, &refresh)
@@ -137,7 +178,7 @@ impl AuthService<'_> {
     /// # Errors
     /// `bad_credentials`. The response for an unknown user is the same as for a wrong password, and takes the same
     /// work.
-    pub async fn login(&self, login: &str, password: &str) -> Result<Session> {
+    pub async fn login(&self, login: &str, password: &str, caller: &Caller) -> Result<Session> {
         let ComparedPassword { account, verdict, .. } = self.compare_password(login, password).await?;
         let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) = (account, verdict)
         else {
@@ -149,7 +190,7 @@ impl AuthService<'_> {
         };
         let user = User::from(account.user);
         let refresh = self.new_refresh_token();
-        let batch = std::iter::once(refresh.insert_first(&user.id)).chain(replaced).collect();
+        let batch = std::iter::once(refresh.insert_first(&user.id, caller)).chain(replaced).collect();
         self.app.database.batch(batch).await?;
         self.session(user, &refresh)
     }
@@ -163,7 +204,13 @@ impl AuthService<'_> {
             sql::FindByLogin { login: login.trim() }.statement(),
             sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
         ];
-        let mut results = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
+        self.compared(self.app.database.batch(batch).await?, password)
+    }
+
+    /// Compares a password with an account. `results` are the rows of the account and of
+    /// [`sql::MostDjangoIterations`].
+    fn compared(&self, results: Vec<Vec<Row>>, password: &str) -> Result<ComparedPassword> {
+        let mut results = results.into_iter().map(|mut rows| rows.pop());
         let account = results.next().flatten().map(from_row::<AccountRow>).transpose()?;
         let django = results.next().flatten().map(from_row::<DjangoRow>).transpose()?;
         let django_iterations = django.and_then(|row| row.iterations).unwrap_or_default();
@@ -187,10 +234,11 @@ impl AuthService<'_> {
         let next = self.new_refresh_token();
         let (token, user, successor) = (claims.id.as_str(), &claims.user, next.id);
         let spent_before = now.plus(TimeDelta::seconds(-GRACE_S));
-        let expires_at = next.expires_at;
+        let (expires_at, longest_s) = (next.expires_at, self.app.config.session_max_age_s.into());
         let batch = vec![
             sql::SpendToken { token, user, successor, now }.statement(),
-            sql::InsertSuccessor { token, user, successor, issued_at: now, expires_at }.statement(),
+            sql::InsertSuccessor { token, user, successor, issued_at: now, expires_at, longest_s }
+                .statement(),
             sql::RevokeIfReused { token, user, now, spent_before }.statement(),
             sql::FindSuccessor { token, user }.statement(),
         ];
@@ -203,7 +251,8 @@ impl AuthService<'_> {
         }
         let Some(successor) = successor else { return Err(session_ended()) };
         let row: SuccessorRow = from_row(successor)?;
-        let refresh = RefreshToken { id: row.jti, issued_at: row.issued_at, expires_at: row.expires_at };
+        let SuccessorRow { jti: id, family, issued_at, expires_at, .. } = row;
+        let refresh = RefreshToken { id, family, issued_at, expires_at };
         self.session(row.user.into(), &refresh)
     }
 
@@ -219,13 +268,14 @@ impl AuthService<'_> {
         let spent_before = now.plus(TimeDelta::seconds(-GRACE_S));
         let find = sql::FindSession { token: &claims.id, user: &claims.user, spent_before };
         let Some(row) = self.app.database.query(find.statement()).await?.pop() else { return Ok(None) };
-        let user = parse_user(row)?;
-        let access_token = self.access_token(&user)?;
+        let SessionRow { family, user } = from_row(row)?;
+        let user = User::from(user);
+        let access_token = self.access_token(&user, &family)?;
         Ok(Some((user, access_token)))
     }
 
     /// Ends the session of a refresh token and returns the session's user. It is not an error if the session has
-    /// already ended or the token has expired. Access tokens that were already issued stay valid until they expire.
+    /// already ended or the token has expired. The access tokens of the session are refused from now on.
     ///
     /// # Errors
     /// `unauthenticated` if the token is not a valid refresh token.
@@ -239,6 +289,97 @@ impl AuthService<'_> {
         let revoke = sql::RevokeFamily { token: &claims.id, user: &claims.user, now };
         self.app.database.query(revoke.statement()).await?;
         Ok(claims.user)
+    }
+
+    /// Changes the password of a user. Ends all sessions of the user, refuses their access tokens, and returns a new
+    /// session.
+    ///
+    /// # Errors
+    /// `forbidden` if the current password is wrong; `weak_password`; `conflict` if the password was changed meanwhile.
+    pub async fn change_password(&self, user: &UserId, change: &PasswordChange<'_>) -> Result<Session> {
+        let batch = vec![
+            sql::FindAccount { user }.statement(),
+            sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
+        ];
+        let found = self.compared(self.app.database.batch(batch).await?, change.current)?;
+        let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) =
+            (found.account, found.verdict)
+        else {
+            let detail = "The current password is wrong. Send the password with which you sign in.";
+            return Err(Problem::new(Code::Forbidden, detail).with("field", "current_password"));
+        };
+        password::check_strength(change.new, &account.user.username, account.user.email.as_deref())
+            .map_err(|problem| problem.with("field", "new_password"))?;
+        let hash = password::hash(change.new, self.app.random.as_ref())?;
+        let (now, refresh) = (self.app.now(), self.new_refresh_token());
+        let (hash, old_hash) = (hash.as_str(), account.password_hash.as_deref());
+        let insert = sql::InsertAfterChange {
+            token: refresh.id,
+            user,
+            hash,
+            issued_at: refresh.issued_at,
+            expires_at: refresh.expires_at,
+            user_agent: change.caller.user_agent.as_deref(),
+        };
+        let change =
+            sql::ChangePassword { user, old_hash, new_hash: hash, tokens_after: next_second(now), now };
+        let batch = vec![
+            change.statement(),
+            sql::RevokeAfterChange { user, hash, now }.statement(),
+            insert.statement(),
+        ];
+        let inserted = self.app.database.batch(batch).await?.pop().unwrap_or_default();
+        if inserted.is_empty() {
+            let detail = "The password was changed by another request. Sign in with the new password.";
+            return Err(Problem::new(Code::Conflict, detail));
+        }
+        self.session(account.user.into(), &refresh)
+    }
+
+    /// Returns one page of the sessions of a user that are not over, those used last first. `before` is the last token
+    /// of the page before.
+    ///
+    /// # Errors
+    /// `unavailable` if the database failed.
+    pub async fn sessions(
+        &self,
+        user: &UserId,
+        before: Option<TokenId>,
+        limit: u64,
+    ) -> Result<Vec<SessionFacts>> {
+        let list = sql::ListSessions { user, before, now: self.app.now(), limit };
+        self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
+    }
+
+    /// Ends a session of a user. Its access tokens are refused from now on. It is not an error if the session is already
+    /// over.
+    ///
+    /// # Errors
+    /// `not_found` if the user never had this session.
+    pub async fn end_session(&self, user: &UserId, session: &str) -> Result<()> {
+        let session = TokenId::parse(session).ok_or_else(no_such_session)?;
+        let batch = vec![
+            sql::RevokeSession { session, user, now: self.app.now() }.statement(),
+            sql::HasSession { session, user }.statement(),
+        ];
+        match self.app.database.batch(batch).await?.pop().unwrap_or_default().is_empty() {
+            false => Ok(()),
+            true => Err(no_such_session()),
+        }
+    }
+
+    /// Ends all sessions of a user. Access tokens that were issued before are refused from now on.
+    ///
+    /// # Errors
+    /// `unavailable` if the database failed.
+    pub async fn end_all_sessions(&self, user: &UserId) -> Result<()> {
+        let now = self.app.now();
+        let batch = vec![
+            sql::RevokeAll { user, now }.statement(),
+            sql::RefuseTokens { user, tokens_after: next_second(now), now }.statement(),
+        ];
+        self.app.database.batch(batch).await?;
+        Ok(())
     }
 
     /// Returns the account of a signed-in user, and the user's quota and usage.
@@ -257,13 +398,31 @@ impl AuthService<'_> {
         Ok((user, UsageView::new(from_row(usage)?, config)))
     }
 
-    /// Returns the principal of an access token. Reads the account from the database.
+    /// Returns the holder of an access token. Reads the account and the session from the database.
     ///
     /// # Errors
-    /// `token_expired`; `unauthenticated` for any other invalid token, or if the user has no account.
-    pub async fn identify(&self, access_token: &str) -> Result<Principal> {
-        let user = self.account_of(&self.holder(access_token)?).await?;
-        Ok(user.principal())
+    /// `token_expired`; `unauthenticated` for any other invalid token, if the user has no account, or if the session is
+    /// over.
+    pub async fn identify(&self, access_token: &str) -> Result<Holder> {
+        let claims = self.verify(access_token)?;
+        let find = || {
+            let (user, session) = (&claims.user, claims.session.as_deref());
+            let issued_at_s = claims.issued_at_s.unwrap_or_default();
+            sql::FindHolder { user, session, issued_at: Timestamp::from_unix_s(issued_at_s) }.statement()
+        };
+        let row = match self.app.database.query(find()).await?.pop() {
+            None if self.app.config.provision_users && claims.session.is_none() => {
+                self.provision(&claims.user).await?;
+                self.app.database.query(find()).await?.pop()
+            }
+            found => found,
+        };
+        let user = row.map(parse_user).transpose()?.ok_or_else(no_such_account)?;
+        Ok(Holder { principal: user.principal(), session: claims.session })
+    }
+
+    fn verify(&self, access_token: &str) -> Result<Claims> {
+        self.keyring().verify(access_token, TokenKind::Access, self.app.now()).map_err(token_problem)
     }
 
     /// Returns the user that an access token was issued to. Does not check that the account still exists.
@@ -271,8 +430,7 @@ impl AuthService<'_> {
     /// # Errors
     /// `token_expired`; `unauthenticated` for any other invalid token.
     pub fn holder(&self, access_token: &str) -> Result<UserId> {
-        let claims = self.keyring().verify(access_token, TokenKind::Access, self.app.now());
-        Ok(claims.map_err(token_problem)?.user)
+        Ok(self.verify(access_token)?.user)
     }
 
     /// Returns the account of the user that a token names. If the user has no account and `PROVISION_USERS` is on,
@@ -327,9 +485,10 @@ impl AuthService<'_> {
     }
 
     fn new_refresh_token(&self) -> RefreshToken {
-        let now = self.app.now();
+        let (now, id) = (self.app.now(), self.app.fresh_id::<TokenId>());
         RefreshToken {
-            id: self.app.fresh_id::<TokenId>(),
+            id,
+            family: id.to_string(),
             issued_at: now,
             expires_at: now.plus(TimeDelta::seconds(self.app.config.refresh_token_ttl_s.into())),
         }
@@ -344,19 +503,20 @@ impl AuthService<'_> {
             issued_at_s: Some(refresh.issued_at.instant().timestamp()),
             expires_at_s: refresh.expires_at.instant().timestamp(),
             user: user.id.clone(),
+            session: None,
             not_before_s: None,
             audience: None,
         };
         let tokens = Tokens {
-            access_token: self.access_token(&user)?,
+            access_token: self.access_token(&user, &refresh.family)?,
             refresh_token: self.keyring().sign(&claims)?,
             expires_in: self.app.config.access_token_ttl_s,
         };
         Ok(Session { user, tokens })
     }
 
-    /// Signs a new access token.
-    fn access_token(&self, user: &User) -> Result<String> {
+    /// Signs a new access token of a session.
+    fn access_token(&self, user: &User, session: &str) -> Result<String> {
         let now_s = self.app.now().instant().timestamp();
         self.keyring().sign(&Claims {
             kind: TokenKind::Access,
@@ -364,6 +524,7 @@ impl AuthService<'_> {
             issued_at_s: Some(now_s),
             expires_at_s: now_s + i64::from(self.app.config.access_token_ttl_s),
             user: user.id.clone(),
+            session: Some(session.to_owned()),
             not_before_s: None,
             audience: None,
         })
@@ -383,14 +544,17 @@ impl AuthService<'_> {
 /// Columns of a refresh token's row. The text of the token is made from these columns.
 struct RefreshToken {
     id: TokenId,
+    /// Id of the session.
+    family: String,
     issued_at: Timestamp,
     expires_at: Timestamp,
 }
 
 impl RefreshToken {
-    fn insert_first(&self, user: &UserId) -> Statement {
-        let (issued_at, expires_at) = (self.issued_at, self.expires_at);
-        sql::InsertFirstToken { token: self.id, user, issued_at, expires_at }.statement()
+    fn insert_first(&self, user: &UserId, caller: &Caller) -> Statement {
+        let (issued_at, expires_at, user_agent) =
+            (self.issued_at, self.expires_at, caller.user_agent.as_deref());
+        sql::InsertFirstToken { token: self.id, user, issued_at, expires_at, user_agent }.statement()
     }
 }
 
@@ -426,8 +590,16 @@ struct DjangoRow {
 #[derive(Deserialize)]
 struct SuccessorRow {
     jti: TokenId,
+    family: String,
     issued_at: Timestamp,
     expires_at: Timestamp,
+    #[serde(flatten)]
+    user: UserRow,
+}
+
+#[derive(Deserialize)]
+struct SessionRow {
+    family: String,
     #[serde(flatten)]
     user: UserRow,
 }
@@ -447,7 +619,20 @@ fn bad_credentials() -> Problem {
 }
 
 fn no_such_account() -> Problem {
-    Problem::new(Code::Unauthenticated, "The token's account does not exist. Register, or sign in again.")
+    Problem::new(
+        Code::Unauthenticated,
+        "The session of this token is over, or its account does not exist. Sign in again, or register.",
+    )
+}
+
+fn no_such_session() -> Problem {
+    Problem::new(Code::NotFound, "You have no such session. GET /api/auth/sessions lists your sessions.")
+}
+
+/// Returns the first whole second after a time. The times in tokens are whole seconds, so every token that was issued
+/// until `time` was issued before this second.
+fn next_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_unix_s(time.instant().timestamp() + 1)
 }
 
 fn session_ended() -> Problem {

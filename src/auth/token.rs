@@ -50,6 +50,9 @@ pub struct Claims {
     /// User of the token.
     #[serde(rename = "user_id", deserialize_with = "number_or_text")]
     pub user: UserId,
+    /// Session of an access token: the id of its family of refresh tokens. `None` in tokens of other issuers.
+    #[serde(rename = "sid", default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// Time from which the token is valid; `None` if it is valid immediately.
     #[serde(rename = "nbf", default, skip_serializing_if = "Option::is_none")]
     pub not_before_s: Option<i64>,

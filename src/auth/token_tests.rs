@@ -42,6 +42,7 @@ fn claims() -> Claims {
         issued_at_s: Some(ISSUED_S),
         id: "j".to_owned(),
         user: UserId::parse("42").unwrap(),
+        session: None,
         not_before_s: None,
         audience: None,
     }

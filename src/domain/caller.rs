@@ -9,6 +9,6 @@ pub struct Caller {
     pub request_id: String,
     /// Value of `CF-Connecting-IP`.
     pub ip_address: Option<String>,
-    /// Value of `User-Agent`, truncated to 256 bytes.
+    /// Value of `User-Agent`, truncated to 256 characters.
     pub user_agent: Option<String>,
 }

@@ -36,6 +36,17 @@ pub enum Scope {
 impl Scope {
     /// Every scope.
     pub const ALL: [Self; 5] = [Self::List, Self::Read, Self::Create, Self::Update, Self::Delete];
+
+    /// Returns the name of the scope.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// A set of scopes.
@@ -70,6 +81,24 @@ pub enum Service {
     Job,
 }
 
+/// One of the two operator tokens. While one is replaced by the other, both are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OperatorToken {
+    /// `OPERATOR_TOKEN`.
+    #[default]
+    Current,
+    /// `OPERATOR_TOKEN_NEXT`.
+    Next,
+}
+
+impl OperatorToken {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+    fn is_current(&self) -> bool {
+        *self == Self::Current
+    }
+}
+
 /// The user, key, share or operator that makes a request, or the part of the service that acts without a request. The
 /// JSON form is stored in uploads and queue messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,8 +131,12 @@ pub enum Principal {
         /// Operations that the share allows.
         scopes: Scopes,
     },
-    /// Anyone who has `OPERATOR_TOKEN`, which gives access to the administration and to no file.
-    Operator,
+    /// Anyone who has an operator token, which gives access to the administration and to no file.
+    Operator {
+        /// The token.
+        #[serde(default, skip_serializing_if = "OperatorToken::is_current")]
+        token: OperatorToken,
+    },
     /// The service itself.
     Service {
         /// The part of the service that acts.
@@ -132,7 +165,7 @@ impl Principal {
         match self {
             Self::User { id, .. } => Some(id),
             Self::ApiKey { owner, .. } | Self::Share { owner, .. } => Some(owner),
-            Self::Operator | Self::Service { .. } => None,
+            Self::Operator { .. } | Self::Service { .. } => None,
         }
     }
 
@@ -149,13 +182,22 @@ impl Principal {
             Self::Share { .. } if file.is_none() => Err(Denied::Scope),
             Self::ApiKey { scopes, .. } | Self::Share { scopes, .. } if scopes.contains(scope) => Ok(()),
             Self::ApiKey { .. } | Self::Share { .. } => Err(Denied::Scope),
-            Self::Operator | Self::Service { .. } => Err(Denied::NoSuchFile),
+            Self::Operator { .. } | Self::Service { .. } => Err(Denied::NoSuchFile),
+        }
+    }
+
+    /// Whether the principal has `scope` for at least one file.
+    pub fn has(&self, scope: Scope) -> bool {
+        match self {
+            Self::User { .. } => true,
+            Self::ApiKey { scopes, .. } | Self::Share { scopes, .. } => scopes.contains(scope),
+            Self::Operator { .. } | Self::Service { .. } => false,
         }
     }
 
     /// Whether the principal may use the administration.
     pub fn may_operate(&self) -> bool {
-        matches!(self, Self::Operator | Self::User { role: Role::Admin, .. })
+        matches!(self, Self::Operator { .. } | Self::User { role: Role::Admin, .. })
     }
 }
 
@@ -166,7 +208,8 @@ impl fmt::Display for Principal {
             Self::User { id, .. } => write!(f, "user:{id}"),
             Self::ApiKey { id, .. } => write!(f, "api_key:{id}"),
             Self::Share { id, .. } => write!(f, "share:{id}"),
-            Self::Operator => f.write_str("operator"),
+            Self::Operator { token: OperatorToken::Current } => f.write_str("operator"),
+            Self::Operator { token: OperatorToken::Next } => f.write_str("operator:next"),
             Self::Service { part: Service::Sweep } => f.write_str("service:sweep"),
             Self::Service { part: Service::Job } => f.write_str("service:job"),
         }
@@ -204,7 +247,8 @@ mod tests {
                 file: file(ID).unwrap(),
                 scopes: Scopes::of([Scope::Read]),
             },
-            Principal::Operator,
+            Principal::Operator { token: OperatorToken::Current },
+            Principal::Operator { token: OperatorToken::Next },
             Principal::Service { part: Service::Sweep },
         ]
     }
@@ -213,14 +257,18 @@ mod tests {
     fn each_kind_of_principal_has_only_its_own_permissions() {
         let may = |scope, file| principals().iter().map(|who| who.check(scope, file)).collect::<Vec<_>>();
         let (no_scope, no_file) = (Err(Denied::Scope), Err(Denied::NoSuchFile));
-        assert_eq!(may(Scope::Read, file(ID)), [Ok(()), Ok(()), Ok(()), no_file, no_file]);
-        assert_eq!(may(Scope::Read, file(OTHER)), [Ok(()), Ok(()), no_file, no_file, no_file]);
-        assert_eq!(may(Scope::List, None), [Ok(()), Ok(()), no_scope, no_file, no_file]);
+        assert_eq!(may(Scope::Read, file(ID)), [Ok(()), Ok(()), Ok(()), no_file, no_file, no_file]);
+        assert_eq!(may(Scope::Read, file(OTHER)), [Ok(()), Ok(()), no_file, no_file, no_file, no_file]);
+        assert_eq!(may(Scope::List, None), [Ok(()), Ok(()), no_scope, no_file, no_file, no_file]);
         for scope in [Scope::Create, Scope::Update, Scope::Delete] {
-            assert_eq!(may(scope, file(ID)), [Ok(()), no_scope, no_scope, no_file, no_file], "{scope:?}");
+            assert_eq!(
+                may(scope, file(ID)),
+                [Ok(()), no_scope, no_scope, no_file, no_file, no_file],
+                "{scope:?}"
+            );
         }
         let operators: Vec<_> = principals().iter().map(Principal::may_operate).collect();
-        assert_eq!(operators, [true, false, false, true, false]);
+        assert_eq!(operators, [true, false, false, true, true, false]);
     }
 
     #[test]
@@ -230,6 +278,7 @@ mod tests {
             {"kind": "api_key", "id": ID, "owner": "ada", "scopes": ["list", "read"]},
             {"kind": "share", "id": ID, "owner": "ada", "file": ID, "scopes": ["read"]},
             {"kind": "operator"},
+            {"kind": "operator", "token": "next"},
             {"kind": "service", "part": "sweep"},
         ]);
         assert_eq!(serde_json::to_value(principals()).unwrap(), stored);
@@ -237,7 +286,14 @@ mod tests {
         let named: Vec<_> = principals().iter().map(ToString::to_string).collect();
         assert_eq!(
             named,
-            ["user:ada", &format!("api_key:{ID}"), &format!("share:{ID}"), "operator", "service:sweep"]
+            [
+                "user:ada",
+                &format!("api_key:{ID}"),
+                &format!("share:{ID}"),
+                "operator",
+                "operator:next",
+                "service:sweep"
+            ]
         );
     }
 }

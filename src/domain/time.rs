@@ -19,6 +19,11 @@ impl Timestamp {
         Self(instant.trunc_subsecs(3))
     }
 
+    /// Creates a time from Unix seconds. Seconds that are out of range become [`Timestamp::EARLIEST`].
+    pub fn from_unix_s(seconds: i64) -> Self {
+        DateTime::from_timestamp(seconds, 0).map_or(Self::EARLIEST, Self)
+    }
+
     /// Parses RFC 3339 text with any UTC offset.
     pub fn parse(text: &str) -> Option<Self> {
         DateTime::parse_from_rfc3339(text).ok().map(|instant| Self::new(instant.to_utc()))

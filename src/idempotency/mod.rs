@@ -74,7 +74,7 @@ impl KeyScope {
         match principal {
             Principal::User { id, .. } => Self(id.to_string()),
             // A user may have the id "operator", but no user id has a colon.
-            Principal::Operator => Self("operator:".to_owned()),
+            Principal::Operator { .. } => Self("operator:".to_owned()),
             other => Self(other.to_string()),
         }
     }

@@ -10,11 +10,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use super::extract::identity::{self, Authenticated, FORBIDDEN};
+use super::extract::identity::{self, Authenticated, CurrentSession, FORBIDDEN};
 use crate::app::SharedApp;
+use crate::auth::service::Holder;
 use crate::domain::principal::Principal;
 use crate::domain::principal::Scope::{self, Create, Delete, List, Read, Update};
 use crate::error::{Code, Problem, Result};
+use crate::idempotency::key::IDEMPOTENCY_KEY;
 
 /// The callers that an operation admits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +30,12 @@ pub enum Admits {
     /// A caller with one of these scopes. The operation checks which one its request needs.
     Any(&'static [Scope]),
     /// As [`Admits::All`], but the account of a user is not looked up. The operation checks that it exists.
-    Holder(&'static [Scope]),
+    TokenOnly(&'static [Scope]),
     /// An operator: the holder of the operator token, or an account with the role `admin`.
     Operator,
 }
 
-use Admits::{Account, All, Any, Everyone, Holder, Operator};
+use Admits::{Account, All, Any, Everyone, Operator, TokenOnly};
 
 /// The rule for one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +62,13 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/admin/sweeps", Operator),
     rule("POST", "/api/auth/login", Everyone),
     rule("POST", "/api/auth/logout", Everyone),
+    rule("POST", "/api/auth/password", Account),
     rule("POST", "/api/auth/refresh", Everyone),
     rule("POST", "/api/auth/register", Everyone),
     rule("GET", "/api/auth/session", Everyone),
+    rule("GET", "/api/auth/sessions", Account),
+    rule("DELETE", "/api/auth/sessions", Account),
+    rule("DELETE", "/api/auth/sessions/{id}", Account),
     rule("GET", "/api/auth/user", Account),
     rule("GET", "/api/cuts", All(&[Read])),
     rule("GET", "/api/cuts/{id}", All(&[Read])),
@@ -107,8 +113,8 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/recipes/{id}/run", All(&[Read])),
     rule("POST", "/api/uploads", All(&[Create])),
     rule("OPTIONS", "/api/uploads", Everyone),
-    rule("HEAD", "/api/uploads/{id}", Holder(&[Create])),
-    rule("PATCH", "/api/uploads/{id}", Holder(&[Create])),
+    rule("HEAD", "/api/uploads/{id}", TokenOnly(&[Create])),
+    rule("PATCH", "/api/uploads/{id}", TokenOnly(&[Create])),
     rule("DELETE", "/api/uploads/{id}", All(&[Create])),
     rule("OPTIONS", "/api/uploads/{id}", Everyone),
     rule("GET", "/api/usage", Account),
@@ -141,20 +147,22 @@ pub async fn control(request: Request, next: Next) -> Response {
 async fn admit(admits: Admits, parts: &mut Parts) -> Result<()> {
     let app = parts.extensions.get::<SharedApp>().cloned();
     let app = app.ok_or_else(|| Problem::internal("the request has no application in its extensions"))?;
-    let principal = match admits {
+    let Holder { principal, session } = match admits {
         Everyone => return Ok(()),
         Operator => {
             let operator = identity::operator(parts, &app).await?;
             parts.extensions.insert(operator);
             return Ok(());
         }
-        Holder(_) => identity::holder(parts, &app)?,
-        Account | All(_) | Any(_) => identity::account(parts, &app).await?,
+        // The stored response to a keyed request is sent without the operation, so it needs the account.
+        TokenOnly(_) if !parts.headers.contains_key(IDEMPOTENCY_KEY) => identity::holder(parts, &app)?,
+        Account | All(_) | Any(_) | TokenOnly(_) => identity::account(parts, &app).await?,
     };
     if !is_admitted(admits, &principal) {
         return Err(Problem::new(Code::Forbidden, FORBIDDEN));
     }
     parts.extensions.insert(Authenticated(principal));
+    parts.extensions.insert(CurrentSession(session));
     Ok(())
 }
 
@@ -163,7 +171,7 @@ fn is_admitted(admits: Admits, principal: &Principal) -> bool {
         Everyone => true,
         Operator => principal.may_operate(),
         Account => matches!(principal, Principal::User { .. }),
-        All(scopes) | Holder(scopes) => scopes.iter().all(|scope| principal.has(*scope)),
+        All(scopes) | TokenOnly(scopes) => scopes.iter().all(|scope| principal.has(*scope)),
         Any(scopes) => scopes.iter().any(|scope| principal.has(*scope)),
     }
 }
@@ -182,7 +190,7 @@ pub fn table() -> String {
             Operator => ("operators", &[][..], ""),
             All(scopes) => ("the owner", *scopes, " and "),
             Any(scopes) => ("the owner", *scopes, " or "),
-            Holder(scopes) => ("the owner (token only)", *scopes, " and "),
+            TokenOnly(scopes) => ("the owner (token only)", *scopes, " and "),
         };
         let scopes = scopes.iter().map(|scope| format!("`{}`", scope.name())).collect::<Vec<_>>().join(join);
         format!("| `{method} {path}` | {callers} | {scopes} |\n")

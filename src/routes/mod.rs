@@ -3,6 +3,7 @@
 //!
 //! [`handle`] responds to a request. The Worker's `fetch` event and the tests call it.
 
+pub mod access;
 pub mod admin;
 pub mod auth;
 mod carried;

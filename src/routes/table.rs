@@ -11,10 +11,11 @@ use axum::middleware::from_fn;
 use axum::routing::MethodRouter;
 use utoipa::Path;
 use utoipa::openapi::OpenApi;
-use utoipa::openapi::path::Paths;
+use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa_axum::PathItemExt;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use super::access;
 use super::extract::{identity, observed, params, unread_headers};
 use crate::app::SharedApp;
 
@@ -39,7 +40,11 @@ impl Route {
             let read_only =
                 from_fn(|request, next| unread_headers::refuse_unread(P::operation, request, next));
             let layered = handler.clone().layer(named_only).layer(read_only);
-            self.handlers = self.handlers.on(method.to_method_filter(), layered);
+            let filter = method.to_method_filter();
+            self.handlers = match access::rule_of(name_of(&method), &self.path) {
+                Some(_) => self.handlers.on(filter, layered),
+                None => self.handlers.on(filter, access::refuse),
+            };
         }
         self
     }
@@ -55,6 +60,19 @@ impl Route {
     pub fn amend_description(mut self, amend: fn(&mut Paths)) -> Self {
         self.amendments.push(amend);
         self
+    }
+}
+
+fn name_of(method: &HttpMethod) -> &'static str {
+    match method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Delete => "DELETE",
+        HttpMethod::Options => "OPTIONS",
+        HttpMethod::Head => "HEAD",
+        HttpMethod::Patch => "PATCH",
+        HttpMethod::Trace => "TRACE",
     }
 }
 
@@ -96,7 +114,7 @@ impl Routes {
     pub fn router(self) -> Router<SharedApp> {
         let routes = self.0.into_iter();
         let router = routes.fold(Router::new(), |router, route| router.route(&route.path, route.handlers));
-        router.route_layer(from_fn(observed::observe_route))
+        router.route_layer(from_fn(access::control)).route_layer(from_fn(observed::observe_route))
     }
 
     /// Adds the description of these routes to `base`, and returns the result.

@@ -10,7 +10,7 @@ use super::extract::body::UploadBody;
 use super::extract::file_headers::{
     DigestHeaders, announced_digest, checked_filename, default_filename, describe, header_text,
 };
-use super::extract::storage::{SessionStorage, Storage};
+use super::extract::storage::Storage;
 use super::layers::idempotency::{FILE_ID, FingerprintOf, idempotent};
 use super::layers::problems::canonical_uri;
 use crate::app::{App, SharedApp};
@@ -212,7 +212,7 @@ pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
         (status = 200, description = "See Upload-Offset and Upload-Length. If the file is stored, X-File-Id is its id"),
         (status = 401), (status = 404), (status = 410), (status = 412), (status = 415)))]
 async fn get_offset(
-    SessionStorage(service): SessionStorage,
+    Storage(service): Storage,
     upload: std::result::Result<ResumableUploadPath, Problem>,
     _: TusVersion,
 ) -> Result<Response> {
@@ -248,7 +248,7 @@ async fn get_offset(
         (status = 400), (status = 401), (status = 404), (status = 409), (status = 410), (status = 412), (status = 413),
         (status = 415), (status = 422), (status = 460), (status = 507)))]
 async fn append_to_upload(
-    SessionStorage(service): SessionStorage,
+    Storage(service): Storage,
     path: std::result::Result<ResumableUploadPath, Problem>,
     _: TusVersion,
     headers: HeaderMap,

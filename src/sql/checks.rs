@@ -162,10 +162,11 @@ statement_variants! {
     /// position of a table in [`Table::ALL`].
     table: Table {
         /// Users.
-        Users "users" = rows_of!("users", "id", "''", ["created_at", "updated_at"]);
+        Users "users" = rows_of!("users", "id", "''",
+            ["created_at", "updated_at", "tokens_after", "disabled_at"]);
         /// Refresh tokens.
         RefreshTokens "refresh_tokens" = rows_of!("refresh_tokens", "jti", "''",
-            ["issued_at", "expires_at", "rotated_at", "revoked_at"]);
+            ["issued_at", "expires_at", "rotated_at", "revoked_at", "started_at"]);
         /// Lineage. An orphan is a row whose child file does not exist.
         FileRelationships "file_relationships" = rows_of!("file_relationships", "child_file_id", "parent_file_id",
             ["created_at"],

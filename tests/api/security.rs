@@ -1,6 +1,7 @@
 //! Tests that users cannot reach the files of other users, that texts of users cannot change the structure of response
 //! headers, and that the log contains no secrets.
 
+use cutty::domain::ids::TokenId;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -44,6 +45,7 @@ struct AdasIds {
     file: String,
     cut: String,
     recipe: String,
+    session: String,
     /// A tus upload that has received no bytes.
     upload: String,
     /// An upload in parts that has received no part.
@@ -64,7 +66,12 @@ async fn with_adas_file() -> (TestApp, String, String, AdasIds) {
     let saved = post_json("/api/recipes", &json!({"name": "r", "cut": {}}));
     let saved = app.send(saved.bearer(&ada)).await.expect(201).json();
     let recipe = saved["recipe"]["id"].as_str().unwrap().to_owned();
-    (app, ada, bob, AdasIds { file, cut, recipe, upload, multipart })
+    let session = app.fresh_id::<TokenId>().to_string();
+    app.database.execute(&format!(
+        "INSERT INTO refresh_tokens (jti, family, user_id, issued_at, expires_at)
+         VALUES ('{session}', '{session}', 'ada', '2025-01-02T03:04:05.678Z', '2030-01-02T03:04:05.678Z')"
+    ));
+    (app, ada, bob, AdasIds { file, cut, recipe, session, upload, multipart })
 }
 
 /// Returns a request about one thing. If it runs a recipe, the recipe runs on Ada's file.
@@ -80,6 +87,7 @@ fn id_for<'a>(operation: &Operation, adas: &'a AdasIds) -> &'a str {
     match operation.template {
         template if template.starts_with("/api/cuts/") => &adas.cut,
         template if template.starts_with("/api/recipes/") => &adas.recipe,
+        template if template.starts_with("/api/auth/sessions/") => &adas.session,
         template if template.starts_with("/api/uploads/") => &adas.upload,
         template if template.starts_with("/api/files/multipart/") => &adas.multipart,
         _ => &adas.file,

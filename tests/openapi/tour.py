@@ -66,4 +66,6 @@ gone = get_file.sync_detailed(saved.id, client=client)
 assert isinstance(done(gone, 404), Problem), gone
 done(restore_file.sync_detailed(saved.id, client=client), 200)
 done(delete_file.sync_detailed(saved.id, client=client, permanent=True), 200)
-print(session.tokens.access_token, file.id)
+spare = RegisterRequest(username=f"{username}-spare", password=password)
+spare = done(register.sync_detailed(client=open_client, body=spare), 201)
+print(session.tokens.access_token, file.id, spare.tokens.access_token)

@@ -177,6 +177,7 @@ impl TestApp {
             issued_at_s: Some(now_s),
             id: format!("token-of-{id}"),
             user: UserId::parse(id).unwrap(),
+            session: None,
             not_before_s: None,
             audience: None,
         };

@@ -55,6 +55,9 @@ test("the page /docs is reached from the files, and has no faults in each colour
 
 // The order in which the examples for curl run, and the variables that a response gives to the examples after it.
 const uploadOf = (head) => /^location: .*\/(\S+)/im.exec(head)[1];
+/** The example of a login has the first password. */
+const NEW_PASSWORD = ["correct horse battery", "battery horse correct"];
+
 const RUN = [
   ["register", ({ tokens }) => ({ TOKEN: tokens.access_token, REFRESH_TOKEN: tokens.refresh_token })],
   ["login", ({ tokens }) => ({ TOKEN: tokens.access_token, REFRESH_TOKEN: tokens.refresh_token })],
@@ -119,7 +122,13 @@ const RUN = [
   ["get_health"],
   ["get_ready"],
   ["get_storage"],
+  ["change_password", ({ tokens }) => ({ TOKEN: tokens.access_token, REFRESH_TOKEN: tokens.refresh_token })],
   ["logout"],
+  ["login", ({ tokens }) => ({ TOKEN: tokens.access_token }), {}, NEW_PASSWORD],
+  ["list_sessions", ({ sessions }) => ({ SESSION: sessions[0].id })],
+  ["end_session"],
+  ["login", ({ tokens }) => ({ TOKEN: tokens.access_token }), {}, NEW_PASSWORD],
+  ["end_all_sessions"],
 ];
 
 test("every example for curl succeeds", { skip: !h.server && "needs the operators' token" }, async () => {
@@ -141,8 +150,8 @@ test("every example for curl succeeds", { skip: !h.server && "needs the operator
       return { head, body };
     }
   };
-  for (const [name, learn, changed = {}] of RUN) {
-    const command = curl(entries.get(name));
+  for (const [name, learn, changed = {}, [from, to] = ["", ""]] of RUN) {
+    const command = curl(entries.get(name)).replace(from, to);
     const variables = Object.fromEntries(Object.entries(changed).map(([to, from]) => [to, env[from]]));
     const { head, body } = await send(command, variables);
     if (!/^HTTP\/\S+ 2/.test(head)) failed.push(`${name}: ${command}\n${head.split("\r\n")[0]}\n${body}`);

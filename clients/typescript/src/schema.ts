@@ -143,6 +143,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Changes the password. Every session of the user ends, and their access tokens are refused. The response has the
+         *     tokens of a new session. If the response is lost, sign in with the new password. Costs 3 D1 calls.
+         */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/refresh": {
         parameters: {
             query?: never;
@@ -201,6 +221,47 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the sessions of the signed-in user that are not over, those used last first. Costs 2 D1 calls. */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Signs the user out everywhere: ends all sessions, the one of this request too. All access tokens of the user are
+         *     refused from now on, also those of other issuers. Costs 2 D1 calls.
+         */
+        delete: operations["end_all_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends a session of the signed-in user. Its access tokens are refused from now on. A repeated request changes nothing.
+         *     Costs 2 D1 calls.
+         */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1018,6 +1079,30 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A session of the signed-in user. */
+        AccountSession: {
+            /**
+             * Format: date-time
+             * @description When the session ends if its refresh token is not exchanged before.
+             */
+            expires_at: string;
+            /** @description Id of the session. */
+            id: string;
+            /** @description Whether this request belongs to the session. */
+            is_current: boolean;
+            /**
+             * Format: date-time
+             * @description When the session got its newest refresh token. An access token may have been used until 15 minutes later.
+             */
+            last_used_at: string;
+            /**
+             * Format: date-time
+             * @description When the user signed in.
+             */
+            started_at: string;
+            /** @description User agent of the sign-in, at most 256 characters; null if it is not known. */
+            user_agent?: string | null;
+        };
         /** @description Another reading of a file, and how well it fits. */
         Alternative: {
             /**
@@ -1877,6 +1962,15 @@ export interface components {
             parts: components["schemas"]["PartView"][];
             success: boolean;
         };
+        /** @description A new password. */
+        PasswordRequest: {
+            /** @description The current password. */
+            current_password: string;
+            /** @description At least 8 characters; not a commonly used password. */
+            new_password: string;
+            /** @description Where the refresh token of the new session goes; default `tokens`. */
+            session?: components["schemas"]["SessionForm"];
+        };
         /** @description Changes to a file. If a member is absent, its value is not changed. */
         PatchBody: {
             /** @description Whether the file is archived; not null. Archived files are not in the default list. */
@@ -2417,6 +2511,19 @@ export interface components {
             success: boolean;
             tokens: components["schemas"]["TokensView"];
             user: components["schemas"]["User"];
+        };
+        /** @description One or all sessions are over. */
+        SessionsEnded: {
+            success: boolean;
+        };
+        /** @description A page of sessions. */
+        SessionsResponse: {
+            /** @description Whether there are more sessions after this page. */
+            has_more: boolean;
+            /** @description The value of `cursor` for the next page; null after the last page. */
+            next_cursor?: string | null;
+            sessions: components["schemas"]["AccountSession"][];
+            success: boolean;
         };
         /** @description State of the object store. */
         StorageResponse: {
@@ -3565,6 +3672,165 @@ export interface operations {
             };
         };
     };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordRequest"];
+            };
+        };
+        responses: {
+            /** @description The user and new tokens */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionResponse"];
+                };
+            };
+            /** @description bad_request: a field is missing or not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the current password is wrong; or a page of another origin sent a request for a session in a cookie */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: another request changed the password meanwhile */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: a JSON body over 1 MiB */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: the body is not JSON */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description weak_password */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: too many attempts from this address, or for this account */
+            429: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refresh: {
         parameters: {
             query?: never;
@@ -3908,6 +4174,298 @@ export interface operations {
             };
             /** @description precondition_failed: a condition is not true */
             412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of sessions. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request or bad_cursor */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_all_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All sessions are over */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the session */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session is over */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionsEnded"];
+                };
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: the user never had this session */
+            404: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;

@@ -3,6 +3,7 @@
 //! A client keeps its refresh token itself, or asks for a session in a cookie (`cookie.rs`). A session in a cookie is
 //! for the pages of this origin: no script can read the refresh token, and requests from other sites are refused.
 
+mod account;
 mod cookie;
 
 use axum::extract::State;
@@ -37,6 +38,7 @@ pub fn routes() -> Routes {
         .route(route!(logout))
         .route(route!(get_session))
         .route(route!(get_user))
+        .merge(account::routes())
 }
 
 /// Data of a new account.
@@ -79,9 +81,9 @@ impl SessionForm {
 }
 
 impl RegisterRequest {
-    fn registration<'a>(&'a self, claim: Option<&'a Claim>) -> Registration<'a> {
+    fn registration<'a>(&'a self, claim: Option<&'a Claim>, caller: &'a Caller) -> Registration<'a> {
         let email = self.email.as_deref().unwrap_or_default();
-        Registration { username: &self.username, email, password: &self.password, claim }
+        Registration { username: &self.username, email, password: &self.password, claim, caller }
     }
 }
 
@@ -208,7 +210,7 @@ async fn register(
         return Err(problem.with("field", "password2"));
     }
     let Some(key) = key_of(&headers)? else {
-        let registered = app.accounts().register(body.registration(None)).await;
+        let registered = app.accounts().register(body.registration(None, &caller)).await;
         report(&app, SecurityEvent::Register, &caller, &registered);
         return session_response(StatusCode::CREATED, registered?, body.session, &app);
     };
@@ -218,7 +220,7 @@ async fn register(
     let scope = KeyScope::registration(parse_username(&body.username)?);
     match app.claim(scope, key, &fingerprint).await? {
         ClaimOutcome::Acquired(claim) => {
-            let registered = app.accounts().register(body.registration(Some(&claim))).await;
+            let registered = app.accounts().register(body.registration(Some(&claim), &caller)).await;
             report(&app, SecurityEvent::Register, &caller, &registered);
             if registered.is_err() {
                 app.release(&claim).await;
@@ -235,7 +237,7 @@ async fn register(
 /// user in with the password of the repeated request, and the response has new tokens.
 async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
     app.admit_account(&body.username, caller).await?;
-    let session = app.accounts().login(body.username.trim(), &body.password).await;
+    let session = app.accounts().login(body.username.trim(), &body.password, caller).await;
     report(app, SecurityEvent::SignIn, caller, &session);
     match session {
         Ok(session) => session_response(StatusCode::CREATED, session, body.session, app),
@@ -270,7 +272,7 @@ async fn login(
         Problem::new(Code::BadRequest, "Send a username or an email.").with("field", "username")
     })?;
     app.admit_login(&login, &caller).await?;
-    let session = app.accounts().login(&login, &body.password).await;
+    let session = app.accounts().login(&login, &body.password, &caller).await;
     report(&app, SecurityEvent::SignIn, &caller, &session);
     session_response(StatusCode::OK, session?, body.session, &app)
 }

@@ -1,9 +1,9 @@
-//! Extractors that authenticate requests.
+//! The caller of a request. The layer of access control identifies the caller; the extractors pass it to the handlers.
 //!
-//! - A handler with [`Authenticated`] runs only for users with an account.
-//! - A handler with [`OperatorOnly`] runs only for the operator token and for accounts with the role `admin`.
-//! - A handler with [`TokenHolder`] runs for every valid access token. Code that the handler calls must check
-//!   that the account exists.
+//! - A handler with [`Authenticated`] gets the principal that the layer found.
+//! - A handler with [`OperatorOnly`] gets the operator that the layer found.
+
+use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
@@ -17,17 +17,31 @@ use utoipa::openapi::{RefOr, Response as Described};
 use super::observed::Observed;
 use super::params::operations;
 use crate::app::SharedApp;
-use crate::domain::principal::Principal;
+use crate::auth::service::Holder;
+use crate::config::Secret;
+use crate::domain::principal::{OperatorToken, Principal};
 use crate::error::{Code, Problem, Result};
 use crate::http::authorization::Authorization;
 
-/// A signed-in user. The account was looked up for this request and exists.
+/// The detail of the problem for a caller who lacks a scope.
+pub const FORBIDDEN: &str =
+    "These credentials do not allow this request. Sign in as the owner, or ask for more access.";
+
+/// The principal of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);
 
-/// The user of a valid access token. The account may no longer exist.
+/// The session of the request's access token; `None` if another issuer made the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenHolder(pub Principal);
+pub struct CurrentSession(pub Option<String>);
+
+impl FromRequestParts<SharedApp> for CurrentSession {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> std::result::Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self(None)))
+    }
+}
 
 /// An operator: the holder of `OPERATOR_TOKEN`, or a user with the role `admin`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,48 +50,73 @@ pub struct OperatorOnly(pub Principal);
 impl FromRequestParts<SharedApp> for Authenticated {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
-        let principal = match parts.extensions.get::<Authenticated>() {
-            Some(Authenticated(known)) => known.clone(),
-            None => app.accounts().identify(bearer_token(&parts.headers)?).await?,
-        };
-        Observed::principal_is(&parts.extensions, &principal);
-        Ok(Self(principal))
-    }
-}
-
-impl FromRequestParts<SharedApp> for TokenHolder {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
-        let principal = match parts.extensions.get::<Authenticated>() {
-            Some(Authenticated(known)) => known.clone(),
-            None => Principal::user(app.accounts().holder(bearer_token(&parts.headers)?)?),
-        };
-        Observed::principal_is(&parts.extensions, &principal);
-        Ok(Self(principal))
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unidentified)
     }
 }
 
 impl FromRequestParts<SharedApp> for OperatorOnly {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self> {
-        let token = bearer_token(&parts.headers)?;
-        let secret = app.config.operator_token.as_ref();
-        if secret.is_some_and(|secret| are_equal_secrets(secret.bytes(), token.as_bytes())) {
-            return Ok(Self(Principal::Operator));
-        }
-        Observed::operator_token_is_wrong(&parts.extensions);
-        let principal = app.accounts().identify(token).await?;
-        Observed::principal_is(&parts.extensions, &principal);
-        if principal.may_operate() {
-            return Ok(Self(principal));
-        }
-        let detail =
-            "This request needs the operator token, or the access token of a user with the role admin.";
-        Err(Problem::new(Code::Forbidden, detail))
+    async fn from_request_parts(parts: &mut Parts, _: &SharedApp) -> Result<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(unidentified)
     }
+}
+
+/// The rule of the operation admits callers that the layer does not identify.
+fn unidentified() -> Problem {
+    Problem::internal("access control has not identified the caller")
+}
+
+/// Returns the principal of the request, whose account exists, and the session.
+///
+/// # Errors
+/// `unauthenticated` and `token_expired`; `bad_request` if the credentials are malformed.
+pub async fn account(parts: &Parts, app: &SharedApp) -> Result<Holder> {
+    let holder = match parts.extensions.get::<Authenticated>() {
+        Some(Authenticated(known)) => Holder { principal: known.clone(), session: None },
+        None => app.accounts().identify(bearer_token(&parts.headers)?).await?,
+    };
+    Observed::principal_is(&parts.extensions, &holder.principal);
+    Ok(holder)
+}
+
+/// Returns the principal of a valid access token. The account may no longer exist.
+///
+/// # Errors
+/// The same as of [`account`].
+pub fn holder(parts: &Parts, app: &SharedApp) -> Result<Holder> {
+    let principal = match parts.extensions.get::<Authenticated>() {
+        Some(Authenticated(known)) => known.clone(),
+        None => Principal::user(app.accounts().holder(bearer_token(&parts.headers)?)?),
+    };
+    Observed::principal_is(&parts.extensions, &principal);
+    Ok(Holder { principal, session: None })
+}
+
+/// Returns the operator who sends the request.
+///
+/// # Errors
+/// The same as of [`account`]; `forbidden` if the caller is no operator.
+pub async fn operator(parts: &Parts, app: &SharedApp) -> Result<OperatorOnly> {
+    let token = bearer_token(&parts.headers)?;
+    let config = &app.config;
+    let secrets = [
+        (OperatorToken::Current, &config.operator_token),
+        (OperatorToken::Next, &config.operator_token_next),
+    ];
+    let is_sent = |secret: &Secret| are_equal_secrets(secret.bytes(), token.as_bytes());
+    if let Some((token, _)) = secrets.into_iter().find(|(_, secret)| secret.as_ref().is_some_and(is_sent)) {
+        return Ok(OperatorOnly(Principal::Operator { token }));
+    }
+    Observed::operator_token_is_wrong(&parts.extensions);
+    let Holder { principal, .. } = app.accounts().identify(token).await?;
+    Observed::principal_is(&parts.extensions, &principal);
+    if principal.may_operate() {
+        return Ok(OperatorOnly(principal));
+    }
+    let detail = "This request needs the operator token, or the access token of a user with the role admin.";
+    Err(Problem::new(Code::Forbidden, detail))
 }
 
 /// Adds the response 403 to the description of every operation that needs credentials.

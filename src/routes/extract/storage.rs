@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 
-use super::identity::{Authenticated, TokenHolder};
+use super::identity::Authenticated;
 use crate::app::SharedApp;
 use crate::domain::caller::Caller;
 use crate::domain::ids::FileId;
@@ -23,20 +23,6 @@ impl FromRequestParts<SharedApp> for Storage {
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
         let Authenticated(principal) = Authenticated::from_request_parts(parts, app).await?;
-        Ok(Self(service_of(principal, parts, app)))
-    }
-}
-
-/// The storage service of the user that a valid access token names, for the requests of a resumable upload. This
-/// extractor does not look up the account. Instead, the upload session checks once a minute that the account still
-/// exists.
-pub struct SessionStorage(pub R2StorageService);
-
-impl FromRequestParts<SharedApp> for SessionStorage {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Problem> {
-        let TokenHolder(principal) = TokenHolder::from_request_parts(parts, app).await?;
         Ok(Self(service_of(principal, parts, app)))
     }
 }

@@ -153,9 +153,9 @@ async fn only_the_documented_sql_statement_grants_the_admin_role() {
     assert_eq!(again["user"]["role"], "user");
     assert_eq!(app.database.value("SELECT group_concat(role) AS roles FROM users"), "user");
 
-    let admins_only = || get("/admins-only").bearer(access_token(&session));
+    let admins_only = || get("/api/admin/isolate").bearer(access_token(&session));
     send(&app, admins_only()).await.expect_problem(403, "forbidden");
-    send(&app, get("/admins-only")).await.expect_problem(401, "unauthenticated");
+    send(&app, get("/api/admin/isolate")).await.expect_problem(401, "unauthenticated");
     app.database.execute("UPDATE users SET role='admin' WHERE username='mallory'");
     send(&app, admins_only()).await.expect(200);
     app.database.execute("UPDATE users SET role='user' WHERE username='mallory'");

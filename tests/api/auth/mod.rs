@@ -1,22 +1,14 @@
 //! Accounts, sessions and access control.
 
+mod account;
 mod accounts;
 mod cookies;
 mod faults;
 mod sessions;
 mod tokens;
 
-use axum::body::Body;
-use axum::middleware::from_fn_with_state;
-use axum::routing::get as on_get;
 use chrono::TimeDelta;
-use cutty::body::incoming::Incoming;
-use cutty::body::stream::NativeBody;
-use cutty::routes::extract::identity::{Authenticated, OperatorOnly};
-use cutty::routes::layers::problems;
-use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use crate::support::TestApp;
 use crate::support::client::{Call, TestResponse, get, post_json};
@@ -33,36 +25,9 @@ const DJANGO_REFRESH: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ0b2tlbl90e
 // Django's hash of `PASSWORD`, made with Python's `hashlib.pbkdf2_hmac`.
 const DJANGO_HASH: &str = "pbkdf2_sha256$1000$Zq3nT8xWc1Lr$i7SQQXStdnB8jZ6+5QjJ2dOU5zysHOYiwjDGEArD5XQ=";
 
-async fn for_users(Authenticated(user): Authenticated) -> String {
-    user.owner().unwrap().to_string()
-}
-
-async fn for_admins(OperatorOnly(operator): OperatorOnly) -> String {
-    operator.owner().map_or_else(|| operator.to_string(), ToString::to_string)
-}
-
-/// Sends a request for `/users-only` or `/admins-only` to a small router. The small router has the same guards and the
-/// same error rendering as the real router. Sends any other request to the real router.
+/// Sends a request.
 async fn send(app: &TestApp, call: Call) -> TestResponse {
-    match call.request.uri().path() {
-        "/users-only" | "/admins-only" => send_guarded(app, call).await,
-        _ => app.send(call).await,
-    }
-}
-
-async fn send_guarded(app: &TestApp, call: Call) -> TestResponse {
-    let router = axum::Router::new()
-        .route("/users-only", on_get(for_users))
-        .route("/admins-only", on_get(for_admins))
-        .layer(from_fn_with_state(app.app.clone(), problems::render_problems))
-        .with_state(app.app.clone());
-    let incoming = Incoming::new(call.body.map(|body| Box::new(body) as Box<dyn NativeBody>));
-    let mut request = call.request.map(|()| Body::empty());
-    request.extensions_mut().insert(incoming);
-    let response = router.oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes().to_vec();
-    TestResponse { status: parts.status, headers: parts.headers, body, broken: false }
+    app.send(call).await
 }
 
 async fn register(app: &TestApp, username: &str) -> Value {

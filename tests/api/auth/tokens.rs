@@ -67,9 +67,9 @@ async fn a_request_needs_exactly_one_bearer_token() {
     let app = TestApp::new();
     let session = register(&app, "ada").await;
     let bearer = format!("Bearer {}", access_token(&session));
-    let route = || get("/users-only");
+    let route = || get("/api/auth/user");
     let good = send(&app, route().header("authorization", &bearer)).await.expect(200);
-    assert_eq!(good.text(), session["user"]["id"]);
+    assert_eq!(good.json()["user"]["id"], session["user"]["id"]);
     let twice = route().header("authorization", &bearer).header("authorization", &bearer);
     let joined = route().header("authorization", format!("{bearer}, {bearer}"));
     for call in [route(), route().header("authorization", access_token(&session))] {

@@ -86,6 +86,8 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     }
     // The number of injected faults: four for each call that the operation makes.
     insta::assert_snapshot!(table, @r"
+    DELETE /api/auth/sessions                      8
+    DELETE /api/auth/sessions/{id}                 8
     DELETE /api/files/multipart/{id}               16
     DELETE /api/files/{id}                         8
     DELETE /api/recipes/{id}                       8
@@ -99,6 +101,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     POST /api/admin/sweeps                         84
     POST /api/auth/login                           8
     POST /api/auth/logout                          4
+    POST /api/auth/password                        12
     POST /api/auth/refresh                         4
     POST /api/auth/register                        4
     POST /api/downloads                            8

@@ -24,6 +24,8 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
         table += &format!("{:<44} {database} D1, {objects} R2, {named} DO, {queue} queue\n", case.0);
     }
     insta::assert_snapshot!(table, @r"
+    DELETE /api/auth/sessions                    2 D1, 0 R2, 0 DO, 0 queue
+    DELETE /api/auth/sessions/{id}               2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/multipart/{id}             3 D1, 1 R2, 0 DO, 0 queue
     DELETE /api/files/{id}                       2 D1, 0 R2, 0 DO, 0 queue
     DELETE /api/files/{id}, if-match             3 D1, 0 R2, 0 DO, 0 queue
@@ -36,6 +38,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/session                        1 D1, 0 R2, 0 DO, 0 queue
+    GET /api/auth/sessions                       2 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/user                           2 D1, 0 R2, 0 DO, 0 queue
     GET /api/cuts                                2 D1, 0 R2, 0 DO, 0 queue
     GET /api/cuts/{id}                           2 D1, 0 R2, 0 DO, 0 queue
@@ -86,6 +89,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     POST /api/admin/sweeps                       21 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/login                         2 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/logout                        1 D1, 0 R2, 0 DO, 0 queue
+    POST /api/auth/password                      3 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/refresh                       1 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/register                      1 D1, 0 R2, 0 DO, 0 queue
     POST /api/auth/register, keyed               2 D1, 0 R2, 0 DO, 0 queue

@@ -56,7 +56,7 @@ impl Credential {
             Admits::Everyone => true,
             Admits::Account => matches!(self, Self::Owner | Self::OtherUser | Self::Admin),
             Admits::Operator => matches!(self, Self::Admin | Self::Operator),
-            Admits::All(scopes) | Admits::Holder(scopes) => scopes.iter().all(has),
+            Admits::All(scopes) | Admits::TokenOnly(scopes) => scopes.iter().all(has),
             Admits::Any(scopes) => scopes.iter().any(has),
         }
     }
@@ -68,7 +68,8 @@ impl Credential {
         let key = |scopes| Principal::ApiKey { id: ApiKeyId::parse(ID).unwrap(), owner: owner(), scopes };
         match self {
             Self::None => call,
-            Self::Owner => call.bearer(&scene.token),
+            Self::Owner if scene.access.is_empty() => call.bearer(&scene.token),
+            Self::Owner => call.bearer(&scene.access),
             Self::OtherUser => call.bearer(&scene.app.user("bob")),
             Self::Admin => {
                 let token = scene.app.user("root");
@@ -110,7 +111,7 @@ fn the_usual_case_of_each_operation_agrees_with_its_rule() {
         let (method, path) = name.split_once(' ').unwrap();
         let agrees = match (rule_of(method, path).unwrap().admits, *access) {
             (Admits::Everyone, All) | (Admits::Account, User) | (Admits::Operator, Operator) => true,
-            (Admits::All(scopes) | Admits::Holder(scopes), With(needed)) => scopes == needed,
+            (Admits::All(scopes) | Admits::TokenOnly(scopes), With(needed)) => scopes == needed,
             (Admits::Any(scopes), With(needed)) => needed.iter().all(|scope| scopes.contains(scope)),
             _ => false,
         };

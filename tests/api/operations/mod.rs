@@ -6,6 +6,7 @@ mod broken;
 mod cost;
 mod description;
 mod headers;
+mod matrix;
 mod principals;
 mod record;
 mod scene;
@@ -70,6 +71,10 @@ fn session(action: &str, scene: &Scene) -> Call {
 }
 
 const CASES: &[Case] = &[
+    Case("DELETE /api/auth/sessions", User, Account, |on| delete("/api/auth/sessions").bearer(&on.access)),
+    Case("DELETE /api/auth/sessions/{id}", User, Account, |on| {
+        delete(&format!("/api/auth/sessions/{}", on.session)).bearer(&on.access)
+    }),
     Case("DELETE /api/files/multipart/{id}", With(&[Create]), BothParts, |on| delete(&on.subject)),
     Case("DELETE /api/files/{id}", With(&[Update]), File, |on| delete(&on.subject)),
     Case("DELETE /api/files/{id}, if-match", With(&[Read, Update]), File, |on| {
@@ -90,6 +95,7 @@ const CASES: &[Case] = &[
             .header("cookie", format!("__Secure-cutty-refresh={}", on.subject))
             .header("sec-fetch-site", "same-origin")
     }),
+    Case("GET /api/auth/sessions", User, Account, |on| get("/api/auth/sessions").bearer(&on.access)),
     Case("GET /api/auth/user", User, Nothing, |_| get("/api/auth/user")),
     Case("GET /api/cuts", With(&[Read]), Receipt, |_| get("/api/cuts")),
     Case("GET /api/cuts/{id}", With(&[Read]), Receipt, |on| get(&on.subject)),
@@ -176,6 +182,11 @@ const CASES: &[Case] = &[
     Case("POST /api/admin/sweeps", Operator, Trashed, |_| post("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
     Case("POST /api/auth/login", All, Account, |_| post_json("/api/auth/login", &eve())),
     Case("POST /api/auth/logout", All, Account, |on| session("logout", on)),
+    Case("POST /api/auth/password", User, Account, |on| {
+        let body =
+            json!({"current_password": "correct horse battery", "new_password": "battery horse correct"});
+        post_json("/api/auth/password", &body).bearer(&on.access)
+    }),
     Case("POST /api/auth/refresh", All, Account, |on| session("refresh", on)),
     Case("POST /api/auth/register", All, Nothing, |_| post_json("/api/auth/register", &eve())),
     Case("POST /api/auth/register, keyed", All, Nothing, |_| keyed(post_json("/api/auth/register", &eve()))),

@@ -81,6 +81,8 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
         table += &format!("{:<44} {}\n", case.0, left_by(case).await);
     }
     insta::assert_snapshot!(table, @r"
+    DELETE /api/auth/sessions                    row: none; line: end_sessions by user:eve
+    DELETE /api/auth/sessions/{id}               row: none; line: end_sessions by user:eve
     DELETE /api/files/multipart/{id}             nothing
     DELETE /api/files/{id}                       row and line: delete by user:ada
     DELETE /api/files/{id}, if-match             row and line: delete by user:ada
@@ -93,6 +95,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/admin/isolate                       row: none; line: read_isolate by operator
     GET /api/admin/sweeps                        row: none; line: read_sweeps by operator
     GET /api/auth/session                        nothing
+    GET /api/auth/sessions                       nothing
     GET /api/auth/user                           nothing
     GET /api/cuts                                nothing
     GET /api/cuts/{id}                           nothing
@@ -143,6 +146,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     POST /api/admin/sweeps                       row: none; line: run_sweeps by operator
     POST /api/auth/login                         row: none; line: login by user:eve
     POST /api/auth/logout                        row: none; line: logout by user:eve
+    POST /api/auth/password                      row: none; line: change_password by user:eve
     POST /api/auth/refresh                       nothing
     POST /api/auth/register                      row: none; line: register by user:eve
     POST /api/auth/register, keyed               row: none; line: register by user:eve

@@ -54,6 +54,10 @@ pub struct Scene {
     pub subject: String,
     /// The parts of an upload.
     pub parts: Vec<Value>,
+    /// Eve's access token, if she has an account.
+    pub access: String,
+    /// The id of Eve's session.
+    pub session: String,
 }
 
 /// Returns the body with which Eve registers and signs in. Eve owns no file.
@@ -74,7 +78,14 @@ impl Scene {
         for _ in 0..other_files {
             app.upload(&token, "a.csv", CSV).await;
         }
-        let mut scene = Self { app, token, subject: String::new(), parts: Vec::new() };
+        let mut scene = Self {
+            app,
+            token,
+            subject: String::new(),
+            parts: Vec::new(),
+            access: String::new(),
+            session: String::new(),
+        };
         scene.prepare(case).await;
         scene
     }
@@ -113,6 +124,9 @@ impl Scene {
             Account => {
                 let session = self.send(post_json("/api/auth/register", &eve())).await.json();
                 self.subject = session["tokens"]["refresh_token"].as_str().unwrap().to_owned();
+                self.access = session["tokens"]["access_token"].as_str().unwrap().to_owned();
+                let family = self.app.database.value("SELECT family FROM refresh_tokens");
+                self.session = family.as_str().unwrap().to_owned();
             }
         }
     }
