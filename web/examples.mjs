@@ -19,6 +19,7 @@ const variables = {
   etag: new Variable("ETAG", "etag"),
   recipe: new Variable("RECIPE", "recipe"),
   session: new Variable("SESSION", "session"),
+  user: new Variable("USER_ID", "user"),
   refreshToken: new Variable("REFRESH_TOKEN", "refreshToken"),
 };
 
@@ -37,6 +38,8 @@ const INPUTS = {
   change_password: {
     body: { current_password: "correct horse battery", new_password: "battery horse correct" },
   },
+  list_users: { query: { q: "ada", limit: 10 } },
+  patch_user: { body: { quotaBytes: 1_000_000_000 } },
   list_sessions: { query: { limit: 10 } },
   refresh: { body: { refresh_token: variables.refreshToken } },
   register: { body: { username: "ada", password: "correct horse battery", email: "ada@example.com" } },
@@ -88,6 +91,7 @@ function pathOf(path) {
     if (path.startsWith("/api/cuts/")) return variables.receipt;
     if (path.startsWith("/api/recipes/")) return variables.recipe;
     if (path.startsWith("/api/auth/sessions/")) return variables.session;
+    if (path.startsWith("/api/admin/users/")) return variables.user;
     if (path.startsWith("/api/admin/")) return variables.finding;
     return variables.file;
   };

@@ -38,6 +38,8 @@ pub enum Action {
     ResolveFinding,
     /// An operator ran the self-check.
     RunFsck,
+    /// An operator changed an account.
+    ChangeUser,
 }
 
 impl Action {
@@ -55,6 +57,7 @@ impl Action {
             Self::RunSweeps => "run_sweeps",
             Self::ResolveFinding => "resolve_finding",
             Self::RunFsck => "run_fsck",
+            Self::ChangeUser => "change_user",
         }
     }
 }

@@ -77,6 +77,8 @@ pub enum AdminView {
     Findings,
     /// The memory statistics of the isolate.
     Isolate,
+    /// The accounts.
+    Users,
 }
 
 impl SecurityEvent {
@@ -94,6 +96,7 @@ impl SecurityEvent {
             Self::AdminRead { view: AdminView::Sweeps, .. } => "read_sweeps",
             Self::AdminRead { view: AdminView::Findings, .. } => "read_findings",
             Self::AdminRead { view: AdminView::Isolate, .. } => "read_isolate",
+            Self::AdminRead { view: AdminView::Users, .. } => "read_users",
         }
     }
 

@@ -130,7 +130,7 @@ pub struct SessionFacts {
 
 /// Accounts and sessions.
 pub struct AuthService<'a> {
-    app: &'a App,
+    pub(super) app: &'a App,
 }
 
 impl App {

@@ -13,8 +13,18 @@ use super::ids::{ApiKeyId, FileId, ShareId, UserId};
 pub enum Role {
     /// A user who may use only their own files.
     User,
-    /// A user who may also use the administration. An operator grants this role with SQL; no route grants it.
+    /// A user who may also use the administration. Only an operator grants this role.
     Admin,
+}
+
+impl Role {
+    /// Returns the name of the role in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// Permission for one kind of operation on files.

@@ -60,6 +60,8 @@ pub const RULES: &[Rule] = &[
     rule("GET", "/api/admin/isolate", Operator),
     rule("GET", "/api/admin/sweeps", Operator),
     rule("POST", "/api/admin/sweeps", Operator),
+    rule("GET", "/api/admin/users", Operator),
+    rule("PATCH", "/api/admin/users/{id}", Operator),
     rule("POST", "/api/auth/login", Everyone),
     rule("POST", "/api/auth/logout", Everyone),
     rule("POST", "/api/auth/password", Account),

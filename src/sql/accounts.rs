@@ -12,6 +12,15 @@ macro_rules! admits_user {
     };
 }
 
+/// The columns of an account, with the quota and the usage.
+macro_rules! account {
+    () => {
+        "SELECT users.id, users.username, users.email, users.role, users.created_at, users.disabled_at,
+            quotas.quota_bytes, coalesce(quotas.used_bytes, 0) AS used_bytes, coalesce(usage.files, 0) AS files
+        FROM users LEFT JOIN quotas ON quotas.user_id = users.id LEFT JOIN usage ON usage.user_id = users.id"
+    };
+}
+
 statements! {
     /// Checks that the database can be reached.
     Ping {} = "SELECT 1 AS one";
@@ -46,6 +55,24 @@ statements! {
     /// Selects a user with the password hash.
     FindAccount<'a> { user: &'a UserId } =
         "SELECT id, username, email, role, password_hash FROM users WHERE id = :user AND disabled_at IS NULL";
+    /// Selects at most `:limit` accounts, ordered by username. The page begins after the username `:after`; no
+    /// username is empty.
+    ListAccounts<'a> { part: Option<&'a str>, after: &'a str, limit: u64 } = concat!(account!(),
+        " WHERE users.username > :after
+            AND (:part IS NULL OR instr(lower(users.username), lower(:part)) > 0
+                OR instr(lower(users.email), lower(:part)) > 0)
+        ORDER BY users.username LIMIT :limit");
+    /// Selects an account, also a disabled one.
+    GetAccount<'a> { user: &'a UserId } = concat!(account!(), " WHERE users.id = :user");
+    /// Changes an account. A value that is NULL is not changed.
+    ChangeAccount<'a> { user: &'a UserId, role: Option<&'a str>, disabled: Option<bool>, now: Timestamp } =
+        "UPDATE users SET role = coalesce(:role, role), updated_at = :now,
+            disabled_at = CASE WHEN :disabled IS NULL THEN disabled_at WHEN :disabled THEN coalesce(disabled_at, :now) END
+        WHERE id = :user";
+    /// Sets the quota of an account; NULL is the default.
+    SetQuota<'a> { user: &'a UserId, quota_bytes: Option<u64>, now: Timestamp } =
+        "INSERT INTO quotas (user_id, quota_bytes, updated_at) SELECT id, :quota_bytes, :now FROM users WHERE id = :user
+        ON CONFLICT (user_id) DO UPDATE SET quota_bytes = :quota_bytes, updated_at = :now";
     /// Selects the user whose username is `:login`. If there is none, selects the user whose email is `:login`. A disabled
     /// account is not found.
     FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users

@@ -53,5 +53,6 @@ mod sign_in_limits;
 mod sweep;
 mod tus;
 mod usage;
+mod users;
 mod values;
 mod wide_files;

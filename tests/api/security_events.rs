@@ -112,7 +112,7 @@ async fn each_read_of_the_administration_is_an_event() {
     let app = TestApp::new();
     let ada = app.user("ada");
     app.database.execute("UPDATE users SET role = 'admin' WHERE id = 'ada'");
-    for view in ["sweeps", "findings", "isolate"] {
+    for view in ["sweeps", "findings", "isolate", "users"] {
         let (path, action) = (format!("/api/admin/{view}"), format!("read_{view}"));
         for (token, principal) in [(OPERATOR_TOKEN, "operator"), (&ada, "user:ada")] {
             let read = events_of(&app, get(&path).bearer(token)).await;
@@ -126,7 +126,7 @@ async fn each_read_of_the_administration_is_an_event() {
     let reads = operations().into_iter().filter(|operation| {
         operation.template.starts_with("/api/admin/") && operation.method == http::Method::GET
     });
-    assert_eq!(reads.count(), 3, "add the new read of the administration to this test");
+    assert_eq!(reads.count(), 4, "add the new read of the administration to this test");
 }
 
 #[tokio::test]

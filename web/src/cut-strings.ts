@@ -38,9 +38,11 @@ export const c = {
     none: "no rows",
     notARow: "Write a whole number from 1.",
     onlySo: (rows: number, isFiltered: boolean) =>
-      `There ${rows === 1 ? "is" : "are"} only ${
-        isFiltered ? `${n(rows)} ${rows === 1 ? "match" : "matches"}` : t.rows(rows)
-      }.`,
+      rows === 0
+        ? `There ${isFiltered ? "is no match" : "are no rows"}.`
+        : `There ${rows === 1 ? "is" : "are"} only ${
+            isFiltered ? `${n(rows)} ${rows === 1 ? "match" : "matches"}` : t.rows(rows)
+          }.`,
     onlyReadable: (rows: number) => `Only ${t.rows(rows)} can be read.`,
     first: "First page",
     previous: "Page up",
@@ -82,6 +84,10 @@ export const c = {
     from: "From",
     to: "Below",
     keepRange: "Keep this range",
+    notANumber: "Write a number, such as 20 or 1.5.",
+    notADate: "Write a date, such as 2024-05-31.",
+    noRange: "Write a value here, or in the other field.",
+    emptyRange: "Write a value above the one in From.",
     keep: (value: string) => `Keep only rows with ${value === "" ? "no value" : name(value)}`,
     filter: "Add a condition",
     hide: "Hide",
@@ -113,6 +119,7 @@ export const c = {
     expected: (words: string) => `Expected here: ${words}.`,
     use: (column: string) => `Use ${name(column)}`,
     notUsed: "The rows below still match the last filter that could be used.",
+    unused: "These conditions cannot be used; see below.",
     cannotUse: "This filter cannot be used, so no rows are shown. Correct it, or remove it.",
     ops: {
       eq: "is",

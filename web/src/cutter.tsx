@@ -267,6 +267,12 @@ function Cutter({ user }: { user: User }) {
   const handle = useRef<GridHandle>(null);
   const goTo = useRef<HTMLInputElement>(null);
   const close = () => setOpened(null);
+  useEffect(() => {
+    // A dialog belongs to the view in which it was opened.
+    if (location.hash === RECIPES) history.replaceState(null, "", location.pathname + location.search);
+    addEventListener("popstate", close);
+    return () => removeEventListener("popstate", close);
+  }, []);
 
   const filtering = useFilter(filter, isRead(reading) ? null : id, (text, isContinued) =>
     change({ filter: text, row: null }, !isContinued),

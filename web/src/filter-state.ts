@@ -30,7 +30,13 @@ export function useFilter(
   fileId: string | null,
   apply: (text: string, isContinued: boolean) => void,
 ): FilterControl {
-  const [state, setState] = useState<FilterState>({ text: applied, tree: null, errors: [], problem: null });
+  const [state, setState] = useState<FilterState>({
+    text: applied,
+    tree: null,
+    isUnused: false,
+    errors: [],
+    problem: null,
+  });
   const abort = useRef<AbortController | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const known = useRef<{ text: string; tree: Tree | null }>({ text: "", tree: null });
@@ -50,10 +56,11 @@ export function useFilter(
   const accept = (text: string, tree: Tree | null) => {
     known.current = { text, tree };
     trees.current.set(`${latest.current.fileId} ${text}`, tree);
-    setState({ text, tree, errors: [], problem: null });
+    setState({ text, tree, isUnused: false, errors: [], problem: null });
   };
 
-  const read = async (text: string, done: () => void) => {
+  /** `made` is the tree of the text, if the page made the text. */
+  const read = async (text: string, done: () => void, made?: Tree | null) => {
     const { signal } = (abort.current = new AbortController());
     if (text.trim() === "") {
       accept("", null);
@@ -62,8 +69,17 @@ export function useFilter(
     try {
       const { tree, errors } = await parseFilter(text, latest.current.fileId, signal);
       if (signal.aborted) return;
-      if (errors.length > 0)
-        return setState((before) => ({ text, tree: tree ?? before.tree, errors, problem: null }));
+      if (errors.length > 0) {
+        // A text that somebody types may be any other filter. So the chips show the one that decides which rows there are.
+        const isUnused = made !== undefined;
+        return setState({
+          text,
+          tree: isUnused ? made : known.current.tree,
+          isUnused,
+          errors,
+          problem: null,
+        });
+      }
       accept(text, tree);
       done();
     } catch (error) {
@@ -76,11 +92,15 @@ export function useFilter(
     // The chips do not wait for the server.
     setState((before) => (tree === undefined ? { ...before, text } : { ...before, text, tree, errors: [] }));
     const go = () =>
-      void read(text, () => {
-        followed.current = text.trim() === "" ? "" : text;
-        latest.current.apply(followed.current, isTyping && isTypingOn.current);
-        isTypingOn.current = isTyping;
-      });
+      void read(
+        text,
+        () => {
+          followed.current = text.trim() === "" ? "" : text;
+          latest.current.apply(followed.current, isTyping && isTypingOn.current);
+          isTypingOn.current = isTyping;
+        },
+        tree,
+      );
     if (isTyping) timer.current = setTimeout(go, TYPING_MS);
     else go();
   };
@@ -99,7 +119,7 @@ export function useFilter(
     isTypingOn.current = false;
     const tree = trees.current.get(`${fileId} ${applied}`);
     if (tree !== undefined) return accept(applied, tree);
-    setState({ text: applied, tree: null, errors: [], problem: null });
+    setState({ text: applied, tree: null, isUnused: false, errors: [], problem: null });
     void read(applied, () => undefined);
   }, [applied]);
 

@@ -254,7 +254,10 @@ function Editor({ columns, initial, isNew, onChange, onClose, onRemove }: Editor
 export interface FilterState {
   /** The text in the field, which may be wrong. */
   text: string;
+  /** The conditions to show. */
   tree: Tree | null;
+  /** Whether `tree` cannot be used, so that it does not decide which rows there are. */
+  isUnused: boolean;
   errors: FilterError[];
   problem: Problem | null;
 }
@@ -310,7 +313,10 @@ export function Filters(props: Props) {
         {parts.map((part, index) => {
           const text = textOf(part);
           return (
-            <span class="chip">
+            <span
+              class={state.isUnused ? "chip unused" : "chip"}
+              title={state.isUnused ? f.unused : undefined}
+            >
               <button
                 type="button"
                 aria-label={f.edit(text)}

@@ -172,7 +172,7 @@ export function ColumnDialog(props: ColumnProps) {
           <p class="muted small">{hovered ?? "\u00a0"}</p>
         </div>
       )}
-      {isOrdered && <RangeForm facts={facts} onRange={props.onRange} />}
+      {isOrdered && <RangeForm type={type} facts={facts} onRange={props.onRange} />}
       {facts && <TopList facts={facts} onValue={props.onValue} />}
     </Dialog>
   );
@@ -207,19 +207,40 @@ function FactList({ facts, type }: { facts: Facts; type: string | null }) {
   );
 }
 
-function RangeForm({ facts, onRange }: { facts: Facts | null; onRange: ColumnProps["onRange"] }) {
+/** Says what is wrong with the bounds of a range, and in which field. */
+function rangeError(from: string, to: string, isDate: boolean): { from?: string; to?: string } {
+  const isValid = (text: string) =>
+    text === "" || (isDate ? /^\d{4}-\d{2}-\d{2}/.test(text) : Number.isFinite(Number(text)));
+  const wrong = isDate ? c.column.notADate : c.column.notANumber;
+  if (from === "" && to === "") return { from: c.column.noRange };
+  if (!isValid(from)) return { from: wrong };
+  if (!isValid(to)) return { to: wrong };
+  const isEmpty = from !== "" && to !== "" && (isDate ? from >= to : Number(from) >= Number(to));
+  return isEmpty ? { to: c.column.emptyRange } : {};
+}
+
+interface RangeProps {
+  type: string | null;
+  facts: Facts | null;
+  onRange: ColumnProps["onRange"];
+}
+
+function RangeForm({ type, facts, onRange }: RangeProps) {
   const [from, setFrom] = useState("");
   const [to, setTo] = useState("");
+  const [error, setError] = useState<{ from?: string; to?: string }>({});
   return (
     <form
       class="range"
       aria-label={c.column.range}
       onSubmit={(event) => {
         event.preventDefault();
-        if (from || to) onRange(from, to);
+        const wrong = rangeError(from, to, type === "date" || type === "datetime");
+        setError(wrong);
+        if (!wrong.from && !wrong.to) onRange(from, to);
       }}
     >
-      <Field label={c.column.from}>
+      <Field label={c.column.from} error={error.from}>
         {(a) => (
           <input
             {...a}
@@ -229,7 +250,7 @@ function RangeForm({ facts, onRange }: { facts: Facts | null; onRange: ColumnPro
           />
         )}
       </Field>
-      <Field label={c.column.to}>
+      <Field label={c.column.to} error={error.to}>
         {(a) => <input {...a} value={to} onInput={(event) => setTo(event.currentTarget.value.trim())} />}
       </Field>
       <button type="submit">{c.column.keepRange}</button>

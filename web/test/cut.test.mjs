@@ -239,6 +239,28 @@ test("filters as chips and as text are in step; faults are explained; the rows o
   await page.waitForURL(/filter=city\+%3D\+Bern\+AND\+age\+%3C\+25/);
   await text().fill("city = Bern AND");
   await page.getByText("Expected here: column.").waitFor();
+  // The chips are the conditions of the rows that are shown, also while the text is wrong.
+  await text().fill("cty = Basel");
+  await page.getByText('There is no column "cty"').waitFor();
+  assert.deepEqual(await page.locator(".chip bdi").allInnerTexts(), ["city = Bern", "age < 25"]);
+  await page.getByRole("button", { name: "Remove \u2068age < 25\u2069" }).click();
+  await page.waitForURL((url) => url.searchParams.get("filter") === "city = Bern");
+
+  // The range of a column must make sense. A dialog closes when the page goes back.
+  await page.getByTitle("age", { exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  const keep = async (from, below) => {
+    await dialog.getByLabel("From").fill(from);
+    await dialog.getByLabel("Below").fill(below);
+    await dialog.getByRole("button", { name: "Keep this range" }).click();
+  };
+  await keep("abc", "");
+  await dialog.getByText("Write a number, such as 20 or 1.5.").waitFor();
+  await keep("44", "30");
+  await dialog.getByText("Write a value above the one in From.").waitFor();
+  await page.goBack();
+  await dialog.waitFor({ state: "detached" });
+  await page.waitForURL(/filter=city\+%3D\+Bern\+AND\+age\+%3C\+25/);
   await text().fill("");
   await page.waitForURL((url) => !url.searchParams.has("filter"));
   await page.keyboard.press("Tab");

@@ -118,6 +118,8 @@ const RUN = [
   ["run_fsck"],
   ["list_findings"],
   ["get_isolate"],
+  ["list_users", ({ users }) => ({ USER_ID: users[0].id })],
+  ["patch_user"],
   ["get_openapi"],
   ["get_health"],
   ["get_ready"],

@@ -341,18 +341,6 @@ test("a recipe brings its format: to the panel, its address, and the download at
   assert.equal(await dialog.getByLabel("Compress (.gz)").isChecked(), false);
   await page.keyboard.press("Escape");
 
-  // What a recipe checks is shown, and can be taken away.
-  await send("/api/recipes", { name: "Exact", cut: { filter: "name > B", strict: true, as: "text" } });
-  await page.goto(`${h.URL_}/cut?file=${file}#recipes`);
-  await dialog.getByRole("button", { name: "Apply \u2068Exact\u2069", exact: true }).click();
-  await dialog.waitFor({ state: "detached" });
-  assert.deepEqual(params(), { file, strict: "true", as: "text", filter: "name > B" });
-  await page.getByRole("button", { name: "Remove: Strict" }).click();
-  await page.getByRole("button", { name: "Remove: Compared as text" }).waitFor();
-  assert.deepEqual(params(), { file, as: "text", filter: "name > B" });
-  await page.getByRole("button", { name: "Remove: Compared as text" }).click();
-  assert.deepEqual(params(), { file, filter: "name > B" });
-
   // From the list, a recipe is applied and downloaded at once.
   await open("Recipes");
   const name = "Download with \u2068Sheet\u2069";
@@ -381,6 +369,18 @@ test("a recipe brings its format: to the panel, its address, and the download at
   // Back: the recipe before.
   await page.goBack();
   assert.equal(params().format, "ndjson");
+
+  // What a recipe checks is shown, and can be taken away.
+  await send("/api/recipes", { name: "Exact", cut: { filter: "city > B", strict: true, as: "text" } });
+  await page.goto(`${h.URL_}/cut?file=${file}#recipes`);
+  await dialog.getByRole("button", { name: "Apply \u2068Exact\u2069", exact: true }).click();
+  await dialog.waitFor({ state: "detached" });
+  assert.deepEqual(params(), { file, strict: "true", as: "text", filter: "city > B" });
+  await page.getByRole("button", { name: "Remove: Strict" }).click();
+  await page.getByRole("button", { name: "Remove: Compared as text" }).waitFor();
+  assert.deepEqual(params(), { file, as: "text", filter: "city > B" });
+  await page.getByRole("button", { name: "Remove: Compared as text" }).click();
+  assert.deepEqual(params(), { file, filter: "city > B" });
   assert.deepEqual(page.faults, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();

@@ -105,6 +105,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the accounts by username. With `q`, Cutty looks at all accounts. Costs 1 D1 read, and 1 more if the operator signed in with an account. */
+        get: operations["list_users"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes the role or the quota of an account, disables it, or enables it again. Costs 1 D1 call, and 1 more if the
+         *     operator signed in with an account.
+         */
+        patch: operations["patch_user"];
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -1102,6 +1139,47 @@ export interface components {
             started_at: string;
             /** @description User agent of the sign-in, at most 256 characters; null if it is not known. */
             user_agent?: string | null;
+        };
+        /** @description An account. */
+        AdminUser: {
+            /**
+             * Format: date-time
+             * @description When the account was created.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When the account was disabled; null if it is not disabled.
+             */
+            disabled_at?: string | null;
+            /** @description Email address, if one was given. */
+            email?: string | null;
+            /**
+             * Format: int64
+             * @description Number of files, also those in the trash.
+             */
+            files: number;
+            /** @description Id of the user. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Quota in bytes; null if the default holds.
+             */
+            quota_bytes?: number | null;
+            /** @description Role of the user. */
+            role: components["schemas"]["Role"];
+            /**
+             * Format: int64
+             * @description Bytes of the stored files.
+             */
+            used_bytes: number;
+            /** @description Username. */
+            username: string;
+        };
+        /** @description An account. */
+        AdminUserResponse: {
+            success: boolean;
+            user: components["schemas"]["AdminUser"];
         };
         /** @description Another reading of a file, and how well it fits. */
         Alternative: {
@@ -2694,11 +2772,33 @@ export interface components {
             /** @description Username; unique without regard to case. */
             username: string;
         };
+        /** @description A change of an account. An absent member changes nothing. */
+        UserChange: {
+            /**
+             * @description Whether the account is disabled. A disabled account cannot sign in, and its tokens, links and uploads are refused
+             *     within 60 seconds. Its files stay.
+             */
+            disabled?: boolean | null;
+            /**
+             * Format: int64
+             * @description The new quota in bytes; null for the default (`DEFAULT_QUOTA_BYTES`).
+             */
+            quotaBytes?: number | null;
+            role?: components["schemas"]["Role"] | null;
+        };
         /** @description The signed-in user, with the user's quota and usage. */
         UserResponse: {
             success: boolean;
             usage: components["schemas"]["UsageView"];
             user: components["schemas"]["User"];
+        };
+        /** @description Accounts, ordered by username. */
+        UsersResponse: {
+            hasMore: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            success: boolean;
+            users: components["schemas"]["AdminUser"][];
         };
         /** @description A value and how often it occurs. */
         ValueCount: {
@@ -3355,6 +3455,265 @@ export interface operations {
             /** @description forbidden: These credentials do not allow this request */
             403: {
                 headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description Only accounts whose username or email contains this text; the case of ASCII letters is ignored. */
+                q?: string;
+                /** @description Number of accounts on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the user */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChange"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminUserResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: operators cannot disable their own account or give up their own role */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;

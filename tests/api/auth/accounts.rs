@@ -132,7 +132,7 @@ async fn a_login_body_that_is_too_long_or_is_not_json_is_refused() {
 }
 
 #[tokio::test]
-async fn only_the_documented_sql_statement_grants_the_admin_role() {
+async fn a_registration_and_a_sign_in_cannot_claim_a_role() {
     let app = TestApp::new();
     let plain = json!({"username": "mallory", "password": PASSWORD});
     let claims = json!({

@@ -93,6 +93,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     DELETE /api/recipes/{id}                       8
     DELETE /api/uploads/{id}                       12
     GET /api/files/{id}/cut                        24
+    PATCH /api/admin/users/{id}                    4
     PATCH /api/files/{id}                          8
     PATCH /api/recipes/{id}                        8
     PATCH /api/uploads/{id}                        32

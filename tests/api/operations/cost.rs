@@ -37,6 +37,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/admin/findings                      1 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 0 queue
     GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 0 queue
+    GET /api/admin/users                         1 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/session                        1 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/sessions                       2 D1, 0 R2, 0 DO, 0 queue
     GET /api/auth/user                           2 D1, 0 R2, 0 DO, 0 queue
@@ -77,6 +78,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     HEAD /api/uploads/{id}                       0 D1, 0 R2, 1 DO, 0 queue
     OPTIONS /api/uploads                         0 D1, 0 R2, 0 DO, 0 queue
     OPTIONS /api/uploads/{id}                    0 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/admin/users/{id}                  1 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}                        2 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}, nothing               2 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}, if-match              3 D1, 0 R2, 0 DO, 0 queue

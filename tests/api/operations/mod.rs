@@ -90,6 +90,7 @@ const CASES: &[Case] = &[
     Case("GET /api/admin/findings", Operator, Finding, |_| get("/api/admin/findings").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/isolate", Operator, Nothing, |_| get("/api/admin/isolate").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/sweeps", Operator, Nothing, |_| get("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
+    Case("GET /api/admin/users", Operator, File, |_| get("/api/admin/users").bearer(OPERATOR_TOKEN)),
     Case("GET /api/auth/session", All, Account, |on| {
         get("/api/auth/session")
             .header("cookie", format!("__Secure-cutty-refresh={}", on.subject))
@@ -152,6 +153,10 @@ const CASES: &[Case] = &[
     Case("HEAD /api/uploads/{id}", With(&[Create]), HalfUpload, |on| tus(head(&on.subject))),
     Case("OPTIONS /api/uploads", All, Nothing, |_| Call::new(Method::OPTIONS, "/api/uploads")),
     Case("OPTIONS /api/uploads/{id}", All, HalfUpload, |on| Call::new(Method::OPTIONS, &on.subject)),
+    Case("PATCH /api/admin/users/{id}", Operator, File, |_| {
+        let body = json!({"role": "user", "disabled": false, "quotaBytes": 1_000_000});
+        patch_json("/api/admin/users/ada", &body).bearer(OPERATOR_TOKEN)
+    }),
     Case("PATCH /api/files/{id}", With(&[Update]), File, |on| {
         patch_json(&on.subject, &json!({"filename": "c.csv", "tags": ["x"]}))
     }),

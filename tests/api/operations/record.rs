@@ -94,6 +94,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/admin/findings                      row: none; line: read_findings by operator
     GET /api/admin/isolate                       row: none; line: read_isolate by operator
     GET /api/admin/sweeps                        row: none; line: read_sweeps by operator
+    GET /api/admin/users                         row: none; line: read_users by operator
     GET /api/auth/session                        nothing
     GET /api/auth/sessions                       nothing
     GET /api/auth/user                           nothing
@@ -134,6 +135,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     HEAD /api/uploads/{id}                       nothing
     OPTIONS /api/uploads                         nothing
     OPTIONS /api/uploads/{id}                    nothing
+    PATCH /api/admin/users/{id}                  row: none; line: change_user by operator
     PATCH /api/files/{id}                        row and line: update by user:ada
     PATCH /api/files/{id}, nothing               nothing
     PATCH /api/files/{id}, if-match              nothing

@@ -1,5 +1,7 @@
-//! `/api/admin`: sweeps, findings, the self-check and memory statistics, for operators. The routes need
+//! `/api/admin`: sweeps, findings, the self-check, memory statistics and accounts, for operators. The routes need
 //! `OPERATOR_TOKEN`, or an account with the role `admin`.
+
+mod users;
 
 use std::collections::BTreeMap;
 
@@ -8,10 +10,6 @@ use axum::extract::{Extension, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::extract::body::{NoMembers, OptionalJsonBody};
-use super::extract::identity::OperatorOnly;
-use super::extract::params::Params;
-use super::extract::storage::PathText;
 use crate::app::{App, SharedApp};
 use crate::audit::entry::{Action, Entry};
 use crate::audit::security::{AdminView, SecurityEvent};
@@ -25,6 +23,10 @@ use crate::integrity::findings;
 use crate::integrity::findings::Finding;
 use crate::integrity::fsck::FsckPage;
 use crate::memory::budget::MemoryUsage;
+use crate::routes::extract::body::{NoMembers, OptionalJsonBody};
+use crate::routes::extract::identity::OperatorOnly;
+use crate::routes::extract::params::Params;
+use crate::routes::extract::storage::PathText;
 use crate::routes::table::{Routes, route};
 use crate::sweeps::report::SweepRun;
 use crate::sweeps::sweep::Sweep;
@@ -38,6 +40,7 @@ pub fn routes() -> Routes {
         .route(route!(resolve_finding))
         .route(route!(run_fsck))
         .route(route!(get_isolate))
+        .merge(users::routes())
 }
 
 /// Query of the list of sweep reports.
