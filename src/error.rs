@@ -143,6 +143,14 @@ impl Problem {
         Self::new(Code::Unavailable, "Try again in a moment.").caused_by(cause)
     }
 
+    /// Creates the problem for a caller who lacks a scope.
+    pub fn not_allowed() -> Self {
+        Self::new(
+            Code::Forbidden,
+            "These credentials do not allow this request. Sign in as the owner, or ask for more access.",
+        )
+    }
+
     /// Creates the problem for a file that does not exist or belongs to another user. Both cases give the same problem.
     pub fn no_such_file() -> Self {
         Self::new(

@@ -24,7 +24,12 @@ pub enum SecurityEvent {
         user: UserId,
     },
     /// A user changed their password, or tried to.
-    ChangePassword(SignInOutcome),
+    ChangePassword {
+        /// The user.
+        user: UserId,
+        /// The code of the problem if the change failed.
+        failure: Option<Code>,
+    },
     /// A user ended one of their sessions, or all.
     EndSessions {
         /// The user.
@@ -88,7 +93,7 @@ impl SecurityEvent {
             Self::Register(_) => "register",
             Self::SignIn(_) => "login",
             Self::SignOut { .. } => "logout",
-            Self::ChangePassword(_) => "change_password",
+            Self::ChangePassword { .. } => "change_password",
             Self::EndSessions { .. } => "end_sessions",
             Self::TokenReuse { .. } => "reuse_token",
             Self::Refusal(_) => "refuse",
@@ -102,9 +107,8 @@ impl SecurityEvent {
 
     fn failure(&self) -> Option<Code> {
         match self {
-            Self::Register(outcome) | Self::SignIn(outcome) | Self::ChangePassword(outcome) => {
-                outcome.as_ref().err().copied()
-            }
+            Self::Register(outcome) | Self::SignIn(outcome) => outcome.as_ref().err().copied(),
+            Self::ChangePassword { failure, .. } => *failure,
             Self::SignOut { .. } | Self::EndSessions { .. } => None,
             Self::TokenReuse { .. } => Some(Code::Unauthenticated),
             Self::Refusal(refusal) | Self::WrongOperatorToken(refusal) => Some(refusal.code),
@@ -114,12 +118,13 @@ impl SecurityEvent {
 
     fn principal(&self) -> Option<Principal> {
         match self {
-            Self::Register(outcome) | Self::SignIn(outcome) | Self::ChangePassword(outcome) => {
+            Self::Register(outcome) | Self::SignIn(outcome) => {
                 outcome.as_ref().ok().cloned().map(Principal::user)
             }
-            Self::SignOut { user } | Self::EndSessions { user } | Self::TokenReuse { user } => {
-                Some(Principal::user(user.clone()))
-            }
+            Self::SignOut { user }
+            | Self::EndSessions { user }
+            | Self::TokenReuse { user }
+            | Self::ChangePassword { user, .. } => Some(Principal::user(user.clone())),
             Self::Refusal(refusal) | Self::WrongOperatorToken(refusal) => refusal.principal.clone(),
             Self::AdminRead { operator, .. } => Some(operator.clone()),
         }

@@ -69,7 +69,8 @@ impl AuthService<'_> {
         self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
 
-    /// Changes an account, and returns it; `None` if there is no such account.
+    /// Changes an account, and returns it; `None` if there is no such account. If the account is disabled, all its sessions
+    /// end.
     ///
     /// # Errors
     /// `unavailable` if the database failed.
@@ -77,6 +78,9 @@ impl AuthService<'_> {
         let now = self.app.now();
         let role = change.role.map(Role::name);
         let mut batch = vec![sql::ChangeAccount { user, role, disabled: change.disabled, now }.statement()];
+        if change.disabled == Some(true) {
+            batch.extend(self.ends_of_all_sessions(user));
+        }
         if let Some(quota_bytes) = change.quota_bytes {
             batch.push(sql::SetQuota { user, quota_bytes, now }.statement());
         }

@@ -3,10 +3,10 @@
 //!
 //! Successful attempts count too. One limit counts the attempts from an address for one account, and another limit
 //! counts all attempts from an address; `wrangler.toml` sets both limits. No limit adds up the attempts from all
-//! addresses for one account: with such a limit, an attacker could lock the owner of the account out. The limits do not
-//! affect users who are signed in, because the exchange of a refresh token is not counted. Attempts with the username
-//! of an account and attempts with its email address are counted separately, because only the database knows that both
-//! belong to one account. If a counter fails, the service admits the attempt, so that users can still sign in.
+//! addresses for one account: with such a limit, an attacker could lock the owner of the account out. A change of
+//! the password counts like a sign-in, with the id of the account. The exchange of a refresh token is not counted.
+//! Attempts with the username of an account, with its email address and with its id are counted separately, because only
+//! the database knows that they belong to one account. If a counter fails, the service admits the attempt, so that users can still sign in.
 //!
 //! All callers whose address cannot be read share one counter, as if they had one address.
 

@@ -66,6 +66,15 @@ pub struct Tokens {
     pub expires_in: u32,
 }
 
+/// A new access token.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    /// The token.
+    pub text: String,
+    /// Seconds until it expires.
+    pub expires_in: u32,
+}
+
 /// A user and their new tokens.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -188,10 +197,14 @@ impl AuthService<'_> {
             PasswordVerdict::RightButOutdated => Some(self.replace_hash(&account, password)?),
             _ => None,
         };
-        let user = User::from(account.user);
+        let (user, account_hash) = (User::from(account.user), account.password_hash);
         let refresh = self.new_refresh_token();
-        let batch = std::iter::once(refresh.insert_first(&user.id, caller)).chain(replaced).collect();
-        self.app.database.batch(batch).await?;
+        let insert = refresh.insert_for_password(&user.id, account_hash.as_deref(), caller);
+        let batch = std::iter::once(insert).chain(replaced).collect();
+        let inserted = self.app.database.batch(batch).await?.into_iter().next().unwrap_or_default();
+        if inserted.is_empty() {
+            return Err(bad_credentials());
+        }
         self.session(user, &refresh)
     }
 
@@ -262,16 +275,16 @@ impl AuthService<'_> {
     ///
     /// # Errors
     /// `unavailable` if the database failed.
-    pub async fn session_of(&self, token: &str) -> Result<Option<(User, String)>> {
+    pub async fn session_of(&self, token: &str) -> Result<Option<(User, AccessToken)>> {
         let now = self.app.now();
         let Ok(claims) = self.keyring().verify(token, TokenKind::Refresh, now) else { return Ok(None) };
         let spent_before = now.plus(TimeDelta::seconds(-GRACE_S));
         let find = sql::FindSession { token: &claims.id, user: &claims.user, spent_before };
         let Some(row) = self.app.database.query(find.statement()).await?.pop() else { return Ok(None) };
-        let SessionRow { family, user } = from_row(row)?;
+        let SessionRow { family, expires_at, user } = from_row(row)?;
         let user = User::from(user);
-        let access_token = self.access_token(&user, &family)?;
-        Ok(Some((user, access_token)))
+        let access = self.access_token(&user, &family, expires_at)?;
+        Ok(Some((user, access)))
     }
 
     /// Ends the session of a refresh token and returns the session's user. It is not an error if the session has
@@ -295,7 +308,7 @@ impl AuthService<'_> {
     /// session.
     ///
     /// # Errors
-    /// `forbidden` if the current password is wrong; `weak_password`; `conflict` if the password was changed meanwhile.
+    /// `forbidden` if the current password is wrong; `weak_password`; `conflict` if the account was changed meanwhile.
     pub async fn change_password(&self, user: &UserId, change: &PasswordChange<'_>) -> Result<Session> {
         let batch = vec![
             sql::FindAccount { user }.statement(),
@@ -313,24 +326,13 @@ impl AuthService<'_> {
         let hash = password::hash(change.new, self.app.random.as_ref())?;
         let (now, refresh) = (self.app.now(), self.new_refresh_token());
         let (hash, old_hash) = (hash.as_str(), account.password_hash.as_deref());
-        let insert = sql::InsertAfterChange {
-            token: refresh.id,
-            user,
-            hash,
-            issued_at: refresh.issued_at,
-            expires_at: refresh.expires_at,
-            user_agent: change.caller.user_agent.as_deref(),
-        };
+        let insert = refresh.insert_for_password(user, Some(hash), change.caller);
         let change =
             sql::ChangePassword { user, old_hash, new_hash: hash, tokens_after: next_second(now), now };
-        let batch = vec![
-            change.statement(),
-            sql::RevokeAfterChange { user, hash, now }.statement(),
-            insert.statement(),
-        ];
+        let batch = vec![change.statement(), sql::RevokeAfterChange { user, hash, now }.statement(), insert];
         let inserted = self.app.database.batch(batch).await?.pop().unwrap_or_default();
         if inserted.is_empty() {
-            let detail = "The password was changed by another request. Sign in with the new password.";
+            let detail = "The account was changed meanwhile. Try again, or sign in.";
             return Err(Problem::new(Code::Conflict, detail));
         }
         self.session(account.user.into(), &refresh)
@@ -373,13 +375,15 @@ impl AuthService<'_> {
     /// # Errors
     /// `unavailable` if the database failed.
     pub async fn end_all_sessions(&self, user: &UserId) -> Result<()> {
-        let now = self.app.now();
-        let batch = vec![
-            sql::RevokeAll { user, now }.statement(),
-            sql::RefuseTokens { user, tokens_after: next_second(now), now }.statement(),
-        ];
-        self.app.database.batch(batch).await?;
+        self.app.database.batch(self.ends_of_all_sessions(user).to_vec()).await?;
         Ok(())
+    }
+
+    /// Returns the statements that end all sessions of a user.
+    pub(super) fn ends_of_all_sessions(&self, user: &UserId) -> [Statement; 2] {
+        let now = self.app.now();
+        let refuse = sql::RefuseTokens { user, tokens_after: next_second(now), now };
+        [sql::RevokeAll { user, now }.statement(), refuse.statement()]
     }
 
     /// Returns the account of a signed-in user, and the user's quota and usage.
@@ -507,27 +511,31 @@ impl AuthService<'_> {
             not_before_s: None,
             audience: None,
         };
+        let access = self.access_token(&user, &refresh.family, refresh.expires_at)?;
         let tokens = Tokens {
-            access_token: self.access_token(&user, &refresh.family)?,
+            access_token: access.text,
             refresh_token: self.keyring().sign(&claims)?,
-            expires_in: self.app.config.access_token_ttl_s,
+            expires_in: access.expires_in,
         };
         Ok(Session { user, tokens })
     }
 
-    /// Signs a new access token of a session.
-    fn access_token(&self, user: &User, session: &str) -> Result<String> {
+    /// Signs a new access token of a session that ends at `session_end`. The token does not outlive the session.
+    fn access_token(&self, user: &User, session: &str, session_end: Timestamp) -> Result<AccessToken> {
         let now_s = self.app.now().instant().timestamp();
-        self.keyring().sign(&Claims {
+        let left_s = u32::try_from(session_end.instant().timestamp() - now_s).unwrap_or(0);
+        let expires_in = self.app.config.access_token_ttl_s.min(left_s);
+        let text = self.keyring().sign(&Claims {
             kind: TokenKind::Access,
             id: self.app.fresh_id::<TokenId>().to_string(),
             issued_at_s: Some(now_s),
-            expires_at_s: now_s + i64::from(self.app.config.access_token_ttl_s),
+            expires_at_s: now_s + i64::from(expires_in),
             user: user.id.clone(),
             session: Some(session.to_owned()),
             not_before_s: None,
             audience: None,
-        })
+        })?;
+        Ok(AccessToken { text, expires_in })
     }
 
     fn replace_hash(&self, account: &AccountRow, password: &str) -> Result<Statement> {
@@ -555,6 +563,13 @@ impl RefreshToken {
         let (issued_at, expires_at, user_agent) =
             (self.issued_at, self.expires_at, caller.user_agent.as_deref());
         sql::InsertFirstToken { token: self.id, user, issued_at, expires_at, user_agent }.statement()
+    }
+
+    /// Returns the statement that inserts the token if the password hash of the user is still `hash`.
+    fn insert_for_password(&self, user: &UserId, hash: Option<&str>, caller: &Caller) -> Statement {
+        let (token, issued_at, expires_at) = (self.id, self.issued_at, self.expires_at);
+        let user_agent = caller.user_agent.as_deref();
+        sql::InsertForPassword { token, user, hash, issued_at, expires_at, user_agent }.statement()
     }
 }
 
@@ -600,6 +615,7 @@ struct SuccessorRow {
 #[derive(Deserialize)]
 struct SessionRow {
     family: String,
+    expires_at: Timestamp,
     #[serde(flatten)]
     user: UserRow,
 }

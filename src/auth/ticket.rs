@@ -10,7 +10,7 @@
 //!   a response. A URL from a log or from the history of a browser is therefore useless after 5 minutes.
 //!
 //! A ticket ends earlier if the bytes of the file change, if the file is trashed or deleted, or if the account of the
-//! user is deleted.
+//! user is deleted or disabled.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use super::extract::identity::{self, Authenticated, CurrentSession, FORBIDDEN};
+use super::extract::identity::{self, Authenticated, CurrentSession};
 use crate::app::SharedApp;
 use crate::auth::service::Holder;
 use crate::domain::principal::Principal;
@@ -161,7 +161,7 @@ async fn admit(admits: Admits, parts: &mut Parts) -> Result<()> {
         Account | All(_) | Any(_) | TokenOnly(_) => identity::account(parts, &app).await?,
     };
     if !is_admitted(admits, &principal) {
-        return Err(Problem::new(Code::Forbidden, FORBIDDEN));
+        return Err(Problem::not_allowed());
     }
     parts.extensions.insert(Authenticated(principal));
     parts.extensions.insert(CurrentSession(session));

@@ -110,17 +110,18 @@ statements! {
     RevokeAfterChange<'a> { user: &'a UserId, hash: &'a str, now: Timestamp } =
         "UPDATE refresh_tokens SET revoked_at = :now WHERE user_id = :user AND revoked_at IS NULL
             AND EXISTS (SELECT 1 FROM users WHERE id = :user AND password_hash = :hash)";
-    /// Inserts the first token of a family if the password hash of `:user` is `:hash`. Returns its id.
-    InsertAfterChange<'a> {
+    /// Inserts the first token of a family if the password hash of `:user` is `:hash` and the account is not disabled.
+    /// Returns the id of the token. So nobody begins a session with a password that was changed meanwhile.
+    InsertForPassword<'a> {
         token: TokenId,
         user: &'a UserId,
-        hash: &'a str,
+        hash: Option<&'a str>,
         issued_at: Timestamp,
         expires_at: Timestamp,
         user_agent: Option<&'a str>,
     } = "INSERT INTO refresh_tokens (jti, family, user_id, issued_at, expires_at, started_at, user_agent)
         SELECT :token, :token, id, :issued_at, :expires_at, :issued_at, :user_agent FROM users
-        WHERE id = :user AND password_hash = :hash RETURNING jti";
+        WHERE id = :user AND password_hash IS :hash AND disabled_at IS NULL RETURNING jti";
     /// Refuses all tokens of other issuers for `:user` that were issued before `:tokens_after`.
     RefuseTokens<'a> { user: &'a UserId, tokens_after: Timestamp, now: Timestamp } =
         "UPDATE users SET tokens_after = :tokens_after, updated_at = :now WHERE id = :user";
@@ -143,10 +144,11 @@ statements! {
             AND (:before IS NULL OR jti < :before)
         ORDER BY jti DESC LIMIT :limit";
     /// Marks a token of `:user` as spent and records `:successor` as the token that replaces it. Changes nothing if the
-    /// token was spent, was revoked or has expired.
+    /// token was spent, was revoked or has expired, or if the account is disabled.
     SpendToken<'a> { token: &'a str, user: &'a UserId, successor: TokenId, now: Timestamp } =
         "UPDATE refresh_tokens SET successor_jti = :successor, rotated_at = :now
-        WHERE jti = :token AND user_id = :user AND successor_jti IS NULL AND revoked_at IS NULL AND expires_at > :now";
+        WHERE jti = :token AND user_id = :user AND successor_jti IS NULL AND revoked_at IS NULL AND expires_at > :now
+            AND EXISTS (SELECT 1 FROM users WHERE id = :user AND disabled_at IS NULL)";
     /// Inserts the token `:successor` into the family of `:token`, if [`SpendToken`] replaced `:token` by `:successor`.
     /// A session lasts at most `:longest_s` seconds.
     InsertSuccessor<'a> {
@@ -179,7 +181,7 @@ statements! {
     /// Selects the user of a token, if its session is not over. A token that was spent before `:spent_before` does not
     /// count.
     FindSession<'a> { token: &'a str, user: &'a UserId, spent_before: Timestamp } =
-        "SELECT users.id, users.username, users.email, users.role, token.family
+        "SELECT users.id, users.username, users.email, users.role, token.family, token.expires_at
         FROM refresh_tokens AS token JOIN users ON users.id = token.user_id
         WHERE token.jti = :token AND token.user_id = :user AND token.revoked_at IS NULL
             AND (token.successor_jti IS NULL OR token.rotated_at >= :spent_before)

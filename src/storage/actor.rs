@@ -3,7 +3,7 @@
 use crate::domain::caller::Caller;
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::principal::{Denied, Principal, Scope};
-use crate::error::{Code, Problem, Result};
+use crate::error::{Problem, Result};
 use crate::idempotency::{Claim, Effect};
 use crate::ports::Statement;
 
@@ -31,11 +31,7 @@ impl Actor {
         owner.and_then(|owner| self.principal.check(scope, file).map(|()| owner)).map_err(|denied| {
             match denied {
                 Denied::NoSuchFile => Problem::no_such_file(),
-                Denied::Scope => {
-                    let detail =
-                        "These credentials do not allow this request. Sign in as the owner, or ask for more access.";
-                    Problem::new(Code::Forbidden, detail)
-                }
+                Denied::Scope => Problem::not_allowed(),
             }
         })
     }

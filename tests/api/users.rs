@@ -82,8 +82,18 @@ async fn a_disabled_account_is_refused_everywhere_and_keeps_its_files() {
 
     let on = changed(&app, id(&session), &json!({"disabled": false})).await.expect(200).json();
     assert_eq!(on["user"]["disabledAt"], json!(null));
-    let files = app.send(get("/api/files").bearer(token(&session))).await.expect(200).json();
+    // Whoever had a session before must sign in again.
+    app.send(get("/api/files").bearer(token(&session))).await.expect_problem(401, "unauthenticated");
+    app.send(post_json("/api/auth/refresh", &refresh)).await.expect_problem(401, "unauthenticated");
+    assert!(app.log.with("action", "reuse_token").is_empty());
+    let again = app.send(post_json("/api/auth/login", &login)).await.expect(200).json();
+    let files = app.send(get("/api/files").bearer(token(&again))).await.expect(200).json();
     assert_eq!(files["total"], 1);
+    let changes: Vec<_> =
+        app.log.with("action", "change_user").iter().map(|line| line["subject"].clone()).collect();
+    let ada = id(&session);
+    let wanted = ["true", "true", "false"].map(|value| json!(format!("{ada} disabled={value}")));
+    assert_eq!(changes, wanted);
 }
 
 #[tokio::test]

@@ -174,6 +174,17 @@ export async function refresh(): Promise<Session> {
   return { user, access_token: token.access_token, expires_in: token.expires_in };
 }
 
+/** Changes the password. Every session ends, and the cookie gets a new one. */
+export async function changePassword(token: string, current: string, chosen: string): Promise<Session> {
+  const body = { current_password: current, new_password: chosen, session: "cookie" as const };
+  return sessionOf(await bodyOf(open.POST("/api/auth/password", { body, headers: bearer(token) })));
+}
+
+export const endAllSessions = (token: string): Promise<unknown> =>
+  bodyOf(open.DELETE("/api/auth/sessions", { headers: bearer(token) }));
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
 export const logout = (): Promise<unknown> => bodyOf(open.POST("/api/auth/logout", { body: {} }));
 
 export const getUsage = async (): Promise<Usage> => (await bodyOf(cutty.GET("/api/usage"))).usage;

@@ -101,6 +101,36 @@ export async function signOut(): Promise<void> {
   leave();
 }
 
+/**
+ * Sends a request that ends the session of its token. Meanwhile no tab renews the token. The token is got before, because
+ * to renew it takes the same lock.
+ */
+async function ending<T>(work: (access: string) => Promise<T>): Promise<T> {
+  const access = await current();
+  try {
+    return await exclusively(() => work(access));
+  } catch (error) {
+    if (!(error instanceof api.Problem) || error.status !== 401) throw error;
+    await renew(access);
+    const renewed = await current();
+    return exclusively(() => work(renewed));
+  }
+}
+
+/** Changes the password. The other tabs of this browser keep working. */
+export async function changePassword(password: string, chosen: string): Promise<void> {
+  const { user, ...next } = await ending((access) => api.changePassword(access, password, chosen));
+  keep(next);
+  send({ type: "token", user: user.id, token: next });
+}
+
+/** Signs the user out on every device. */
+export async function leaveEverywhere(): Promise<void> {
+  await ending((access) => api.endAllSessions(access));
+  send({ type: "out" });
+  leave();
+}
+
 async function renew(refused: string | null): Promise<void> {
   await exclusively(async () => {
     // Another request of this tab, or another tab, has got a new token in the meantime.

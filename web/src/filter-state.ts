@@ -17,7 +17,7 @@ export interface FilterControl {
   isReady: boolean;
   /** `tree` is the tree of the text, if the page made the text. */
   edit: (text: string, isTyping: boolean, tree?: Tree | null) => void;
-  /** Changes the last filter that could be used. */
+  /** Changes the filter of the chips. */
   change: (work: (tree: Tree | null) => Tree | null) => void;
 }
 
@@ -106,7 +106,7 @@ export function useFilter(
   };
 
   const change = (work: (tree: Tree | null) => Tree | null) => {
-    const tree = work(state.errors.length > 0 ? known.current.tree : state.tree);
+    const tree = work(state.tree);
     edit(textOf(tree), false, tree);
   };
 
@@ -119,6 +119,7 @@ export function useFilter(
     isTypingOn.current = false;
     const tree = trees.current.get(`${fileId} ${applied}`);
     if (tree !== undefined) return accept(applied, tree);
+    known.current = { text: "", tree: null };
     setState({ text: applied, tree: null, isUnused: false, errors: [], problem: null });
     void read(applied, () => undefined);
   }, [applied]);

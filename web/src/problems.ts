@@ -20,6 +20,8 @@ export function explain(problem: Problem): Explained {
     field,
   });
   switch (code) {
+    case "forbidden":
+      return say(detail, detail.startsWith("The current password") ? "current" : null);
     case "not_found":
       // Other texts that the page meets name uploads.
       return detail.startsWith("The file") ? say(p.missing, null, p.missingTitle) : say(detail);

@@ -89,6 +89,25 @@ export const t = {
       `${plural(count, "upload is", "uploads are")} not complete. If you sign out, you can continue within 24 hours: sign in and choose the same file.`,
   },
 
+  account: {
+    open: "Password and sessions",
+    title: "Your account",
+    sessions: "Where you are signed in",
+    current: "this session",
+    used: (ago: string) => `used ${ago}`,
+    unknownDevice: "Unknown device",
+    end: "Sign out",
+    endOf: (device: string) => `Sign out: ${device}`,
+    endAll: "Sign out everywhere",
+    more: "Show more sessions",
+    password: "Password",
+    currentPassword: "Current password",
+    newPassword: "New password",
+    passwordText: "All your other sessions end.",
+    change: "Change the password",
+    changed: "The password is changed.",
+  },
+
   files_: {
     title: "Files",
     search: "Search by name",

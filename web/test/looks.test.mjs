@@ -132,6 +132,11 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 4
   await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
   await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
   await look(page, "shortcuts", found);
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
+  await page.getByRole("menuitem", { name: "Password and sessions" }).click();
+  await page.getByText("this session").waitFor();
+  await look(page, "account", found);
   assert.deepEqual(found, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();

@@ -152,3 +152,55 @@ test("offline: a banner, and the list comes back with the connection", async () 
   await h.row(page, "here.csv").waitFor();
   await page.context().close();
 });
+
+test("the account: other sessions are ended, the password is changed, and all sessions end", async () => {
+  const page = await h.newPage();
+  const name = await h.signUp(page);
+  await h.upload(page, h.csv("mine.csv"));
+  const other = await h.newPage();
+  await other.goto(`${h.URL_}/`);
+  const signIn = async (password) => {
+    await other.getByLabel("Username or email").fill(name);
+    await other.getByLabel("Password", { exact: true }).fill(password);
+    await other.getByRole("button", { name: "Sign in", exact: true }).click();
+    await h.row(other, "mine.csv").waitFor();
+  };
+  await signIn(h.PASSWORD);
+
+  await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
+  await page.getByRole("menuitem", { name: "Password and sessions" }).click();
+  const dialog = page.getByRole("dialog", { name: "Your account" });
+  await dialog.getByText("this session").waitFor();
+  assert.equal(await dialog.getByRole("listitem").count(), 2);
+  await dialog.getByRole("button", { name: /^Sign out: / }).click();
+  await dialog.getByRole("button", { name: /^Sign out: / }).waitFor({ state: "detached" });
+  await other.getByLabel("Sort").selectOption("filename");
+  await other.getByRole("dialog", { name: "Sign in again" }).waitFor();
+  await other.context().close();
+
+  const change = async (current, chosen) => {
+    await dialog.getByLabel("Current password").fill(current);
+    await dialog.getByLabel("New password").fill(chosen);
+    await dialog.getByRole("button", { name: "Change the password" }).click();
+  };
+  await change("wrong password", "battery horse correct");
+  await dialog.getByText("The current password is wrong.").waitFor();
+  await change(h.PASSWORD, "password");
+  await dialog.locator(".field-error").waitFor();
+  page.faults.length = 0;
+  await change(h.PASSWORD, "battery horse correct");
+  await dialog.getByText("The password is changed.").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Sort").selectOption("filename");
+  await page.reload();
+  await h.row(page, "mine.csv").waitFor();
+
+  await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
+  await page.getByRole("menuitem", { name: "Password and sessions" }).click();
+  await dialog.getByText("this session").waitFor();
+  await dialog.getByRole("button", { name: "Sign out everywhere" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  assert.deepEqual(page.faults, []);
+  assert.deepEqual(await h.violations(page), []);
+  await page.context().close();
+});

@@ -190,7 +190,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Changes the password. Every session of the user ends, and their access tokens are refused. The response has the
+         * Changes the password. Every session of the user ends, and their access tokens are refused (`HEAD` and `PATCH` of a tus
+         *     upload accept an access token until it expires). The response has the
          *     tokens of a new session. If the response is lost, sign in with the new password. Costs 3 D1 calls.
          */
         post: operations["change_password"];
@@ -2775,8 +2776,8 @@ export interface components {
         /** @description A change of an account. An absent member changes nothing. */
         UserChange: {
             /**
-             * @description Whether the account is disabled. A disabled account cannot sign in, and its tokens, links and uploads are refused
-             *     within 60 seconds. Its files stay.
+             * @description Whether the account is disabled. A disabled account cannot sign in, its sessions end, and its links and uploads are
+             *     refused within 60 seconds. Its files stay.
              */
             disabled?: boolean | null;
             /**
@@ -4105,7 +4106,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description conflict: another request changed the password meanwhile */
+            /** @description conflict: another request changed the account meanwhile */
             409: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */

@@ -26,8 +26,12 @@ impl SmallIntegers {
 
     /// Begins to count an integer.
     pub(super) fn begin(&mut self, integer: u64) {
-        if self.counts.is_empty() {
-            self.counts = vec![0; SMALL as usize];
+        if integer >= SMALL {
+            return;
+        }
+        let len = (integer as usize + 1).next_power_of_two();
+        if len > self.counts.len() {
+            self.counts.resize(len, 0);
         }
         if let Some(count) = self.counts.get_mut(integer as usize) {
             *count = (*count).max(1);

@@ -86,13 +86,26 @@ async fn list_users(
 struct UserChange {
     /// The new role.
     role: Option<Role>,
-    /// Whether the account is disabled. A disabled account cannot sign in, and its tokens, links and uploads are refused
-    /// within 60 seconds. Its files stay.
+    /// Whether the account is disabled. A disabled account cannot sign in, its sessions end, and its links and uploads are
+    /// refused within 60 seconds. Its files stay.
     disabled: Option<bool>,
     /// The new quota in bytes; null for the default (`DEFAULT_QUOTA_BYTES`).
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u64>, maximum = 9007199254740991_u64)]
     quota_bytes: Option<Option<u64>>,
+}
+
+impl UserChange {
+    /// Returns the changed members, for the audit log.
+    fn summary(&self) -> String {
+        let role = self.role.map(|role| format!(" role={}", role.name()));
+        let disabled = self.disabled.map(|disabled| format!(" disabled={disabled}"));
+        let quota = self.quota_bytes.map(|bytes| match bytes {
+            Some(bytes) => format!(" quotaBytes={bytes}"),
+            None => " quotaBytes=default".to_owned(),
+        });
+        [role, disabled, quota].into_iter().flatten().collect()
+    }
 }
 
 /// Reads a member that may be null. It is `None` only if it is absent.
@@ -142,7 +155,7 @@ async fn patch_user(
             AccountChange { role: body.role, disabled: body.disabled, quota_bytes: body.quota_bytes };
         app.accounts().change(&user, &change).await?.ok_or_else(no_such_user)
     };
-    let user = act.log(Some(&id), change).await?;
+    let user = act.log(Some(&format!("{id}{}", body.summary())), change).await?;
     Ok(Json(UserChanged { success: true, user }))
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{SessionForm, SessionResponse, cookie, report, session_response, with_cookie};
+use super::{SessionForm, SessionResponse, cookie, session_response, with_cookie};
 use crate::app::SharedApp;
 use crate::audit::security::SecurityEvent;
 use crate::auth::service::{PasswordChange, SessionFacts};
@@ -43,7 +43,8 @@ struct PasswordRequest {
     session: SessionForm,
 }
 
-/// Changes the password. Every session of the user ends, and their access tokens are refused. The response has the
+/// Changes the password. Every session of the user ends, and their access tokens are refused (`HEAD` and `PATCH` of a tus
+/// upload accept an access token until it expires). The response has the
 /// tokens of a new session. If the response is lost, sign in with the new password. Costs 3 D1 calls.
 #[utoipa::path(
     post, path = "/api/auth/password", tag = "auth", security(("bearer" = [])), request_body = PasswordRequest,
@@ -53,7 +54,7 @@ struct PasswordRequest {
         (status = 401, description = "unauthenticated or token_expired"),
         (status = 403, description = "forbidden: the current password is wrong; or a page of another origin sent a \
             request for a session in a cookie"),
-        (status = 409, description = "conflict: another request changed the password meanwhile"),
+        (status = 409, description = "conflict: another request changed the account meanwhile"),
         (status = 413, description = "too_large: a JSON body over 1 MiB"),
         (status = 415, description = "unsupported_type: the body is not JSON"),
         (status = 422, description = "weak_password"),
@@ -73,7 +74,8 @@ async fn change_password(
     app.admit_login(&String::from(user.clone()), &caller).await?;
     let change = PasswordChange { current: &body.current_password, new: &body.new_password, caller: &caller };
     let session = app.accounts().change_password(user, &change).await;
-    report(&app, SecurityEvent::ChangePassword, &caller, &session);
+    let failure = session.as_ref().err().map(Problem::code);
+    app.audit().report(&SecurityEvent::ChangePassword { user: user.clone(), failure }, &caller);
     session_response(StatusCode::OK, session?, body.session, &app)
 }
 

@@ -361,10 +361,10 @@ async fn get_session(State(app): State<SharedApp>, headers: HeaderMap, uri: Uri)
             }
         }
     }
-    let session = session.map(|(user, access_token)| CookieSession {
+    let session = session.map(|(user, access)| CookieSession {
         user,
-        access_token,
-        expires_in: app.config.access_token_ttl_s,
+        access_token: access.text,
+        expires_in: access.expires_in,
     });
     Ok(no_store_response(StatusCode::OK, CookieSessionResponse { success: true, session }))
 }

@@ -23,10 +23,6 @@ use crate::domain::principal::{OperatorToken, Principal};
 use crate::error::{Code, Problem, Result};
 use crate::http::authorization::Authorization;
 
-/// The detail of the problem for a caller who lacks a scope.
-pub const FORBIDDEN: &str =
-    "These credentials do not allow this request. Sign in as the owner, or ask for more access.";
-
 /// The principal of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated(pub Principal);

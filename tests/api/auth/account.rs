@@ -155,6 +155,7 @@ async fn a_session_ends_at_its_greatest_age_even_if_it_is_used() {
     session = refresh(&app, refresh_token(&session)).await.expect(200).json();
     advance_seconds(&app, 1);
     refresh(&app, refresh_token(&session)).await.expect_problem(401, "token_expired");
+    whoami(&app, access_token(&session)).await.expect_problem(401, "token_expired");
 }
 
 #[tokio::test]
@@ -166,4 +167,27 @@ async fn a_disabled_account_is_refused_everywhere_at_once() {
     login(&app, "ada", PASSWORD).await.expect_problem(401, "bad_credentials");
     app.database.execute("UPDATE users SET disabled_at = NULL");
     whoami(&app, access_token(&session)).await.expect(200);
+    advance_seconds(&app, 60);
+    refresh(&app, refresh_token(&session)).await.expect(200);
+}
+
+/// The batch that inserts the session checks the password hash again.
+#[tokio::test]
+async fn a_sign_in_with_a_password_that_is_changed_meanwhile_begins_no_session() {
+    let app = TestApp::new();
+    let session = register(&app, "ada").await;
+    let before = app.database.row_counts()["refresh_tokens"];
+    app.faults.set_yield_before_calls(true);
+    let sign_in = login(&app, "ada", PASSWORD);
+    let change = change(&app, access_token(&session), PASSWORD, NEW);
+    let (sign_in, change) = tokio::join!(sign_in, change);
+    change.expect(200);
+    app.faults.set_yield_before_calls(false);
+    if sign_in.status == 200 {
+        assert_over(&app, &sign_in.json()).await;
+    } else {
+        sign_in.expect_problem(401, "bad_credentials");
+    }
+    let live = app.database.value("SELECT count(*) AS n FROM refresh_tokens WHERE revoked_at IS NULL");
+    assert_eq!((before, live), (1, json!(1)));
 }
