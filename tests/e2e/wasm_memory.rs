@@ -100,6 +100,9 @@ fn a_cut_of_300_megabytes_needs_no_more_memory_than_a_cut_of_10_megabytes() {
         }
         metered.usage().memory_bytes
     };
+    // The profile of the large file is longer, and stays in the cache. It must not count as memory of the cut.
+    let estimate = format!("/api/files/{}/estimate?amount__gt=900", metered.large.id);
+    assert!(read_to_end(open(user, &estimate, false)).starts_with(b"HTTP/1.1 200"));
     let after_ten = cut(&ten);
     let after_large = cut(&metered.large.id);
     println!("after 10 MB: {after_ten}, after 300 MB: {after_large}");
