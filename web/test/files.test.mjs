@@ -89,7 +89,7 @@ test("the whole journey by keyboard", async () => {
   await tabTo("Actions for \u2068voters.csv\u2069");
   await keyboard.press("Enter");
   await page.getByRole("menu").waitFor();
-  for (let i = 0; i < 4; i++) await keyboard.press("ArrowDown");
+  for (let i = 0; i < 5; i++) await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
   await page.getByRole("dialog").getByLabel("Tags", { exact: true }).waitFor();
   await page.waitForFunction(() => document.activeElement?.name === "tags");
@@ -104,7 +104,7 @@ test("the whole journey by keyboard", async () => {
   await tabTo("Actions for \u2068voters.csv\u2069");
   await keyboard.press("Enter");
   await page.getByRole("menu").waitFor();
-  for (let i = 0; i < 3; i++) await keyboard.press("ArrowDown");
+  for (let i = 0; i < 4; i++) await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
   await page.waitForFunction(() => document.activeElement?.name === "name");
   await keyboard.press("Control+a");

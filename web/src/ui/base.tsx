@@ -154,7 +154,7 @@ export function Dialog({ title, onClose, children, wide, required }: DialogProps
         if (event.target === ref.current && !required) onClose();
       }}
     >
-      <div class="dialog">
+      <section class="dialog">
         <header>
           <h2 id={id}>{title}</h2>
           {!required && (
@@ -164,7 +164,7 @@ export function Dialog({ title, onClose, children, wide, required }: DialogProps
           )}
         </header>
         {children}
-      </div>
+      </section>
     </dialog>
   );
 }
