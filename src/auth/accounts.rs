@@ -69,8 +69,8 @@ impl AuthService<'_> {
         self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
     }
 
-    /// Changes an account, and returns it; `None` if there is no such account. If the account is disabled, all its sessions
-    /// end.
+    /// Changes an account, and returns it; `None` if there is no such account. If the account is disabled, all its
+    /// sessions end.
     ///
     /// # Errors
     /// `unavailable` if the database failed.

@@ -6,7 +6,8 @@
 //! addresses for one account: with such a limit, an attacker could lock the owner of the account out. A change of
 //! the password counts like a sign-in, with the id of the account. The exchange of a refresh token is not counted.
 //! Attempts with the username of an account, with its email address and with its id are counted separately, because only
-//! the database knows that they belong to one account. If a counter fails, the service admits the attempt, so that users can still sign in.
+//! the database knows that they belong to one account. If a counter fails, the service admits the attempt, so that users
+//! can still sign in.
 //!
 //! All callers whose address cannot be read share one counter, as if they had one address.
 

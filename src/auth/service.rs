@@ -107,36 +107,6 @@ pub struct Holder {
     pub session: Option<String>,
 }
 
-/// The input of a change of a password.
-pub struct PasswordChange<'a> {
-    /// The current password.
-    pub current: &'a str,
-    /// The new password.
-    pub new: &'a str,
-    /// The sender of the request.
-    pub caller: &'a Caller,
-}
-
-/// A session of a user.
-#[derive(Debug, Clone, Deserialize)]
-pub struct SessionFacts {
-    /// Id of the newest refresh token. A page of a list begins after it.
-    #[serde(rename = "jti")]
-    pub token: TokenId,
-    /// Id of the session.
-    #[serde(rename = "family")]
-    pub id: TokenId,
-    /// When the user signed in. Of a session from an older version: when its first token that is left was issued.
-    pub started_at: Timestamp,
-    /// When the refresh token was exchanged last.
-    #[serde(rename = "issued_at")]
-    pub last_used_at: Timestamp,
-    /// When the session ends if its refresh token is not exchanged.
-    pub expires_at: Timestamp,
-    /// User agent of the sign-in.
-    pub user_agent: Option<String>,
-}
-
 /// Accounts and sessions.
 pub struct AuthService<'a> {
     pub(super) app: &'a App,
@@ -188,6 +158,18 @@ impl AuthService<'_> {
     /// `bad_credentials`. The response for an unknown user is the same as for a wrong password, and takes the same
     /// work.
     pub async fn login(&self, login: &str, password: &str, caller: &Caller) -> Result<Session> {
+        // Another sign-in may replace an outdated hash of the same password meanwhile. So there is a second try.
+        for _ in 0..2 {
+            if let Some(session) = self.try_login(login, password, caller).await? {
+                return Ok(session);
+            }
+        }
+        Err(bad_credentials())
+    }
+
+    /// Does the same as [`Self::login`]. Returns `None`, and begins no session, if the password hash changed after the
+    /// password was compared with it, or if the account was disabled.
+    async fn try_login(&self, login: &str, password: &str, caller: &Caller) -> Result<Option<Session>> {
         let ComparedPassword { account, verdict, .. } = self.compare_password(login, password).await?;
         let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) = (account, verdict)
         else {
@@ -197,15 +179,12 @@ impl AuthService<'_> {
             PasswordVerdict::RightButOutdated => Some(self.replace_hash(&account, password)?),
             _ => None,
         };
-        let (user, account_hash) = (User::from(account.user), account.password_hash);
+        let (user, hash) = (User::from(account.user), account.password_hash);
         let refresh = self.new_refresh_token();
-        let insert = refresh.insert_for_password(&user.id, account_hash.as_deref(), caller);
+        let insert = refresh.insert_for_password(&user.id, hash.as_deref(), caller);
         let batch = std::iter::once(insert).chain(replaced).collect();
         let inserted = self.app.database.batch(batch).await?.into_iter().next().unwrap_or_default();
-        if inserted.is_empty() {
-            return Err(bad_credentials());
-        }
-        self.session(user, &refresh)
+        if inserted.is_empty() { Ok(None) } else { self.session(user, &refresh).map(Some) }
     }
 
     /// Compares a password with the password of the account whose name or email is `login`.
@@ -222,7 +201,7 @@ impl AuthService<'_> {
 
     /// Compares a password with an account. `results` are the rows of the account and of
     /// [`sql::MostDjangoIterations`].
-    fn compared(&self, results: Vec<Vec<Row>>, password: &str) -> Result<ComparedPassword> {
+    pub(super) fn compared(&self, results: Vec<Vec<Row>>, password: &str) -> Result<ComparedPassword> {
         let mut results = results.into_iter().map(|mut rows| rows.pop());
         let account = results.next().flatten().map(from_row::<AccountRow>).transpose()?;
         let django = results.next().flatten().map(from_row::<DjangoRow>).transpose()?;
@@ -302,88 +281,6 @@ impl AuthService<'_> {
         let revoke = sql::RevokeFamily { token: &claims.id, user: &claims.user, now };
         self.app.database.query(revoke.statement()).await?;
         Ok(claims.user)
-    }
-
-    /// Changes the password of a user. Ends all sessions of the user, refuses their access tokens, and returns a new
-    /// session.
-    ///
-    /// # Errors
-    /// `forbidden` if the current password is wrong; `weak_password`; `conflict` if the account was changed meanwhile.
-    pub async fn change_password(&self, user: &UserId, change: &PasswordChange<'_>) -> Result<Session> {
-        let batch = vec![
-            sql::FindAccount { user }.statement(),
-            sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
-        ];
-        let found = self.compared(self.app.database.batch(batch).await?, change.current)?;
-        let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) =
-            (found.account, found.verdict)
-        else {
-            let detail = "The current password is wrong. Send the password with which you sign in.";
-            return Err(Problem::new(Code::Forbidden, detail).with("field", "current_password"));
-        };
-        password::check_strength(change.new, &account.user.username, account.user.email.as_deref())
-            .map_err(|problem| problem.with("field", "new_password"))?;
-        let hash = password::hash(change.new, self.app.random.as_ref())?;
-        let (now, refresh) = (self.app.now(), self.new_refresh_token());
-        let (hash, old_hash) = (hash.as_str(), account.password_hash.as_deref());
-        let insert = refresh.insert_for_password(user, Some(hash), change.caller);
-        let change =
-            sql::ChangePassword { user, old_hash, new_hash: hash, tokens_after: next_second(now), now };
-        let batch = vec![change.statement(), sql::RevokeAfterChange { user, hash, now }.statement(), insert];
-        let inserted = self.app.database.batch(batch).await?.pop().unwrap_or_default();
-        if inserted.is_empty() {
-            let detail = "The account was changed meanwhile. Try again, or sign in.";
-            return Err(Problem::new(Code::Conflict, detail));
-        }
-        self.session(account.user.into(), &refresh)
-    }
-
-    /// Returns one page of the sessions of a user that are not over, those used last first. `before` is the last token
-    /// of the page before.
-    ///
-    /// # Errors
-    /// `unavailable` if the database failed.
-    pub async fn sessions(
-        &self,
-        user: &UserId,
-        before: Option<TokenId>,
-        limit: u64,
-    ) -> Result<Vec<SessionFacts>> {
-        let list = sql::ListSessions { user, before, now: self.app.now(), limit };
-        self.app.database.query(list.statement()).await?.into_iter().map(from_row).collect()
-    }
-
-    /// Ends a session of a user. Its access tokens are refused from now on. It is not an error if the session is already
-    /// over.
-    ///
-    /// # Errors
-    /// `not_found` if the user never had this session.
-    pub async fn end_session(&self, user: &UserId, session: &str) -> Result<()> {
-        let session = TokenId::parse(session).ok_or_else(no_such_session)?;
-        let batch = vec![
-            sql::RevokeSession { session, user, now: self.app.now() }.statement(),
-            sql::HasSession { session, user }.statement(),
-        ];
-        match self.app.database.batch(batch).await?.pop().unwrap_or_default().is_empty() {
-            false => Ok(()),
-            true => Err(no_such_session()),
-        }
-    }
-
-    /// Ends all sessions of a user. Access tokens that were issued before are refused from now on.
-    ///
-    /// # Errors
-    /// `unavailable` if the database failed.
-    pub async fn end_all_sessions(&self, user: &UserId) -> Result<()> {
-        self.app.database.batch(self.ends_of_all_sessions(user).to_vec()).await?;
-        Ok(())
-    }
-
-    /// Returns the statements that end all sessions of a user.
-    pub(super) fn ends_of_all_sessions(&self, user: &UserId) -> [Statement; 2] {
-        let now = self.app.now();
-        let refuse = sql::RefuseTokens { user, tokens_after: next_second(now), now };
-        [sql::RevokeAll { user, now }.statement(), refuse.statement()]
     }
 
     /// Returns the account of a signed-in user, and the user's quota and usage.
@@ -488,7 +385,7 @@ impl AuthService<'_> {
         Keyring::new(&self.app.config)
     }
 
-    fn new_refresh_token(&self) -> RefreshToken {
+    pub(super) fn new_refresh_token(&self) -> RefreshToken {
         let (now, id) = (self.app.now(), self.app.fresh_id::<TokenId>());
         RefreshToken {
             id,
@@ -500,7 +397,7 @@ impl AuthService<'_> {
 
     /// Signs the pair of tokens. The text of the refresh token depends only on the token's row, so a repeated refresh
     /// returns the same text.
-    fn session(&self, user: User, refresh: &RefreshToken) -> Result<Session> {
+    pub(super) fn session(&self, user: User, refresh: &RefreshToken) -> Result<Session> {
         let claims = Claims {
             kind: TokenKind::Refresh,
             id: refresh.id.to_string(),
@@ -550,7 +447,7 @@ impl AuthService<'_> {
 }
 
 /// Columns of a refresh token's row. The text of the token is made from these columns.
-struct RefreshToken {
+pub(super) struct RefreshToken {
     id: TokenId,
     /// Id of the session.
     family: String,
@@ -566,7 +463,12 @@ impl RefreshToken {
     }
 
     /// Returns the statement that inserts the token if the password hash of the user is still `hash`.
-    fn insert_for_password(&self, user: &UserId, hash: Option<&str>, caller: &Caller) -> Statement {
+    pub(super) fn insert_for_password(
+        &self,
+        user: &UserId,
+        hash: Option<&str>,
+        caller: &Caller,
+    ) -> Statement {
         let (token, issued_at, expires_at) = (self.id, self.issued_at, self.expires_at);
         let user_agent = caller.user_agent.as_deref();
         sql::InsertForPassword { token, user, hash, issued_at, expires_at, user_agent }.statement()
@@ -574,16 +476,17 @@ impl RefreshToken {
 }
 
 #[derive(Deserialize)]
-struct UserRow {
+pub(super) struct UserRow {
     id: UserId,
-    username: String,
-    email: Option<String>,
+    pub(super) username: String,
+    pub(super) email: Option<String>,
     role: Role,
 }
 
 /// Result of comparing a password with the password of an account.
 pub struct ComparedPassword {
-    account: Option<AccountRow>,
+    /// The account; `None` if there is none.
+    pub(super) account: Option<AccountRow>,
     /// The verdict; [`PasswordVerdict::Wrong`] if there is no account.
     pub verdict: PasswordVerdict,
     /// Work that the comparison did.
@@ -591,10 +494,10 @@ pub struct ComparedPassword {
 }
 
 #[derive(Deserialize)]
-struct AccountRow {
+pub(super) struct AccountRow {
     #[serde(flatten)]
-    user: UserRow,
-    password_hash: Option<String>,
+    pub(super) user: UserRow,
+    pub(super) password_hash: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -639,16 +542,6 @@ fn no_such_account() -> Problem {
         Code::Unauthenticated,
         "The session of this token is over, or its account does not exist. Sign in again, or register.",
     )
-}
-
-fn no_such_session() -> Problem {
-    Problem::new(Code::NotFound, "You have no such session. GET /api/auth/sessions lists your sessions.")
-}
-
-/// Returns the first whole second after a time. The times in tokens are whole seconds, so every token that was issued
-/// until `time` was issued before this second.
-fn next_second(time: Timestamp) -> Timestamp {
-    Timestamp::from_unix_s(time.instant().timestamp() + 1)
 }
 
 fn session_ended() -> Problem {

@@ -13,7 +13,7 @@ pub const DEFAULT_LIMIT: u32 = 50;
 pub const MAX_LIMIT: u32 = 1_000;
 
 /// The largest integer that JSON numbers and D1 represent exactly: 2⁵³ − 1.
-const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// Error: a `limit`, `offset` or `after` is not a whole number within its bounds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

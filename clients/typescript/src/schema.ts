@@ -112,7 +112,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the accounts by username. With `q`, Cutty looks at all accounts. Costs 1 D1 read, and 1 more if the operator signed in with an account. */
+        /**
+         * Lists the accounts by username. With `q`, Cutty looks at all accounts. Costs 1 D1 read, and 1 more if the operator
+         *     signed in with an account.
+         */
         get: operations["list_users"];
         put?: never;
         post?: never;
@@ -4572,7 +4575,7 @@ export interface operations {
     list_sessions: {
         parameters: {
             query?: {
-                /** @description Maximum number of sessions. */
+                /** @description Number of sessions on a page: 1 to 1,000, default 50. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;

@@ -32,8 +32,8 @@ impl HyperLogLog {
     /// Memory that a [`HyperLogLog`] allocates, in bytes.
     pub(super) const ALLOCATED_BYTES: usize = REGISTERS + ALLOCATION_BYTES;
 
-    /// Adds many values by their hashes. `novelty_mask` is an earlier result of [`HyperLogLog::novelty_mask`]. `novel` is a buffer for the hashes that have
-    /// none of the bits of this mask.
+    /// Adds many values by their hashes. `novelty_mask` is an earlier result of [`HyperLogLog::novelty_mask`]. `novel` is a
+    /// buffer for the hashes that have none of the bits of this mask.
     #[inline(always)]
     pub(super) fn insert_many<const N: usize>(
         &mut self,

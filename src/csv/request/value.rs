@@ -95,7 +95,8 @@ impl<'a> OptionValue<'a> {
         }
     }
 
-    /// Reads references to columns: an array of strings, or one CSV record. None may occur more than [`MAX_REPEATS`] times.
+    /// Reads references to columns: an array of strings, or one CSV record. Each may occur at most [`MAX_REPEATS`]
+    /// times.
     pub(super) fn columns(self, name: &str) -> Result<Vec<String>, RequestError> {
         let columns = self.list(name)?;
         if columns.is_empty() {

@@ -14,7 +14,7 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::UserId;
 use crate::domain::principal::Role;
 use crate::error::{Code, Problem, Result, sentence};
-use crate::http::pagination::{self, Cursor, ListFingerprint};
+use crate::http::pagination::{self, Cursor, ListFingerprint, MAX_SAFE_INTEGER};
 use crate::routes::extract::body::JsonBody;
 use crate::routes::extract::identity::OperatorOnly;
 use crate::routes::extract::params::Params;
@@ -49,7 +49,8 @@ struct UsersResponse {
     next_cursor: Option<String>,
 }
 
-/// Lists the accounts by username. With `q`, Cutty looks at all accounts. Costs 1 D1 read, and 1 more if the operator signed in with an account.
+/// Lists the accounts by username. With `q`, Cutty looks at all accounts. Costs 1 D1 read, and 1 more if the operator
+/// signed in with an account.
 #[utoipa::path(get, path = "/api/admin/users", tag = "admin", params(UserParams),
     responses((status = 200, body = UsersResponse), (status = 400), (status = 401), (status = 403)))]
 async fn list_users(
@@ -147,8 +148,8 @@ async fn patch_user(
                 "You cannot disable your own account or give up your own role. Ask another operator.";
             return Err(Problem::new(Code::Conflict, detail));
         }
-        if body.quota_bytes.flatten().is_some_and(|bytes| bytes > MAX_QUOTA_BYTES) {
-            let detail = format!("quotaBytes must be a whole number from 0 to {MAX_QUOTA_BYTES}, or null.");
+        if body.quota_bytes.flatten().is_some_and(|bytes| bytes > MAX_SAFE_INTEGER) {
+            let detail = format!("quotaBytes must be a whole number from 0 to {MAX_SAFE_INTEGER}, or null.");
             return Err(Problem::new(Code::BadRequest, detail).with("field", "quotaBytes"));
         }
         let change =
@@ -158,6 +159,3 @@ async fn patch_user(
     let user = act.log(Some(&format!("{id}{}", body.summary())), change).await?;
     Ok(Json(UserChanged { success: true, user }))
 }
-
-/// The greatest integer that JSON numbers and D1 represent exactly: 2⁵³ − 1.
-const MAX_QUOTA_BYTES: u64 = (1 << 53) - 1;

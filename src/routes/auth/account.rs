@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{SessionForm, SessionResponse, cookie, session_response, with_cookie};
 use crate::app::SharedApp;
 use crate::audit::security::SecurityEvent;
-use crate::auth::service::{PasswordChange, SessionFacts};
+use crate::auth::sessions::{PasswordChange, SessionFacts};
 use crate::domain::caller::Caller;
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::time::Timestamp;
@@ -115,7 +115,7 @@ struct SessionsResponse {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct SessionParams {
-    /// Maximum number of sessions.
+    /// Number of sessions on a page: 1 to 1,000, default 50.
     limit: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
