@@ -102,8 +102,8 @@ export async function signOut(): Promise<void> {
 }
 
 /**
- * Sends a request that ends the session of its token. Meanwhile no tab renews the token. The token is got before, because
- * to renew it takes the same lock.
+ * Sends a request that ends the session of its token. Meanwhile no tab renews the token. The page gets its token before
+ * it takes the lock, because renewing a token takes the same lock.
  */
 async function ending<T>(work: (access: string) => Promise<T>): Promise<T> {
   const access = await current();

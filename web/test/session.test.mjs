@@ -187,7 +187,7 @@ test("the account: other sessions are ended, the password is changed, and all se
   await dialog.getByText("The current password is wrong.").waitFor();
   await change(h.PASSWORD, "password");
   await dialog.locator(".field-error").waitFor();
-  // The token may expire just then. To renew it takes the lock that the change holds.
+  // The token may expire just then. Renewing it needs the lock that the change has taken.
   let refused = 0;
   await page.route("**/api/auth/password", (route) =>
     refused++ === 0 ? route.fulfill(expired) : route.continue(),
