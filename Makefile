@@ -6,9 +6,10 @@ STATE ?= .wrangler/state
 URL ?= http://127.0.0.1:$(PORT)
 DEEP ?=
 SIZE ?= 5GiB
+CLIENTS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dev test check openapi fuzz bench soak sweep fsck clean
+.PHONY: help setup build dev test check openapi fuzz bench load soak sweep fsck clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,10 @@ bench: ## measure the speed and memory of Cutty, of bare Workers and of other CS
 	@env -u CUTTY_BUILD scripts/build
 	@scripts/fixtures
 	@benches/run
+
+load: ## send many requests at once, with 1, 2, 4 and 8 times as many clients (SECONDS=30 per step CLIENTS=4)
+	@scripts/setup
+	@scripts/load '$(SECONDS)' '$(CLIENTS)'
 
 soak: ## upload 5 GiB in chunks, kill the server three times meanwhile, compare the download (SIZE=5GiB)
 	@scripts/setup

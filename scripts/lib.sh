@@ -150,6 +150,28 @@ bindgen_fits() {
 }
 bindgen_is_built() { [[ -x "$BINDGEN" ]] && bindgen_fits; }
 
+# Prints the arguments of `wrangler dev` that set each rate limit at least a hundred times higher than by default, one a
+# line, so that no program on this machine meets a limit. A variable of the environment, or of .dev.vars, overrules.
+high_limits() {
+  local name value
+  while read -r name value; do
+    if [[ -n "${!name+set}" ]]; then
+      value="${!name}"
+    elif grep -qs "^$name=" "$ROOT/.dev.vars"; then
+      continue
+    fi
+    printf '%s\n' --var "$name:$value"
+  done <<'LIMITS'
+CUTS_PER_MINUTE 120000
+SCAN_BYTES_PER_HOUR 100000000000000
+UPLOADS_PER_MINUTE 600000
+SIGN_UPS_PER_HOUR 20000
+SIGN_IN_FREE_FAILURES 3000
+SHARES_PER_MINUTE 60000
+PLATFORM_LIMITS false
+LIMITS
+}
+
 # wrangler needs a newer Node than many machines have. The npm package `node` contains a Node that is new enough.
 use_node_tools() { export PATH="$ROOT/node_modules/.bin:$PATH"; }
 

@@ -119,3 +119,4 @@ const classProxyHooks = {
 
 export default new Proxy(Entrypoint, classProxyHooks);
 export const UploadSession = new Proxy(exports.UploadSession, classProxyHooks);
+export const RateLimiter = new Proxy(exports.RateLimiter, classProxyHooks);

@@ -60,6 +60,7 @@ function bindings() {
     FILES_BUCKET: new R2Bucket(),
     JOBS: new WorkerQueue(),
     UPLOADS: new DurableObjectNamespace(),
+    LIMITS: new DurableObjectNamespace(),
     LOGIN_LIMIT: new Ratelimit(),
     ADDRESS_LIMIT: new Ratelimit(),
     JWT_SECRET: "a secret that only this measurement uses",

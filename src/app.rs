@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::audit::refusals::RefusalCounts;
+use crate::audit::waiting::WaitingMessages;
 use crate::cache::FileCache;
 use crate::config::Config;
 use crate::domain::ids::FreshId;
@@ -10,11 +12,13 @@ use crate::domain::time::Timestamp;
 use crate::integrity::write_check::WriteCheck;
 use crate::memory::budget::IsolateMemory;
 use crate::ports::{
-    Clock, Database, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore, Random, RateLimiter,
+    Clock, ContentScanner, Database, Email, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore,
+    PlatformLimits, Random,
 };
+use crate::scanning::check::ScannerCheck;
 
-/// Configuration and ports that services use. Only the fields `cache`, `memory` and `write_check` hold state between
-/// requests.
+/// Configuration and ports that services use. Only the fields `cache`, `memory`, `refusals`, `scanner_check` and
+/// `write_check` hold state between requests.
 pub struct App {
     /// Parsed configuration.
     pub config: Config,
@@ -28,10 +32,20 @@ pub struct App {
     pub queue: Arc<dyn JobQueue>,
     /// Named objects (Durable Objects).
     pub named_objects: Arc<dyn NamedObjects>,
-    /// Rate limits on signing in.
-    pub limits: Arc<dyn RateLimiter>,
+    /// Email; `None` if the service sends no messages.
+    pub email: Option<Arc<dyn Email>>,
+    /// The rate limits of the platform, on signing in.
+    pub limits: Arc<dyn PlatformLimits>,
     /// The platform's SHA-256. It is faster than SHA-256 in wasm.
     pub hashing: Arc<dyn Hashing>,
+    /// The content scanner; `None` if no scanner is set.
+    pub scanner: Option<Arc<dyn ContentScanner>>,
+    /// The time and the outcome of the last scan.
+    pub scanner_check: Arc<ScannerCheck>,
+    /// Entries of the audit log that wait for the end of the response.
+    pub waiting: WaitingMessages,
+    /// Counts of refused requests whose senders are not known.
+    pub refusals: Arc<RefusalCounts>,
     /// Budgets of the isolate's memory.
     pub memory: Arc<IsolateMemory>,
     /// The time and the result of the last check whether Cutty can write to the object store.

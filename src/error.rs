@@ -71,6 +71,7 @@ codes! {
     EmptyFile           = "empty_file"           422 "The file is empty";
     DigestMismatch      = "digest_mismatch"      422 "The bytes do not match the digest";
     MalformedCsv        = "malformed_csv"        422 "The file cannot be read as CSV";
+    Infected            = "infected"             422 "The content scanner refused the file";
     IdempotencyReuse    = "idempotency_reuse"    422 "The idempotency key belongs to another request";
     WeakPassword        = "weak_password"        422 "The password is too weak";
     BadName             = "bad_name"             422 "The name cannot be used";
@@ -202,6 +203,11 @@ impl Problem {
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
         self.cause = Some(cause.to_string());
         self
+    }
+
+    /// Returns the text of a member that [`Self::with`] added; `None` if there is no such text.
+    pub fn text_member(&self, name: &str) -> Option<&str> {
+        self.members.get(name).and_then(Value::as_str)
     }
 
     /// Error code.

@@ -24,16 +24,20 @@ pub mod cuts;
 pub mod idempotency;
 pub mod integrity;
 pub mod jobs;
+pub mod limits;
 pub mod memory;
 pub mod metrics;
 pub mod named_objects;
+pub mod shares;
 pub mod storage;
 pub mod sweeps;
+pub mod usage;
 
 // Entry points: HTTP routes and the events of the platform.
 #[cfg(target_arch = "wasm32")]
 mod cloudflare;
 pub mod routes;
+pub mod scanning;
 
 #[cfg(target_arch = "wasm32")]
 mod events {

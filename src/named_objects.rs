@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::SharedApp;
+use crate::limits::object::LimiterObject;
 use crate::ports::{NamedObject, ObjectClass, ObjectStorage};
 use crate::storage::resumable::session::ResumableUpload;
 
@@ -10,5 +11,6 @@ use crate::storage::resumable::session::ResumableUpload;
 pub fn open(class: ObjectClass, app: SharedApp, storage: Arc<dyn ObjectStorage>) -> Arc<dyn NamedObject> {
     match class {
         ObjectClass::UploadSession => Arc::new(ResumableUpload::new(app, storage)),
+        ObjectClass::RateLimiter => Arc::new(LimiterObject::new(app, storage)),
     }
 }

@@ -9,7 +9,7 @@ use cutty::http::cors::{
     ALLOWED_HEADERS, ALLOWED_METHODS, DEFAULT_ALLOWED_ORIGINS, EXPOSED_HEADERS, MAX_AGE_SECONDS,
 };
 use cutty::idempotency::{Effect, ResponseColumn};
-use cutty::jobs::message::{ProfileFile, RecordRead, encode};
+use cutty::jobs::message::{ProfileFile, RecordRead, RequestReset, SendLink, encode};
 use cutty::storage::multipart;
 use cutty::storage::profiling::pass::PassCheckpoint;
 use cutty::storage::protocol::OpenAttempt;
@@ -54,6 +54,13 @@ fn queue_messages_of_older_versions_can_be_read() {
     let message = json!({"job": "learn_file", "attempt": "018f0000-0000-7000-8000-000000000001"});
     let learn: ProfileFile = serde_json::from_value(message.clone()).unwrap();
     assert_eq!(encode(&learn).unwrap(), message);
+    let message = json!({"job": "send_link", "link": "018f0000-0000-7000-8000-000000000001"});
+    let send: SendLink = serde_json::from_value(message.clone()).unwrap();
+    assert_eq!(encode(&send).unwrap(), message);
+    let id = "018f0000-0000-7000-8000-000000000001";
+    let message = json!({"job": "request_reset", "link": id, "email": "ada@example.com"});
+    let reset: RequestReset = serde_json::from_value(message.clone()).unwrap();
+    assert_eq!(encode(&reset).unwrap(), message);
 }
 
 #[test]
@@ -82,7 +89,7 @@ fn plan() -> Value {
     json!({
         "open": {
             "file": "018f0000-0000-7000-8000-000000000002", "attempt": ID, "user": "42",
-            "principal": {"kind": "api_key", "id": ID, "owner": "42", "scopes": ["create"]},
+            "principal": {"kind": "api_key", "id": ID, "owner": "42", "scopes": ["write"]},
             "caller": {"request_id": "r", "ip_address": "192.0.2.1", "user_agent": "curl"}, "filename": "a.csv",
             "description": {"tags": ["x"], "metadata": {"a": 1}, "expires_at": "2026-02-02T03:04:05.678Z"},
             "reserved_bytes": 7, "started": "2026-01-02T03:04:05.678Z",

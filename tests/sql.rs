@@ -38,6 +38,13 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0017_labels_in_gc_queue.sql", "3d63d6a495f198dc906cf1b40d741cedfa32a32deeba8ab24046341c82c861ba"),
     ("0018_saved_recipes.sql", "53539df8ca01856aa827aac1a4f887676e2f6ac602f1776fe0721fc12a94938d"),
     ("0019_sessions.sql", "e798e8f6c732263782db7a4a1be47e0d300e7c861df55f0859424c90dfaa9e69"),
+    ("0020_shares.sql", "68204c75cbfbacfba8aebf8d57627c8db42de911f733ec33aa677e7cb68e2f1c"),
+    ("0021_api_keys.sql", "0dfc627f2a19f070c3c5d2eb73eb65f1e7e780c9e0e7501f2b5bb662ced7d453"),
+    ("0022_accounts.sql", "888355d6c8d47c05abc82952cbc36a8a2549c414edeb7024b398aaf1289475ef"),
+    ("0023_scans.sql", "d4a3626e2ed019010b37ca90537a4e95d70358969d589c8c8c7deb5564f5d013"),
+    ("0024_uploads_of_shares.sql", "7b731924c6346902d211737dead06e1172b24f275fd168eeeea14da558cc867c"),
+    ("0025_audit.sql", "34e7955a56d4007df7d216b06256717390b8bcd978f33020aa03a0c2ce4db739"),
+    ("0026_usage_months.sql", "b1426d30af6e41ae0cd32c22004e887f40d6bc94ef835deab5830c8bc4bf940d"),
 ];
 
 /// Maximum number of parameters of a statement in D1.
@@ -338,4 +345,38 @@ fn the_compatibility_view_has_the_old_column_names_and_lists_only_kept_files() {
         "storage_class": "Standard", "lifecycle_status": "active", "expires_at": null,
     }]);
     assert_eq!(serde_json::Value::from(rows), wanted);
+}
+
+/// Statements of a user's files, receipts and recipes that find nothing for a principal: they only store what a principal
+/// made of a file that it had found.
+const FIND_NOTHING: [&str; 6] =
+    ["Insert", "InsertForAccount", "InsertPending", "MakeRoom", "MarkSaved", "Start"];
+
+/// Returns the name and the fields of each statement in the source of a module of statements.
+fn declared(source: &str) -> Vec<(&str, &str)> {
+    let starts = source.match_indices("<'a> {").map(|(at, _)| at);
+    let declared = starts.filter_map(|at| {
+        let name = source[..at].rsplit(char::is_whitespace).next()?;
+        let fields = source[at..].split('}').next()?;
+        name.starts_with(char::is_uppercase).then_some((name, fields))
+    });
+    declared.collect()
+}
+
+#[test]
+fn every_statement_that_finds_a_file_for_a_user_has_the_tag_of_the_principal() {
+    let sources = [
+        include_str!("../src/sql/files.rs"),
+        include_str!("../src/sql/cuts.rs"),
+        include_str!("../src/sql/recipes.rs"),
+        include_str!("../src/sql/shares.rs"),
+    ];
+    let mut restricted = 0;
+    for (name, fields) in sources.into_iter().flat_map(declared) {
+        if fields.contains("user: &'a UserId") && !FIND_NOTHING.contains(&name) {
+            assert!(fields.contains("tag: Option<&'a str>"), "{name} has an owner and no tag");
+            restricted += 1;
+        }
+    }
+    assert!(restricted >= 21, "{restricted}");
 }

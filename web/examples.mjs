@@ -18,9 +18,15 @@ const variables = {
   ticket: new Variable("TICKET", "ticket"),
   etag: new Variable("ETAG", "etag"),
   recipe: new Variable("RECIPE", "recipe"),
+  key: new Variable("KEY_ID", "key"),
   session: new Variable("SESSION", "session"),
+  share: new Variable("SHARE", "share"),
+  link: new Variable("LINK", "link"),
+  uploadLink: new Variable("UPLOAD_LINK", "uploadLink"),
   user: new Variable("USER_ID", "user"),
   refreshToken: new Variable("REFRESH_TOKEN", "refreshToken"),
+  resetToken: new Variable("RESET_TOKEN", "resetToken"),
+  verifyToken: new Variable("VERIFY_TOKEN", "verifyToken"),
 };
 
 const text = "name,city\nAda,Bern\nGrace,Basel\nJean,Bern\n";
@@ -38,6 +44,13 @@ const INPUTS = {
   change_password: {
     body: { current_password: "correct horse battery", new_password: "battery horse correct" },
   },
+  patch_profile: { body: { username: "ada.l", current_password: "correct horse battery" } },
+  delete_account: { body: { current_password: "correct horse battery" } },
+  request_reset: { body: { email: "ada@example.com" } },
+  confirm_reset: { body: { token: variables.resetToken, new_password: "battery horse correct" } },
+  verify_email: { body: { token: variables.verifyToken } },
+  list_mailbox: { query: { limit: 10 } },
+  list_usage: { query: { month: "2026-11", limit: 100 } },
   list_users: { query: { q: "ada", limit: 10 } },
   patch_user: { body: { quotaBytes: 1_000_000_000 } },
   list_sessions: { query: { limit: 10 } },
@@ -59,8 +72,27 @@ const INPUTS = {
   save_cut: { body: { ...cut, filename: "bern.csv" } },
   count_rows: { query: { filter: "city = Bern" } },
   list_receipts: { query: { limit: 10 } },
+  share_file: { body: { kind: "download", expiresIn: 86_400 } },
+  make_upload_link: { body: { kind: "upload", expiresIn: 86_400, maxUses: 10, tags: ["inbox"] } },
+  list_shares: { query: { fileId: variables.file, limit: 10 } },
+  patch_share: { body: { expiresIn: 604_800 } },
+  post_shared: { header: { "X-File-Name": SAMPLE.name }, bytes: "text/csv" },
+  get_shared_rows: { query: { offset: 1, limit: 2 } },
+  create_shared_upload: {
+    header: { ...tus, "Upload-Length": text.length, "Upload-Metadata": `filename ${btoa(SAMPLE.name)}` },
+  },
+  append_shared: {
+    header: { ...tus, "Upload-Offset": 0 },
+    bytes: "application/offset+octet-stream",
+  },
+  get_shared_offset: { header: tus, shows: "Upload-Offset" },
+  terminate_shared: { header: tus },
   post_recipe: { body: { name: "Members in Bern", cut } },
   list_recipes: { query: { q: "bern" } },
+  post_key: { body: { name: "nightly report", scopes: ["read", "cut"], tag: "2026" } },
+  list_keys: { query: { limit: 10 } },
+  patch_key: { body: { expiresAt: null } },
+  rotate_key: { body: { overlap: 3600 } },
   patch_recipe: { body: { name: "People in Bern" } },
   run_recipe: { body: { fileId: variables.file } },
   parse_filter: { body: { text: "city = Bern", fileId: variables.file } },
@@ -79,23 +111,34 @@ const INPUTS = {
   terminate_upload: { header: tus },
   run_fsck: { body: { deep: true } },
   list_findings: { query: { open: true, limit: 100 } },
+  get_history: { query: { limit: 10 } },
+  list_sign_ins: { query: { limit: 10 } },
+  list_audit: { query: { action: "login", success: false, limit: 10 } },
+  // An empty body begins at the start of the log.
+  verify_audit: { body: {} },
   list_sweeps: { query: { limit: 100 } },
 };
 
 /** The values of the placeholders in a path. */
-function pathOf(path) {
+function pathOf(path, method) {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
   const id = () => {
     if (path.startsWith("/api/files/multipart/")) return variables.multipart;
-    if (path.startsWith("/api/uploads/")) return variables.upload;
+    if (path.startsWith("/api/uploads/") || path.startsWith("/api/shared/")) return variables.upload;
+    if (path.startsWith("/api/shares/")) return variables.share;
     if (path.startsWith("/api/cuts/")) return variables.receipt;
     if (path.startsWith("/api/recipes/")) return variables.recipe;
+    if (path.startsWith("/api/keys/")) return variables.key;
     if (path.startsWith("/api/auth/sessions/")) return variables.session;
     if (path.startsWith("/api/admin/users/")) return variables.user;
     if (path.startsWith("/api/admin/")) return variables.finding;
     return variables.file;
   };
-  const value = { id, number: () => 1, ticket: () => variables.ticket };
+  const token = () =>
+    (path === "/api/shared/{token}" && method === "post") || path.includes("/uploads")
+      ? variables.uploadLink
+      : variables.link;
+  const value = { id, number: () => 1, ticket: () => variables.ticket, token };
   return Object.fromEntries(names.map((name) => [name, value[name]()]));
 }
 
@@ -117,12 +160,14 @@ function shellJson(value) {
 
 export function curl({ path, method, operation }) {
   const input = INPUTS[operation.operationId] ?? {};
-  const values = pathOf(path);
+  const values = pathOf(path, method);
   const filled = path.replace(/\{(\w+)\}/g, (_, name) =>
     values[name] instanceof Variable ? `$${values[name].shell}` : values[name],
   );
   const query = Object.entries({ ...input.query, ...input.conditions }).flatMap(([name, value]) =>
-    [value].flat().map((one) => `${name}=${encodeURIComponent(one)}`),
+    [value]
+      .flat()
+      .map((one) => `${name}=${one instanceof Variable ? `$${one.shell}` : encodeURIComponent(one)}`),
   );
   const address = `"$B${filled}${query.length > 0 ? `?${query.join("&")}` : ""}"`;
   const implied = input.body || input.form || input.bytes ? "post" : "get";
@@ -167,6 +212,7 @@ function code(value, indent = "", before = 0) {
   const [open, close, blank] = Array.isArray(value) ? ["[", "]", ""] : ["{", "}", " "];
   const inner = `${indent}  `;
   const members = member(inner);
+  if (members.length === 0) return `${open}${close}`;
   const line = `${open}${blank}${members.join(", ")}${blank}${close}`;
   if (!line.includes("\n") && before + line.length <= MAX_LINE) return line;
   return `${open}\n${members.map((one) => `${inner}${one},\n`).join("")}${indent}${close}`;
@@ -174,7 +220,7 @@ function code(value, indent = "", before = 0) {
 
 export function typescript({ path, method, operation }) {
   const input = INPUTS[operation.operationId] ?? {};
-  const params = { path: pathOf(path), query: input.query ?? {}, header: input.header ?? {} };
+  const params = { path: pathOf(path, method), query: input.query ?? {}, header: input.header ?? {} };
   for (const part of Object.keys(params)) if (Object.keys(params[part]).length === 0) delete params[part];
   const options = {};
   if (Object.keys(params).length > 0) options.params = params;

@@ -1,66 +1,20 @@
 //! An audit entry: who did what with which file, how long it took, and how it ended.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use super::action::Action;
+use super::keys::AuditKeys;
+use super::row::AuditRow;
 use crate::app::App;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{EventId, FileId, UserId};
 use crate::domain::log::{Level, LogLine};
 use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
-use crate::error::{Problem, stored_detail};
+use crate::error::{Problem, Result, stored_detail};
 use crate::ports::Statement;
-use crate::sql::audit::{Insert, InsertWhen};
-
-/// The action of an entry. The name of an action must never change, because rows, queue messages and logs contain it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// A file was uploaded.
-    Upload,
-    /// A file's bytes were downloaded.
-    Download,
-    /// A file's metadata was read.
-    View,
-    /// Files were listed.
-    List,
-    /// A file was cut.
-    Process,
-    /// A file's metadata was changed.
-    Update,
-    /// A file was moved to the trash or permanently deleted.
-    Delete,
-    /// A file was restored from the trash.
-    Restore,
-    /// An operator ran the sweeps.
-    RunSweeps,
-    /// An operator resolved a finding.
-    ResolveFinding,
-    /// An operator ran the self-check.
-    RunFsck,
-    /// An operator changed an account.
-    ChangeUser,
-}
-
-impl Action {
-    /// Returns the action's name in logs and rows.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Upload => "upload",
-            Self::Download => "download",
-            Self::View => "view",
-            Self::List => "list",
-            Self::Process => "process",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Restore => "restore",
-            Self::RunSweeps => "run_sweeps",
-            Self::ResolveFinding => "resolve_finding",
-            Self::RunFsck => "run_fsck",
-            Self::ChangeUser => "change_user",
-        }
-    }
-}
+use crate::sql::audit::InsertWhen;
 
 /// An audit entry. Its JSON is part of queue messages. A new version of Cutty must be able to read the messages of an
 /// older version.
@@ -83,6 +37,12 @@ pub struct Entry {
     pub subject: Option<String>,
     /// The action.
     pub action: Action,
+    /// Method and path of the route of a refused request, with placeholders for ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// Numbers of refused requests, by the code of the problem.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub counts: Map<String, Value>,
     /// Whether the action succeeded completely.
     pub success: bool,
     /// The code of the problem if the action failed.
@@ -108,6 +68,8 @@ impl Entry {
             file_id: None,
             subject: None,
             action,
+            route: None,
+            counts: Map::new(),
             success: true,
             error_code: None,
             error_message: None,
@@ -155,38 +117,57 @@ impl Entry {
         self
     }
 
-    /// Returns the statement that writes the entry's row. Returns `None` if the entry has no user: such an entry is
-    /// only logged.
-    pub fn statement(&self) -> Option<Statement> {
-        self.insert(InsertWhen::Always)
+    /// Returns the statement that writes the entry's row.
+    ///
+    /// # Errors
+    /// `internal` if there is no key that signs the row.
+    pub fn statement(&self, app: &App) -> Result<Statement> {
+        self.insert(app, InsertWhen::Always)
     }
 
     /// Like [`Self::statement`], but the statement writes the row only if the preceding statement of the batch changed
     /// a row.
-    pub fn statement_if_changed(&self) -> Option<Statement> {
-        self.insert(InsertWhen::Changed)
+    ///
+    /// # Errors
+    /// The same as of [`Self::statement`].
+    pub fn statement_if_changed(&self, app: &App) -> Result<Statement> {
+        self.insert(app, InsertWhen::Changed)
     }
 
-    fn insert(&self, when: InsertWhen) -> Option<Statement> {
+    fn insert(&self, app: &App, when: InsertWhen) -> Result<Statement> {
+        let row = self.row().sign(&AuditKeys::new(&app.config), app.random.as_ref())?;
+        Ok(row.insert(when))
+    }
+
+    fn row(&self) -> AuditRow {
+        let number = |value: Option<u64>| value.and_then(|value| i64::try_from(value).ok());
         let principal = self.principal.as_ref().map(ToString::to_string);
-        let insert = Insert {
-            when,
-            event: self.id,
-            file: self.file_id,
-            user: self.user_id.as_ref()?,
-            action: self.action.name(),
-            success: self.success,
-            error_code: self.error_code.as_deref(),
-            error_message: self.error_message.as_deref().map(stored_detail),
-            bytes_transferred: self.bytes_transferred,
-            duration_ms: self.duration_ms,
-            ip_address: self.caller.ip_address.as_deref(),
-            user_agent: self.caller.user_agent.as_deref(),
-            request_id: &self.caller.request_id,
-            principal: principal.as_deref(),
-            timestamp: self.timestamp,
-        };
-        Some(insert.statement())
+        let mut metadata = Map::new();
+        metadata.insert("principal".to_owned(), principal.into());
+        let texts = [("subject", &self.subject), ("route", &self.route)];
+        for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))) {
+            metadata.insert(name.to_owned(), stored_detail(text).into());
+        }
+        if !self.counts.is_empty() {
+            metadata.insert("counts".to_owned(), self.counts.clone().into());
+        }
+        AuditRow {
+            id: self.id.to_string(),
+            file_id: self.file_id.map(|file| file.to_string()),
+            user_id: self.user_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            action: self.action.name().to_owned(),
+            success: self.success.into(),
+            error_code: self.error_code.clone(),
+            error_message: self.error_message.as_deref().map(stored_detail).map(str::to_owned),
+            bytes_transferred: number(self.bytes_transferred),
+            duration_ms: number(self.duration_ms),
+            ip_address: self.caller.ip_address.clone(),
+            user_agent: self.caller.user_agent.clone(),
+            request_id: Some(self.caller.request_id.clone()),
+            metadata: Value::from(metadata).to_string(),
+            timestamp: self.timestamp.to_string(),
+            ..AuditRow::default()
+        }
     }
 
     /// Returns the entry as a log line.
@@ -200,11 +181,13 @@ impl Entry {
             .with("subject", &self.subject)
             .with("duration_ms", self.duration_ms)
             .with("success", self.success)
+            .with("route", &self.route)
             .with("bytes_transferred", self.bytes_transferred)
             .with("error_code", &self.error_code)
             .with("error_message", &self.error_message)
             .with("user_agent", &self.caller.user_agent)
             .with("ip_address", &self.caller.ip_address)
             .with("request_id", &self.caller.request_id)
+            .with("counts", (!self.counts.is_empty()).then_some(&self.counts))
     }
 }

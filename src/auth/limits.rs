@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::app::App;
 use crate::domain::caller::Caller;
+use crate::domain::ids::ShareId;
 use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::ports::RateLimit;
@@ -43,11 +44,19 @@ impl App {
         self.admit(RateLimit::SignInsFromAddress, &network_of(caller)).await
     }
 
+    /// Counts a try of the password of a share, like a sign-in attempt for an account.
+    pub async fn admit_share_password(&self, share: ShareId, caller: &Caller) -> Result<()> {
+        self.admit_login(&format!("share {share}"), caller).await
+    }
+
     async fn admit(&self, limit: RateLimit, key: &str) -> Result<()> {
+        if !self.config.limits.platform {
+            return Ok(());
+        }
         match self.limits.count(limit, key).await {
             Ok(admission) if admission.is_admitted => Ok(()),
             Ok(admission) => {
-                let detail = "Too many sign-in attempts. Wait a minute, then try again.";
+                let detail = "Too many attempts with a password. Wait a minute, then try again.";
                 Err(Problem::new(Code::RateLimited, detail).retry_after(admission.reset_s))
             }
             Err(error) => {
@@ -61,8 +70,8 @@ impl App {
 /// Key of the counter for callers whose address cannot be read.
 const UNKNOWN_NETWORK: &str = "unknown";
 
-/// Returns the network of a caller, or [`UNKNOWN_NETWORK`].
-fn network_of(caller: &Caller) -> String {
+/// Returns the network of a caller, or `unknown` if the address cannot be read.
+pub fn network_of(caller: &Caller) -> String {
     caller.ip_address.as_deref().and_then(network).unwrap_or_else(|| UNKNOWN_NETWORK.to_owned())
 }
 

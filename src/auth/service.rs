@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::audit::security::SecurityEvent;
+use crate::auth::link::{LinkKind, NewLink};
 use crate::auth::names::{parse_email, parse_username};
 use crate::auth::password::{self, HashingWork, PasswordVerdict};
 use crate::auth::token::{Claims, Keyring, TokenError, TokenKind};
@@ -44,6 +45,8 @@ pub struct User {
     pub username: String,
     /// Email address, if one was given; unique without regard to case.
     pub email: Option<String>,
+    /// Whether the user has proved, with a link, that the email address is theirs.
+    pub email_verified: bool,
     /// Role of the user.
     pub role: Role,
 }
@@ -120,6 +123,16 @@ impl App {
 }
 
 impl AuthService<'_> {
+    /// Checks the name, the email and the password of a registration.
+    ///
+    /// # Errors
+    /// `bad_request` for an invalid name or email; `weak_password`.
+    pub fn check_registration(&self, wanted: &Registration<'_>) -> Result<()> {
+        let username = parse_username(wanted.username)?;
+        let email = parse_email(wanted.email)?;
+        password::check_strength(wanted.password, username, email.as_deref())
+    }
+
     /// Creates an account with the role `user`, and the first session of this account.
     ///
     /// # Errors
@@ -134,6 +147,7 @@ impl AuthService<'_> {
             id: self.app.fresh_id::<UserId>(),
             username: username.to_owned(),
             email,
+            email_verified: false,
             role: Role::User,
         };
         let refresh = self.new_refresh_token();
@@ -146,31 +160,56 @@ impl AuthService<'_> {
             now: self.app.now(),
         };
         let record = wanted.claim.map(|claim| claim.record(&Effect::Registered));
-        let batch = [Some(insert.statement()), record, Some(refresh.insert_first(&user.id, wanted.caller))];
+        let link = user.email.as_ref().filter(|_| self.app.email.is_some());
+        let link = link.map(|_| NewLink::of(self.app, LinkKind::Verification)).transpose()?;
+        let first = refresh.insert_first(&user.id, wanted.caller);
+        let insert_link = link.as_ref().map(|link| link.insert_for_user(&user.id));
+        let entry = SecurityEvent::Register(Ok(user.id.clone())).entry(self.app, wanted.caller);
+        let entry = entry.statement(self.app)?;
+        let batch = [Some(insert.statement()), record, Some(first), insert_link, Some(entry)];
         let batch = batch.into_iter().flatten().collect();
         self.app.database.batch(batch).await?;
+        if let Some(link) = link {
+            self.announce_link(link.id).await;
+        }
         self.session(user, &refresh)
     }
 
-    /// Signs in the user whose name or email is `login`, and returns a new session.
+    /// Signs in the user whose name or email is `login`, and returns a new session. Also returns the account that `login`
+    /// names, if there is one; the client must not learn it.
     ///
     /// # Errors
     /// `bad_credentials`. The response for an unknown user is the same as for a wrong password, and takes the same
     /// work.
-    pub async fn login(&self, login: &str, password: &str, caller: &Caller) -> Result<Session> {
+    pub async fn login(
+        &self,
+        login: &str,
+        password: &str,
+        caller: &Caller,
+    ) -> (Result<Session>, Option<UserId>) {
+        let mut named = None;
         // Another sign-in may replace an outdated hash of the same password meanwhile. So there is a second try.
         for _ in 0..2 {
-            if let Some(session) = self.try_login(login, password, caller).await? {
-                return Ok(session);
+            match self.try_login(login, password, caller, &mut named).await {
+                Ok(Some(session)) => return (Ok(session), named),
+                Ok(None) => {}
+                Err(problem) => return (Err(problem), named),
             }
         }
-        Err(bad_credentials())
+        (Err(bad_credentials()), named)
     }
 
     /// Does the same as [`Self::login`]. Returns `None`, and begins no session, if the password hash changed after the
     /// password was compared with it, or if the account was disabled.
-    async fn try_login(&self, login: &str, password: &str, caller: &Caller) -> Result<Option<Session>> {
+    async fn try_login(
+        &self,
+        login: &str,
+        password: &str,
+        caller: &Caller,
+        named: &mut Option<UserId>,
+    ) -> Result<Option<Session>> {
         let ComparedPassword { account, verdict, .. } = self.compare_password(login, password).await?;
+        *named = account.as_ref().map(|account| account.user.id.clone());
         let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) = (account, verdict)
         else {
             return Err(bad_credentials());
@@ -238,8 +277,7 @@ impl AuthService<'_> {
         let successor = results.pop().and_then(|mut rows| rows.pop());
         let revoked = results.pop().is_some_and(|rows| !rows.is_empty());
         if revoked {
-            let reuse = SecurityEvent::TokenReuse { user: claims.user.clone() };
-            self.app.write_log(reuse.log_line(caller));
+            self.app.audit().report(&SecurityEvent::TokenReuse { user: claims.user.clone() }, caller);
         }
         let Some(successor) = successor else { return Err(session_ended()) };
         let row: SuccessorRow = from_row(successor)?;
@@ -271,7 +309,7 @@ impl AuthService<'_> {
     ///
     /// # Errors
     /// `unauthenticated` if the token is not a valid refresh token.
-    pub async fn logout(&self, token: &str) -> Result<UserId> {
+    pub async fn logout(&self, token: &str, caller: &Caller) -> Result<UserId> {
         let now = self.app.now();
         let claims = match self.keyring().verify(token, TokenKind::Refresh, now) {
             Ok(claims) => claims,
@@ -279,24 +317,25 @@ impl AuthService<'_> {
             Err(error @ TokenError::Invalid(_)) => return Err(token_problem(error)),
         };
         let revoke = sql::RevokeFamily { token: &claims.id, user: &claims.user, now };
-        self.app.database.query(revoke.statement()).await?;
+        let event = SecurityEvent::SignOut { user: claims.user.clone() };
+        let entry = event.entry(self.app, caller).statement_if_changed(self.app)?;
+        self.app.database.batch(vec![revoke.statement(), entry]).await?;
         Ok(claims.user)
     }
 
-    /// Returns the account of a signed-in user, and the user's quota and usage.
+    /// Returns the account of a signed-in user, and the user's limits and usage.
     ///
     /// # Errors
     /// `unauthenticated` if the account no longer exists.
     pub async fn user_and_usage(&self, principal: &Principal) -> Result<(User, UsageView)> {
         let user = principal.owner().ok_or_else(no_such_account)?;
         let config = &self.app.config;
-        let usage = Quota { user, default_quota_bytes: config.default_quota_bytes };
-        let batch = vec![sql::FindUser { user }.statement(), usage.statement()];
+        let batch = vec![sql::FindUser { user }.statement(), Quota { user }.statement()];
         let mut results = self.app.database.batch(batch).await?.into_iter().map(|mut rows| rows.pop());
         let user = results.next().flatten().ok_or_else(no_such_account).and_then(parse_user)?;
         let usage =
             results.next().flatten().ok_or_else(|| Problem::internal("the query returned no usage"))?;
-        Ok((user, UsageView::new(from_row(usage)?, config)))
+        Ok((user, UsageView::new(from_row(usage)?, config, self.app.now())))
     }
 
     /// Returns the holder of an access token. Reads the account and the session from the database.
@@ -480,6 +519,7 @@ pub(super) struct UserRow {
     id: UserId,
     pub(super) username: String,
     pub(super) email: Option<String>,
+    email_verified_at: Option<Timestamp>,
     role: Role,
 }
 
@@ -525,11 +565,12 @@ struct SessionRow {
 
 impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
-        Self { id: row.id, username: row.username, email: row.email, role: row.role }
+        let email_verified = row.email_verified_at.is_some();
+        Self { id: row.id, username: row.username, email: row.email, email_verified, role: row.role }
     }
 }
 
-fn parse_user(row: Row) -> Result<User> {
+pub(super) fn parse_user(row: Row) -> Result<User> {
     from_row::<UserRow>(row).map(User::from)
 }
 

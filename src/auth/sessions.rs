@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::password::{self, PasswordVerdict};
-use super::service::{AuthService, Session};
+use super::service::{AccountRow, AuthService, Session};
+use crate::audit::security::SecurityEvent;
 use crate::domain::caller::Caller;
 use crate::domain::ids::{TokenId, UserId};
 use crate::domain::time::Timestamp;
@@ -48,32 +49,47 @@ impl AuthService<'_> {
     /// # Errors
     /// `forbidden` if the current password is wrong; `weak_password`; `conflict` if the account was changed meanwhile.
     pub async fn change_password(&self, user: &UserId, change: &PasswordChange<'_>) -> Result<Session> {
-        let batch = vec![
-            sql::FindAccount { user }.statement(),
-            sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
-        ];
-        let found = self.compared(self.app.database.batch(batch).await?, change.current)?;
-        let (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) =
-            (found.account, found.verdict)
-        else {
-            let detail = "The current password is wrong. Send the password with which you sign in.";
-            return Err(Problem::new(Code::Forbidden, detail).with("field", "current_password"));
-        };
+        let account = self.confirm_password(user, change.current).await?;
         password::check_strength(change.new, &account.user.username, account.user.email.as_deref())
             .map_err(|problem| problem.with("field", "new_password"))?;
         let hash = password::hash(change.new, self.app.random.as_ref())?;
         let (now, refresh) = (self.app.now(), self.new_refresh_token());
         let (hash, old_hash) = (hash.as_str(), account.password_hash.as_deref());
         let insert = refresh.insert_for_password(user, Some(hash), change.caller);
+        let event = SecurityEvent::ChangePassword { user: user.clone(), failure: None };
+        let caller = change.caller;
         let change =
             sql::ChangePassword { user, old_hash, new_hash: hash, tokens_after: next_second(now), now };
-        let batch = vec![change.statement(), sql::RevokeAfterChange { user, hash, now }.statement(), insert];
+        let batch = vec![
+            change.statement(),
+            event.entry(self.app, caller).statement_if_changed(self.app)?,
+            sql::RevokeAfterChange { user, hash, now }.statement(),
+            insert,
+        ];
         let inserted = self.app.database.batch(batch).await?.pop().unwrap_or_default();
         if inserted.is_empty() {
-            let detail = "The account was changed meanwhile. Try again, or sign in.";
-            return Err(Problem::new(Code::Conflict, detail));
+            return Err(changed_meanwhile());
         }
         self.session(account.user.into(), &refresh)
+    }
+
+    /// Returns the account of a user whose password is `current`.
+    ///
+    /// # Errors
+    /// `forbidden` if the password is wrong, or if the account has no password; `unavailable` if the database failed.
+    pub(super) async fn confirm_password(&self, user: &UserId, current: &str) -> Result<AccountRow> {
+        let batch = vec![
+            sql::FindAccount { user }.statement(),
+            sql::MostDjangoIterations { most: password::MAX_ITERATIONS.into() }.statement(),
+        ];
+        let found = self.compared(self.app.database.batch(batch).await?, current)?;
+        match (found.account, found.verdict) {
+            (Some(account), PasswordVerdict::Right | PasswordVerdict::RightButOutdated) => Ok(account),
+            _ => {
+                let detail = "The current password is wrong. Send the password with which you sign in.";
+                Err(Problem::new(Code::Forbidden, detail).with("field", "current_password"))
+            }
+        }
     }
 
     /// Returns one page of the sessions of a user that are not over, those used last first. `before` is the last token
@@ -96,10 +112,11 @@ impl AuthService<'_> {
     ///
     /// # Errors
     /// `not_found` if the user never had this session.
-    pub async fn end_session(&self, user: &UserId, session: &str) -> Result<()> {
+    pub async fn end_session(&self, user: &UserId, session: &str, caller: &Caller) -> Result<()> {
         let session = TokenId::parse(session).ok_or_else(no_such_session)?;
         let batch = vec![
             sql::RevokeSession { session, user, now: self.app.now() }.statement(),
+            self.end_of_sessions(user, caller)?,
             sql::HasSession { session, user }.statement(),
         ];
         match self.app.database.batch(batch).await?.pop().unwrap_or_default().is_empty() {
@@ -112,9 +129,18 @@ impl AuthService<'_> {
     ///
     /// # Errors
     /// `unavailable` if the database failed.
-    pub async fn end_all_sessions(&self, user: &UserId) -> Result<()> {
-        self.app.database.batch(self.ends_of_all_sessions(user).to_vec()).await?;
+    pub async fn end_all_sessions(&self, user: &UserId, caller: &Caller) -> Result<()> {
+        let mut batch = self.ends_of_all_sessions(user).to_vec();
+        batch.push(self.end_of_sessions(user, caller)?);
+        self.app.database.batch(batch).await?;
         Ok(())
+    }
+
+    /// Returns the statement that writes the audit entry if the statement before it ended a session.
+    fn end_of_sessions(&self, user: &UserId, caller: &Caller) -> Result<Statement> {
+        SecurityEvent::EndSessions { user: user.clone() }
+            .entry(self.app, caller)
+            .statement_if_changed(self.app)
     }
 
     /// Returns the statements that end all sessions of a user.
@@ -129,8 +155,13 @@ fn no_such_session() -> Problem {
     Problem::new(Code::NotFound, "You have no such session. GET /api/auth/sessions lists your sessions.")
 }
 
+/// The problem if another request changed the account after its password was compared.
+pub(super) fn changed_meanwhile() -> Problem {
+    Problem::new(Code::Conflict, "The account was changed meanwhile. Try again, or sign in.")
+}
+
 /// Returns the first whole second after a time. The times in tokens are whole seconds, so every token that was issued
 /// until `time` was issued before this second.
-fn next_second(time: Timestamp) -> Timestamp {
+pub(super) fn next_second(time: Timestamp) -> Timestamp {
     Timestamp::from_unix_s(time.instant().timestamp() + 1)
 }

@@ -133,9 +133,30 @@ impl<'a> Keyring<'a> {
     ///
     /// # Errors
     /// `internal` if no key is configured.
-    pub(super) fn signature(&self, text: &str) -> Result<Vec<u8>> {
+    pub(crate) fn signature(&self, text: &str) -> Result<Vec<u8>> {
         let key = self.keys.first().ok_or_else(|| Problem::internal("no key to sign with"))?;
         Ok(key.mac(text)?.finalize().into_bytes().to_vec())
+    }
+
+    /// Returns the signatures of a text by all keys, by the first key first.
+    ///
+    /// # Errors
+    /// `internal` if a key cannot be used.
+    pub(super) fn signatures(&self, text: &str) -> Result<Vec<Vec<u8>>> {
+        self.keys.iter().map(|key| Ok(key.mac(text)?.finalize().into_bytes().to_vec())).collect()
+    }
+
+    /// Returns the id of the first key, which signs.
+    ///
+    /// # Errors
+    /// `internal` if no key is configured.
+    pub(crate) fn signing_key_id(&self) -> Result<&str> {
+        self.keys.first().map(|key| key.id).ok_or_else(|| Problem::internal("no key to sign with"))
+    }
+
+    /// Whether the key `key_id` made the signature of a text. Takes the same time for every wrong signature.
+    pub(crate) fn is_signature_by(&self, key_id: &str, text: &str, signature: &[u8]) -> bool {
+        self.accepts(Some(key_id), text, signature)
     }
 
     /// Whether a configured key made the signature of a text. Takes the same time for every wrong signature.

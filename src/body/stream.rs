@@ -32,6 +32,10 @@ pub trait ByteSource: Send {
 
     /// Cancels the stream. The caller will not read the rest, because the client has disconnected.
     async fn cancel(&mut self) {}
+
+    /// Called once after the last byte of a response was sent, or after its transfer broke because [`Self::read`] failed.
+    /// The client does not wait for it. Not called after [`Self::cancel`].
+    async fn after_transfer(&mut self) {}
 }
 
 /// A stream that lives outside wasm: a request body, or the bytes of an object.

@@ -12,6 +12,7 @@ use super::clock::{WorkerClock, WorkerRandom, write_log};
 use super::js::error_text;
 use super::respond::respond;
 use super::wiring::wire;
+use crate::auth::keys::KeyUse;
 use crate::body::stream::NativeBody;
 use crate::domain::ids::{EventId, FreshId};
 use crate::domain::log::LogLine;
@@ -22,6 +23,7 @@ use crate::http::text;
 use crate::jobs::job::DeliveryOutcome;
 use crate::ports::{Clock, Random};
 use crate::routes;
+use crate::routes::extract::limits::Settlements;
 
 /// Handles a request. Takes the body first, before other code can lock its stream.
 ///
@@ -41,6 +43,7 @@ pub async fn fetch(
         Ok(app) => app,
         Err(problem) => return misconfigured(&problem, &headers.unwrap_or_default()),
     };
+    let recorder = app.clone();
     let (parts, body) = match headers.and_then(|headers| read_head(&request, headers)) {
         Ok(head) => routes::handle(app, head, body).await,
         Err(reason) => {
@@ -49,7 +52,22 @@ pub async fn fetch(
             routes::refuse_unrouted(&app, &headers, &detail).await
         }
     };
-    respond(&parts, body, &context).map_err(worker::Error::from)
+    let response = respond(&parts, body, &context).map_err(worker::Error::from)?;
+    let used = parts.extensions.get::<KeyUse>().cloned();
+    let settlements = parts.extensions.get::<Settlements>().cloned();
+    let settled = recorder.clone();
+    context.wait_until(async move {
+        if let Some(settlements) = settlements {
+            settlements.settle(&settled).await;
+        }
+    });
+    context.wait_until(async move {
+        recorder.audit().send_waiting().await;
+        if let Some(used) = used {
+            recorder.keys().record_use(&used).await;
+        }
+    });
+    Ok(response)
 }
 
 /// Reads all headers. If a value is not a valid header value, [`text::header_value`] keeps it in a form that the router

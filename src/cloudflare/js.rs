@@ -114,6 +114,17 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub async fn abort(this: &R2Upload) -> Result<JsValue, JsValue>;
 
+    /// Sends a request. Returns a promise of the response.
+    #[wasm_bindgen(catch)]
+    pub fn fetch(url: &str, init: &Object) -> Result<js_sys::Promise, JsValue>;
+
+    /// A signal that stops a request and the reading of its response.
+    pub type AbortSignal;
+
+    /// Returns a signal that stops after `ms` milliseconds.
+    #[wasm_bindgen(static_method_of = AbortSignal)]
+    pub fn timeout(ms: f64) -> JsValue;
+
     /// A page of a list of objects.
     pub type R2Objects;
 

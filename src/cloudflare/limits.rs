@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use worker::Env;
 use worker::send::SendFuture;
 
-use crate::ports::{Admission, LimitError, RateLimit, RateLimiter};
+use crate::ports::{Admission, LimitError, PlatformLimits, RateLimit};
 
 /// The bindings, one for each limit. `wrangler.toml` sets the time window of each limit, and the number of requests
 /// that the limit admits in this window.
@@ -30,7 +30,7 @@ impl RateLimits {
 }
 
 #[async_trait]
-impl RateLimiter for RateLimits {
+impl PlatformLimits for RateLimits {
     async fn count(&self, limit: RateLimit, key: &str) -> Result<Admission, LimitError> {
         let binding = match limit {
             RateLimit::LoginsOfAccount => &self.logins_of_account,

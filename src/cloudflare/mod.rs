@@ -8,6 +8,7 @@
 mod bytes;
 mod clock;
 mod d1;
+mod email;
 mod events;
 mod hash;
 mod isolate;
@@ -17,7 +18,9 @@ mod named_objects;
 mod object_shell;
 mod queue;
 mod r2;
+mod rate_limiter;
 mod respond;
+mod scanner;
 mod stall;
 mod upload_session;
 mod wiring;

@@ -27,6 +27,7 @@ pub(super) type Reply = std::result::Result<Value, Problem>;
 /// The Durable Object bindings of all classes.
 pub struct DurableObjects {
     upload_sessions: ObjectNamespace,
+    rate_limiters: ObjectNamespace,
 }
 
 impl DurableObjects {
@@ -36,12 +37,16 @@ impl DurableObjects {
     /// A binding is missing.
     pub fn bound(env: &Env) -> worker::Result<Self> {
         let namespace = |class: ObjectClass| env.durable_object(class.names().1);
-        Ok(Self { upload_sessions: namespace(ObjectClass::UploadSession)? })
+        Ok(Self {
+            upload_sessions: namespace(ObjectClass::UploadSession)?,
+            rate_limiters: namespace(ObjectClass::RateLimiter)?,
+        })
     }
 
     fn namespace(&self, class: ObjectClass) -> &ObjectNamespace {
         match class {
             ObjectClass::UploadSession => &self.upload_sessions,
+            ObjectClass::RateLimiter => &self.rate_limiters,
         }
     }
 
@@ -52,14 +57,16 @@ impl DurableObjects {
         command: &Value,
         body: Option<Box<dyn NativeBody>>,
     ) -> Reply {
+        // The part after a colon may be made from an address. It does not belong into the log.
+        let shown = name.split(':').next().unwrap_or_default();
         let lost =
-            |error: worker::Error| Problem::unavailable(format!("{} {name}: {error}", class.names().0));
+            |error: worker::Error| Problem::unavailable(format!("{} {shown}: {error}", class.names().0));
         let request = request(command, body)?;
         let stub = self.namespace(class).get_by_name(name).map_err(lost)?;
         let mut response = stub.fetch_with_request(request.into()).await.map_err(lost)?;
         let text = response.text().await.map_err(lost)?;
         serde_json::from_str::<Reply>(&text)
-            .map_err(|error| Problem::unavailable(format!("{} {name}: {error}: {text}", class.names().0)))?
+            .map_err(|error| Problem::unavailable(format!("{} {shown}: {error}: {text}", class.names().0)))?
     }
 }
 

@@ -428,7 +428,12 @@ fn metadata_options(new: &NewObject) -> Vec<(&'static str, JsValue)> {
         ("cacheControl", "private, no-cache".into()),
     ]);
     let labels: Vec<_> = new.labels.iter().map(|(name, value)| (*name, JsValue::from_str(value))).collect();
-    vec![("httpMetadata", http.into()), ("customMetadata", object(&labels).into())]
+    vec![
+        ("httpMetadata", http.into()),
+        ("customMetadata", object(&labels).into()),
+        // Always named, because a bucket may have another default class. The local R2 of wrangler ignores it.
+        ("storageClass", new.storage_class.name().into()),
+    ]
 }
 
 /// Options of a put that never replaces an object. If `new` has an expected SHA-256, R2 refuses bytes with another

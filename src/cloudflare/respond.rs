@@ -145,12 +145,13 @@ async fn write_out(mut source: Box<dyn ByteSource>, target: WritableStream) {
             Err(problem) => {
                 // The client must see a broken transfer.
                 let _ = JsFuture::from(writer.abort_with_reason(&js_error(&problem))).await;
-                return;
+                return source.after_transfer().await;
             }
         }
     }
     // The result is ignored, because a client that disconnects after the last byte has all bytes.
     let _ = JsFuture::from(writer.close()).await;
+    source.after_transfer().await;
 }
 
 /// A JavaScript buffer into which outgoing pieces are copied. A piece that does not fit gets a larger buffer, which is

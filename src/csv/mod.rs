@@ -70,6 +70,7 @@ pub use open::options::InputOptions;
 pub use open::{CsvOpener, OpenedCsv, OpeningStatus, SAMPLE_BYTES};
 pub use scanner::use_vectors_up_to;
 pub use short_cell::ShortCell;
+pub use write::append_safe_row;
 pub use write::options::{Newline, OutQuote, OutputFormat, OutputOptions, ValueKind};
 
 #[cfg(test)]

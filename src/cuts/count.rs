@@ -45,8 +45,15 @@ struct CountReading {
 }
 
 impl CutService {
-    /// Starts to count the rows that the filter of a request keeps. Nothing is read if the result is in the cache, or if
-    /// there is no filter and the profile has the number of rows.
+    /// Returns a count that needs no reading; `None` if [`Self::count`] must read the file.
+    pub async fn known_count(&self, file: &FileRow, request: &CutRequest) -> Option<Counting> {
+        let key = key_of(file, request);
+        let known = self.find_known(file, request, &key).await?;
+        let (app, file) = (self.storage.app.clone(), Arc::new(file.clone()));
+        Some(Counting { app, file, key, known: Some(known), reading: None })
+    }
+
+    /// Starts to count the rows that the filter of a request keeps, by reading the file.
     ///
     /// # Errors
     /// The errors of [`Self::prepare`].
@@ -54,9 +61,6 @@ impl CutService {
         let app = self.storage.app.clone();
         let shared = Arc::new(file.clone());
         let key = key_of(&file, request);
-        if let Some(known) = self.known_count(&file, request, &key).await {
-            return Ok(Counting { app, file: shared, key, known: Some(known), reading: None });
-        }
         // All matching rows are skipped, so nothing is written.
         let request = CutRequest { offset: u64::MAX, ..request.clone() };
         let PreparedCut { scan, mut processor, lease, .. } = self.prepare(file, request, COUNT).await?;
@@ -70,7 +74,7 @@ impl CutService {
 
     /// Returns a count that needs no reading: a count of the cache, a count that is stored with its marks, or the number
     /// of all rows in the profile.
-    async fn known_count(&self, file: &FileRow, request: &CutRequest, key: &str) -> Option<RowCount> {
+    async fn find_known(&self, file: &FileRow, request: &CutRequest, key: &str) -> Option<RowCount> {
         let app = &self.storage.app;
         if let Some(known) = app.cache.count(key, app.now()) {
             return Some(known);

@@ -12,6 +12,7 @@ use crate::csv::MatchMarks;
 use crate::domain::ids::{AttemptId, EventId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::row_count::RowCount;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Result;
 use crate::ports::{NewObject, from_row};
@@ -79,6 +80,7 @@ impl MarkedCount {
             key: object,
             content_type: "application/octet-stream",
             labels: Vec::new(),
+            storage_class: StorageClass::Standard,
             expected_sha256: None,
         };
         app.objects.put_bytes(object, &bytes).await?;

@@ -202,7 +202,8 @@ struct ListedRow {
 const MAX_LIST_BYTES: u64 = 1 << 20;
 
 impl CutService {
-    /// Returns one page of the user's receipts, or of the receipts of one file. The page begins after the receipt with
+    /// Returns one page of the user's receipts, or of the receipts of one file. A principal that is restricted to a tag
+    /// sees only receipts of files with this tag. The page begins after the receipt with
     /// the time and the id `after`.
     ///
     /// # Errors
@@ -213,16 +214,18 @@ impl CutService {
         after: Option<(&str, &str)>,
         limit: u64,
     ) -> Result<ReceiptPage> {
-        let user = self.storage.allow(Scope::Read, None)?;
+        let (user, tag) = (self.storage.allow(Scope::Read, None)?, self.storage.actor.tag());
         let (after_time, after_id) = after.unzip();
         // The extra receipt shows that there is another page.
         let (most_bytes, extended) = (MAX_LIST_BYTES, limit + 1);
         let list = match file {
             Some(file) => {
-                sql::cuts::ListOfFile { user, file, after_time, after_id, most_bytes, limit: extended }
+                sql::cuts::ListOfFile { user, tag, file, after_time, after_id, most_bytes, limit: extended }
                     .statement()
             }
-            None => sql::cuts::List { user, after_time, after_id, most_bytes, limit: extended }.statement(),
+            None => {
+                sql::cuts::List { user, tag, after_time, after_id, most_bytes, limit: extended }.statement()
+            }
         };
         let rows = self.storage.app.database.query(list).await?;
         let found = rows.first().and_then(|row| row.get("found")).and_then(Value::as_u64).unwrap_or(0);
@@ -241,7 +244,8 @@ impl CutService {
     /// `not_found` if there is no such cut or it belongs to another owner; `forbidden`.
     pub async fn receipt(&self, id: &str) -> Result<ReceiptView> {
         let id = CutId::parse(id).ok_or_else(no_such_cut)?;
-        let get = sql::cuts::Get { cut: id, user: self.storage.allow(Scope::Read, None)? };
+        let (user, tag) = (self.storage.allow(Scope::Read, None)?, self.storage.actor.tag());
+        let get = sql::cuts::Get { cut: id, user, tag };
         let row = self.storage.app.database.query(get.statement()).await?.pop().ok_or_else(no_such_cut)?;
         Ok(from_row::<ReceiptRow>(row)?.into())
     }
@@ -253,8 +257,8 @@ impl CutService {
     /// `forbidden`.
     pub async fn recipe(&self, id: &str) -> Result<RecipeView> {
         let cut = CutId::parse(id).ok_or_else(no_such_cut)?;
-        let user = self.storage.allow(Scope::Read, None)?;
-        let get = sql::recipes::OfCut { cut, user };
+        let (user, tag) = (self.storage.allow(Scope::Read, None)?, self.storage.actor.tag());
+        let get = sql::recipes::OfCut { cut, user, tag };
         let row = self.storage.app.database.query(get.statement()).await?.pop().ok_or_else(no_such_cut)?;
         RecipeView::read(row)
     }

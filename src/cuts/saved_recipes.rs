@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::problems::request_problem;
 use super::service::CutService;
+use crate::audit::action::Action;
 use crate::csv::filter::text;
 use crate::csv::request::CutRequest;
 use crate::csv::{Header, InputOptions};
@@ -151,9 +152,11 @@ impl CutService {
     /// # Errors
     /// `conflict` if the name belongs to another cut, or if there are too many recipes; `forbidden`.
     pub async fn save_recipe(&self, name: &str, cut: &CheckedCut) -> Result<SavedRecipe> {
-        let (app, user) = (&self.storage.app, self.storage.allow(Scope::Create, None)?);
+        let (app, user) = (&self.storage.app, self.storage.actor.allow_account(Scope::Write)?);
+        let recipe = app.fresh_id::<RecipeId>();
+        let entry = self.storage.entry(Action::SaveRecipe).about(recipe);
         let insert = sql::saved_recipes::Insert {
-            recipe: app.fresh_id::<RecipeId>(),
+            recipe,
             user,
             name,
             cut: &cut.text,
@@ -162,22 +165,29 @@ impl CutService {
             now: app.now(),
         };
         let named = sql::saved_recipes::Named { user, name };
-        let mut results = app.database.batch(vec![insert.statement(), named.statement()]).await?;
+        let batch = vec![insert.statement(), entry.statement_if_changed(app)?, named.statement()];
+        let mut results = app.database.batch(batch).await?;
         let Some(row) = results.pop().and_then(|mut rows| rows.pop()) else {
             let detail =
                 format!("You have {MAX_RECIPES} recipes. Delete one with DELETE /api/recipes/{{id}}.");
             return Err(Problem::new(Code::Conflict, detail).with("limit", MAX_RECIPES));
         };
         let recipe = SavedRecipe::read(row)?;
-        if recipe.cut == cut.cut { Ok(recipe) } else { Err(name_is_taken(&recipe)) }
+        if recipe.cut != cut.cut {
+            return Err(name_is_taken(&recipe));
+        }
+        if entry.subject.as_deref() == Some(recipe.id.as_str()) {
+            app.audit().log(&entry);
+        }
+        Ok(recipe)
     }
 
-    /// Returns a saved recipe.
+    /// Returns a saved recipe. The principal needs `scope`: [`Scope::Read`] to see it, or [`Scope::Cut`] to run it.
     ///
     /// # Errors
     /// `not_found`, `forbidden`.
-    pub async fn saved_recipe(&self, id: &str) -> Result<SavedRecipe> {
-        let user = self.storage.allow(Scope::Read, None)?;
+    pub async fn saved_recipe(&self, scope: Scope, id: &str) -> Result<SavedRecipe> {
+        let user = self.storage.actor.allow_account(scope)?;
         let get = sql::saved_recipes::Get { recipe: recipe_id(id)?, user };
         let row = self.storage.app.database.query(get.statement()).await?.pop();
         SavedRecipe::read(row.ok_or_else(no_such_recipe)?)
@@ -188,7 +198,7 @@ impl CutService {
     /// # Errors
     /// `not_found`; `conflict` if another recipe has the new name; `forbidden`.
     pub async fn change_recipe(&self, id: &str, change: &RecipeChange) -> Result<SavedRecipe> {
-        let (app, user) = (&self.storage.app, self.storage.allow(Scope::Update, None)?);
+        let (app, user) = (&self.storage.app, self.storage.actor.allow_account(Scope::Write)?);
         let recipe = recipe_id(id)?;
         let statement = sql::saved_recipes::Change {
             recipe,
@@ -199,10 +209,15 @@ impl CutService {
             now: app.now(),
         };
         let get = sql::saved_recipes::Get { recipe, user };
-        let mut results = app.database.batch(vec![get.statement(), statement.statement()]).await?;
-        let (changed, found) = (results.pop().unwrap_or_default(), results.pop().unwrap_or_default());
-        match (changed.into_iter().next(), found.into_iter().next()) {
-            (Some(row), _) => SavedRecipe::read(row),
+        let entry = self.storage.entry(Action::ChangeRecipe).about(recipe);
+        let batch = vec![get.statement(), statement.statement(), entry.statement_if_changed(app)?];
+        let mut results = app.database.batch(batch).await?.into_iter().map(|rows| rows.into_iter().next());
+        let (found, changed) = (results.next().flatten(), results.next().flatten());
+        match (changed, found) {
+            (Some(row), _) => {
+                app.audit().log(&entry);
+                SavedRecipe::read(row)
+            }
             (None, Some(_)) => {
                 let detail = "Another recipe has this name. Choose another name, or delete the other recipe.";
                 Err(Problem::new(Code::Conflict, detail).with("field", "name"))
@@ -216,10 +231,17 @@ impl CutService {
     /// # Errors
     /// `not_found`, `forbidden`.
     pub async fn delete_recipe(&self, id: &str) -> Result<()> {
-        let user = self.storage.allow(Scope::Delete, None)?;
-        let delete = sql::saved_recipes::Delete { recipe: recipe_id(id)?, user };
-        let deleted = self.storage.app.database.query(delete.statement()).await?;
-        if deleted.is_empty() { Err(no_such_recipe()) } else { Ok(()) }
+        let (app, user) = (&self.storage.app, self.storage.actor.allow_account(Scope::Write)?);
+        let recipe = recipe_id(id)?;
+        let entry = self.storage.entry(Action::DeleteRecipe).about(recipe);
+        let delete = sql::saved_recipes::Delete { recipe, user };
+        let batch = vec![delete.statement(), entry.statement_if_changed(app)?];
+        let deleted = app.database.batch(batch).await?.into_iter().next().unwrap_or_default();
+        if deleted.is_empty() {
+            return Err(no_such_recipe());
+        }
+        app.audit().log(&entry);
+        Ok(())
     }
 
     /// Returns one page of the user's saved recipes. If the query names a file, compares the recipes with its columns.
@@ -227,7 +249,7 @@ impl CutService {
     /// # Errors
     /// `forbidden`; `not_found` if there is no such file; the errors of [`Self::columns`].
     pub async fn saved_recipes(&self, query: &RecipeQuery<'_>) -> Result<RecipePage> {
-        let user = self.storage.allow(Scope::Read, None)?;
+        let user = self.storage.actor.allow_account(Scope::Read)?;
         let header = match query.file {
             None => None,
             Some(id) => Some(self.header_of(id).await?),
@@ -252,7 +274,7 @@ impl CutService {
     }
 
     async fn header_of(&self, id: FileId) -> Result<Header> {
-        let file = self.storage.find_undamaged(id).await?;
+        let file = self.storage.find_undamaged(Scope::Read, id).await?;
         let columns = self.columns(&file, InputOptions::default()).await?.columns;
         Ok(Header::new(columns.iter().map(|(name, _)| name.into_owned()).collect()))
     }

@@ -16,6 +16,7 @@ use crate::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::domain::ids::{AttemptId, CutId, UserId};
 use crate::domain::log::LogLine;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
 use crate::memory::budget::Lease;
@@ -142,6 +143,7 @@ impl Spool<'_> {
             key: self.key.clone(),
             content_type: "application/octet-stream",
             labels: Vec::new(),
+            storage_class: StorageClass::Standard,
             expected_sha256: None,
         };
         let upload = PartUpload::begin(app, &object).await?;

@@ -13,7 +13,8 @@ use super::open::PreparedCut;
 use super::output_budget::{max_output_bytes, too_long};
 use super::receipt::CutOutcome;
 use crate::app::SharedApp;
-use crate::audit::entry::{Action, Entry};
+use crate::audit::action::Action;
+use crate::audit::entry::Entry;
 use crate::audit::read_statements;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES};
 use crate::csv::{CutProgress, StreamingCsvProcessor};
@@ -135,8 +136,12 @@ impl CutStream {
 
     /// Returns two items: the statements that set the receipt to `complete`, and the audit entry of the cut. The caller
     /// adds the statements to the batch that makes the output visible, and logs the entry after that batch.
-    pub fn completion(&self) -> (Vec<Statement>, Entry) {
-        self.ending(None)
+    ///
+    /// # Errors
+    /// `internal` if there is no key that signs the entry.
+    pub fn completion(&self) -> Result<(Vec<Statement>, Entry)> {
+        let (statements, entry) = self.ending(None);
+        Ok((statements?, entry))
     }
 
     /// Sets the receipt to `failed`. If the database fails, the sweep `fail_stale_cuts` does this later.
@@ -144,7 +149,11 @@ impl CutStream {
         self.state = CutPhase::Failed;
         let (statements, entry) = self.ending(Some(problem));
         self.app.audit().log(&entry);
-        if let Err(error) = self.app.database.batch(statements).await {
+        let batch = async {
+            let statements = statements?;
+            self.app.database.batch(statements).await.map_err(Problem::from)
+        };
+        if let Err(error) = batch.await {
             self.app.write_log(
                 LogLine::warn("the receipt of a failed cut was not written; the sweep will write it")
                     .with("cut", self.id)
@@ -153,7 +162,7 @@ impl CutStream {
         }
     }
 
-    fn ending(&self, failure: Option<&Problem>) -> (Vec<Statement>, Entry) {
+    fn ending(&self, failure: Option<&Problem>) -> (Result<Vec<Statement>>, Entry) {
         let tally = self.processor.tally();
         let outcome = CutOutcome {
             tally,
@@ -171,8 +180,9 @@ impl CutStream {
             Some(problem) => entry.failed(problem),
             None => entry,
         };
-        let mut statements = vec![outcome.finish_statement(self.id, self.app.now())];
-        statements.extend(read_statements(&entry));
+        let finish = outcome.finish_statement(self.id, self.app.now());
+        let statements =
+            read_statements(&entry, &self.app).map(|read| std::iter::once(finish).chain(read).collect());
         (statements, entry)
     }
 
@@ -224,7 +234,7 @@ impl CutStream {
             self.checksum = Some(hex::encode(hash.finish().await?));
         }
         if self.stores_receipt {
-            let (statements, entry) = self.completion();
+            let (statements, entry) = self.completion()?;
             self.app.database.batch(statements).await?;
             self.app.audit().log(&entry);
         }

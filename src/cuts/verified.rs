@@ -20,6 +20,7 @@ use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::profile::{BlockDigests, DIGEST_BLOCK_BYTES};
 use crate::domain::ids::AttemptId;
 use crate::domain::log::LogLine;
+use crate::domain::read_meter::ReadMeter;
 use crate::error::{Problem, Result};
 use crate::http::range::ByteRange;
 use crate::integrity::findings::{DamagedFile, NEXT, record_damage};
@@ -39,6 +40,8 @@ pub struct VerifiedSource {
     /// `None` if the file has no digests yet. In this case, the source checks only the length.
     digests: Option<Arc<BlockDigests>>,
     source: Box<dyn ByteSource>,
+    /// Counts the bytes that are read from the store.
+    meter: ReadMeter,
     wanted: Range<u64>,
     /// The position in the file of the next byte to return or to compare. If there are digests, this is the start of a
     /// digest block or the end of the file.
@@ -68,7 +71,14 @@ impl VerifiedSource {
         };
         let source = storage.open(file, range).await?.into_source();
         let (app, file) = (storage.app.clone(), file.clone());
-        Ok(Self { app, file, digests, source, wanted, at: read.start, ahead: Vec::new() })
+        let meter = storage.meter();
+        Ok(Self { app, file, digests, source, meter, wanted, at: read.start, ahead: Vec::new() })
+    }
+
+    async fn read_source(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
+        let read = self.source.read(buffer).await?;
+        self.meter.add(read);
+        Ok(read)
     }
 
     /// Appends the wanted bytes of the next digest block and returns their number.
@@ -78,7 +88,7 @@ impl VerifiedSource {
         let length = usize::try_from(end - self.at).map_err(Problem::internal)?;
         buffer.append(&mut self.ahead);
         while buffer.len() - start < length {
-            if self.source.read(buffer).await? == 0 {
+            if self.read_source(buffer).await? == 0 {
                 return Err(self.ends_elsewhere(self.at + (buffer.len() - start) as u64));
             }
         }
@@ -98,12 +108,12 @@ impl VerifiedSource {
 
     /// Checks that no bytes follow the last digest block.
     async fn check_end(&mut self) -> Result<usize> {
-        let more = self.ahead.len() + self.source.read(&mut Vec::new()).await?;
+        let more = self.ahead.len() + self.read_source(&mut Vec::new()).await?;
         if more == 0 { Ok(0) } else { Err(self.ends_elsewhere(self.at + more as u64)) }
     }
 
     async fn read_unverified(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
-        let read = self.source.read(buffer).await?;
+        let read = self.read_source(buffer).await?;
         self.at += read as u64;
         let is_right = if read == 0 { self.at == self.wanted.end } else { self.at <= self.wanted.end };
         if is_right { Ok(read) } else { Err(self.ends_elsewhere(self.at)) }

@@ -1,5 +1,8 @@
 //! The sender of a request, as Cloudflare reports it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::{Deserialize, Serialize};
 
 /// The sender of a request, as Cloudflare reports it.
@@ -11,4 +14,30 @@ pub struct Caller {
     pub ip_address: Option<String>,
     /// Value of `User-Agent`, truncated to 256 characters.
     pub user_agent: Option<String>,
+    /// Whether the log has an entry about the request.
+    #[serde(skip)]
+    pub noted: Noted,
+}
+
+/// A flag that all copies of a [`Caller`] share.
+#[derive(Debug, Clone, Default)]
+pub struct Noted(Arc<AtomicBool>);
+
+impl PartialEq for Noted {
+    /// The flag is no part of the sender.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Caller {
+    /// Notes that the log has an entry about the request.
+    pub fn note_entry(&self) {
+        self.noted.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the log has an entry about the request.
+    pub fn has_entry(&self) -> bool {
+        self.noted.0.load(Ordering::Relaxed)
+    }
 }

@@ -29,6 +29,16 @@ macro_rules! uuid_id {
             pub fn parse(text: &str) -> Option<Self> {
                 (text.len() == 36).then(|| Uuid::try_parse(text).ok().map(Self)).flatten()
             }
+
+            /// Returns the bytes of the UUID.
+            pub fn to_bytes(self) -> [u8; 16] {
+                self.0.into_bytes()
+            }
+
+            /// Returns the id with these bytes.
+            pub fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
         }
 
         impl FreshId for $name {
@@ -79,6 +89,10 @@ uuid_id! {
 uuid_id! {
     /// A claim. Each try of a request with an idempotency key makes its own claim.
     ClaimId
+}
+uuid_id! {
+    /// A link that is sent by email, and its message.
+    LinkId
 }
 uuid_id! {
     /// An API key.

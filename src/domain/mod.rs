@@ -1,12 +1,18 @@
-//! Plain data types: ids, times, object keys, principals, recipes, readings, log lines and budgets.
+//! Plain data types: ids, times, months, object keys, principals, recipes, readings, log lines, budgets and prices.
 
 pub mod budget;
 pub mod caller;
 pub mod ids;
 pub mod log;
+pub mod month;
+pub mod prices;
 pub mod principal;
+pub mod read_meter;
 pub mod reading;
 pub mod recipe;
 pub mod row_count;
+pub mod scan;
+pub mod spending;
+pub mod storage_class;
 pub mod storage_key;
 pub mod time;

@@ -31,30 +31,30 @@ impl Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// List files.
-    List,
-    /// Read a file: its bytes, its metadata, and cuts of it.
+    /// List files, and read their bytes, metadata, profiles and rows.
     Read,
-    /// Create files: uploads and saved cuts.
-    Create,
-    /// Change a file's metadata, move it to the trash, and restore it.
-    Update,
-    /// Delete a file permanently.
-    Delete,
+    /// Upload files, change them, move them to the trash, restore them, and delete them permanently.
+    Write,
+    /// Cut files, and count their rows. To save a cut as a file, a principal also needs [`Self::Write`].
+    Cut,
+    /// Share files.
+    Share,
+    /// Use the operations for operators, if the owner of the key has the role `admin`.
+    Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] = [Self::List, Self::Read, Self::Create, Self::Update, Self::Delete];
+    pub const ALL: [Self; 5] = [Self::Read, Self::Write, Self::Cut, Self::Share, Self::Admin];
 
     /// Returns the name of the scope.
     pub fn name(self) -> &'static str {
         match self {
-            Self::List => "list",
             Self::Read => "read",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
+            Self::Write => "write",
+            Self::Cut => "cut",
+            Self::Share => "share",
+            Self::Admin => "admin",
         }
     }
 }
@@ -73,6 +73,18 @@ impl Scopes {
     /// Returns every scope.
     pub fn all() -> Self {
         Self::of(Scope::ALL)
+    }
+
+    /// Returns the set without `scope`.
+    #[must_use]
+    pub fn without(mut self, scope: Scope) -> Self {
+        self.0.retain(|known| *known != scope);
+        self
+    }
+
+    /// Whether the set contains no scope.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether the set contains `scope`.
@@ -127,17 +139,21 @@ pub enum Principal {
         id: ApiKeyId,
         /// User who made the key.
         owner: UserId,
-        /// Operations that the key allows.
+        /// Operations that the key allows. [`Scope::Admin`] only if the owner has the role `admin`.
         scopes: Scopes,
+        /// The tag to which the key is restricted: it sees only files that have this tag. `None` if it sees all files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tag: Option<String>,
     },
     /// Anyone who has the link of a share.
     Share {
         /// Id of the share.
         id: ShareId,
-        /// Owner of the shared file.
+        /// Owner of the shared file, or of the files that are uploaded.
         owner: UserId,
-        /// The only file that the share gives access to.
-        file: FileId,
+        /// The only file that the share gives access to; `None` if the share is for uploads.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<FileId>,
         /// Operations that the share allows.
         scopes: Scopes,
     },
@@ -179,6 +195,23 @@ impl Principal {
         }
     }
 
+    /// Returns the tag to which the principal is restricted: it sees only files that have this tag. Every query for files
+    /// is limited to this tag. `None` if the principal is not restricted.
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            Self::ApiKey { tag, .. } => tag.as_deref(),
+            Self::User { .. } | Self::Share { .. } | Self::Operator { .. } | Self::Service { .. } => None,
+        }
+    }
+
+    /// Returns the share through which the request is made; `None` for other principals.
+    pub fn share(&self) -> Option<ShareId> {
+        match self {
+            Self::Share { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     /// Checks that the principal has `scope` for the file `file`, or for files in general if `file` is `None`.
     ///
     /// # Errors
@@ -186,10 +219,8 @@ impl Principal {
     pub fn check(&self, scope: Scope, file: Option<FileId>) -> Result<(), Denied> {
         match self {
             Self::User { .. } => Ok(()),
-            Self::Share { file: opened, .. } if file.is_some_and(|file| file != *opened) => {
-                Err(Denied::NoSuchFile)
-            }
-            Self::Share { .. } if file.is_none() => Err(Denied::Scope),
+            Self::Share { file: opened, .. } if file.is_some() && file != *opened => Err(Denied::NoSuchFile),
+            Self::Share { file: opened, .. } if file.is_none() && opened.is_some() => Err(Denied::Scope),
             Self::ApiKey { scopes, .. } | Self::Share { scopes, .. } if scopes.contains(scope) => Ok(()),
             Self::ApiKey { .. } | Self::Share { .. } => Err(Denied::Scope),
             Self::Operator { .. } | Self::Service { .. } => Err(Denied::NoSuchFile),
@@ -205,9 +236,19 @@ impl Principal {
         }
     }
 
+    /// Whether no rate limit applies to the principal: operators, and the service itself. The role of a user is known
+    /// only if the request has read the account.
+    pub fn is_exempt_from_limits(&self) -> bool {
+        self.may_operate() || matches!(self, Self::Service { .. })
+    }
+
     /// Whether the principal may use the administration.
     pub fn may_operate(&self) -> bool {
-        matches!(self, Self::Operator { .. } | Self::User { role: Role::Admin, .. })
+        match self {
+            Self::Operator { .. } | Self::User { role: Role::Admin, .. } => true,
+            Self::ApiKey { scopes, .. } => scopes.contains(Scope::Admin),
+            Self::User { .. } | Self::Share { .. } | Self::Service { .. } => false,
+        }
     }
 }
 
@@ -249,12 +290,13 @@ mod tests {
             Principal::ApiKey {
                 id: ApiKeyId::parse(ID).unwrap(),
                 owner: ada(),
-                scopes: Scopes::of([Scope::List, Scope::Read]),
+                scopes: Scopes::of([Scope::Read, Scope::Cut]),
+                tag: None,
             },
             Principal::Share {
                 id: ShareId::parse(ID).unwrap(),
                 owner: ada(),
-                file: file(ID).unwrap(),
+                file: file(ID),
                 scopes: Scopes::of([Scope::Read]),
             },
             Principal::Operator { token: OperatorToken::Current },
@@ -269,8 +311,8 @@ mod tests {
         let (no_scope, no_file) = (Err(Denied::Scope), Err(Denied::NoSuchFile));
         assert_eq!(may(Scope::Read, file(ID)), [Ok(()), Ok(()), Ok(()), no_file, no_file, no_file]);
         assert_eq!(may(Scope::Read, file(OTHER)), [Ok(()), Ok(()), no_file, no_file, no_file, no_file]);
-        assert_eq!(may(Scope::List, None), [Ok(()), Ok(()), no_scope, no_file, no_file, no_file]);
-        for scope in [Scope::Create, Scope::Update, Scope::Delete] {
+        assert_eq!(may(Scope::Cut, None), [Ok(()), Ok(()), no_scope, no_file, no_file, no_file]);
+        for scope in [Scope::Write, Scope::Share, Scope::Admin] {
             assert_eq!(
                 may(scope, file(ID)),
                 [Ok(()), no_scope, no_scope, no_file, no_file, no_file],
@@ -279,13 +321,15 @@ mod tests {
         }
         let operators: Vec<_> = principals().iter().map(Principal::may_operate).collect();
         assert_eq!(operators, [true, false, false, true, true, false]);
+        let exempt: Vec<_> = principals().iter().map(Principal::is_exempt_from_limits).collect();
+        assert_eq!(exempt, [true, false, false, true, true, true]);
     }
 
     #[test]
     fn the_json_and_text_forms_of_principals_are_stable() {
         let stored = json!([
             {"kind": "user", "id": "ada", "role": "admin"},
-            {"kind": "api_key", "id": ID, "owner": "ada", "scopes": ["list", "read"]},
+            {"kind": "api_key", "id": ID, "owner": "ada", "scopes": ["read", "cut"]},
             {"kind": "share", "id": ID, "owner": "ada", "file": ID, "scopes": ["read"]},
             {"kind": "operator"},
             {"kind": "operator", "token": "next"},

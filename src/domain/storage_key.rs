@@ -1,6 +1,7 @@
 //! Object keys. Only this module makes object keys.
 //!
-//! A key contains only ids, never a name that a client chose. No key is used twice: every attempt has its own key.
+//! A key contains only ids, never a name that a client chose. Every attempt has its own key, so no key is used twice. The
+//! only exception is the anchor of the audit log, which is replaced.
 
 use std::fmt;
 
@@ -58,6 +59,15 @@ pub enum StorageKey {
         /// Id of the check.
         id: EventId,
     },
+    /// Sealed entries of the audit log that have left the database.
+    AuditSegment {
+        /// Number of the first entry.
+        first_seq: i64,
+        /// The attempt that stores the segment.
+        attempt: AttemptId,
+    },
+    /// The anchor of the audit log.
+    AuditAnchor,
     /// A key read from a database row.
     Known(String),
 }
@@ -76,6 +86,10 @@ impl fmt::Display for StorageKey {
             Self::Marks { id } => write!(f, "temp/processing/marks-{id}"),
             Self::Learning { attempt, step } => write!(f, "temp/processing/learn-{attempt}-{step}"),
             Self::Probe { id } => write!(f, "temp/processing/probe-{id}"),
+            Self::AuditSegment { first_seq, attempt } => {
+                write!(f, "audit/{first_seq:012}-{attempt}.ndjson.gz")
+            }
+            Self::AuditAnchor => f.write_str("audit/anchor.json"),
             Self::Known(key) => f.write_str(key),
         }
     }
@@ -100,6 +114,8 @@ mod tests {
             StorageKey::Marks { id: EventId::parse("018f0000-0000-7000-8000-000000000005").unwrap() },
             StorageKey::Learning { attempt, step: attempt },
             StorageKey::Probe { id: EventId::parse("018f0000-0000-7000-8000-000000000004").unwrap() },
+            StorageKey::AuditSegment { first_seq: 1, attempt },
+            StorageKey::AuditAnchor,
         ];
         insta::assert_snapshot!(keys.map(|key| key.to_string()).join("\n"), @r"
         uploads/user-42/018f0000-0000-7000-8000-000000000001-018f0000-0000-7000-8000-000000000002.csv
@@ -109,6 +125,8 @@ mod tests {
         temp/processing/marks-018f0000-0000-7000-8000-000000000005
         temp/processing/learn-018f0000-0000-7000-8000-000000000002-018f0000-0000-7000-8000-000000000002
         temp/processing/probe-018f0000-0000-7000-8000-000000000004
+        audit/000000000001-018f0000-0000-7000-8000-000000000002.ndjson.gz
+        audit/anchor.json
         ");
     }
 }

@@ -21,7 +21,7 @@ pub const ALLOWED_METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "
 
 /// Request headers that a page may set: the headers that routes read, and the headers that tracing libraries and HTTP
 /// clients add. `tests/api/headers.rs` compares the list with the descriptions of the routes.
-pub const ALLOWED_HEADERS: [&str; 36] = [
+pub const ALLOWED_HEADERS: [&str; 38] = [
     "Content-Type",
     "Content-Length",
     "Authorization",
@@ -31,6 +31,8 @@ pub const ALLOWED_HEADERS: [&str; 36] = [
     "X-File-Tags",
     "X-File-Metadata",
     "X-File-Expires",
+    "X-File-Storage-Class",
+    "X-Share-Password",
     "Idempotency-Key",
     "X-Request-Id",
     "Range",
@@ -150,6 +152,17 @@ impl CorsPolicy {
             exposed: join(&EXPOSED_HEADERS),
             max_age: HeaderValue::from(MAX_AGE_SECONDS),
         })
+    }
+
+    /// Returns the policy that allows every origin.
+    pub fn any_origin() -> Self {
+        Self {
+            origins: vec!["*".to_owned()],
+            methods: join(&ALLOWED_METHODS),
+            headers: join(&ALLOWED_HEADERS),
+            exposed: join(&EXPOSED_HEADERS),
+            max_age: HeaderValue::from(MAX_AGE_SECONDS),
+        }
     }
 
     /// Decides how to respond to a request. `OPTIONS` without `Access-Control-Request-Method` is not a preflight; tus

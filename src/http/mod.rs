@@ -21,6 +21,7 @@ pub mod json;
 pub mod media_type;
 pub mod pagination;
 pub mod range;
+pub mod rate_limit;
 pub mod safe_headers;
 pub mod sniff;
 mod syntax;

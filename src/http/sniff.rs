@@ -24,9 +24,12 @@ pub const TEXT_CSV: &str = "text/csv";
 /// Stored type of tab-separated files.
 pub const TEXT_TSV: &str = "text/tab-separated-values";
 
+/// The types with which files are stored.
+pub const STORED_TYPES: [&str; 2] = [TEXT_CSV, TEXT_TSV];
+
 /// Returns the stored type with this name, or `None` if there is no such stored type.
 pub fn stored_type_named(name: &str) -> Option<&'static str> {
-    [TEXT_CSV, TEXT_TSV].into_iter().find(|known| *known == name)
+    STORED_TYPES.into_iter().find(|known| *known == name)
 }
 
 /// Values of `charset` that are ignored. The Unix tool `file` reports such a value if the first bytes of a text are all

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// Headers that change the effect of a request, or cause a refusal. A fingerprint covers all values of these headers, so
 /// that a request with other values is never answered with the response to the earlier request. To add a header, append
 /// it: the order is part of stored fingerprints.
-const HEADERS: [&str; 24] = [
+const HEADERS: [&str; 25] = [
     "x-file-name",
     "x-file-tags",
     "x-file-metadata",
@@ -33,6 +33,7 @@ const HEADERS: [&str; 24] = [
     "upload-incomplete",
     "trailer",
     "x-http-method-override",
+    "x-file-storage-class",
 ];
 
 /// The fingerprint of a request: a SHA-256 in hex.

@@ -150,9 +150,9 @@ impl Effect {
             | Self::Saved { .. }
             | Self::Begun { .. }
             | Self::BegunInParts { .. }
-            | Self::GivenUp { .. } => Some((Scope::Create, None)),
-            Self::Changed { file } => Some((Scope::Update, Some(*file))),
-            Self::Purged { file } => Some((Scope::Delete, Some(*file))),
+            | Self::GivenUp { .. } => Some((Scope::Write, None)),
+            Self::Changed { file } => Some((Scope::Write, Some(*file))),
+            Self::Purged { file } => Some((Scope::Write, Some(*file))),
             Self::Registered => None,
         }
     }

@@ -22,6 +22,7 @@ pub(crate) const MAX_ID: &str = "~";
 /// Damage to the stored bytes of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schema(rename_all = "camelCase")]
 pub struct Finding {
     /// The finding's id, a UUID.
     pub id: String,

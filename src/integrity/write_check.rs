@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 
 use crate::domain::ids::EventId;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::ports::{NewObject, ObjectStore};
@@ -58,6 +59,7 @@ async fn write_and_delete(objects: &dyn ObjectStore, id: EventId) -> WriteOutcom
         key: key.clone(),
         content_type: "application/octet-stream",
         labels: Vec::new(),
+        storage_class: StorageClass::Standard,
         expected_sha256: None,
     };
     objects.put_bytes(object, b"probe").await.map_err(|error| error.to_string())?;

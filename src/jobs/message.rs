@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::audit::entry::Entry;
-use crate::domain::ids::AttemptId;
+use crate::domain::ids::{AttemptId, LinkId};
 use crate::ports::QueueError;
 
 /// A message for one job. Its JSON form is an object with the job's name in the member `job`.
@@ -35,6 +35,30 @@ pub struct ProfileFile {
 
 impl Message for ProfileFile {
     const JOB: &'static str = "learn_file";
+}
+
+/// Asks to send a link by email.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SendLink {
+    /// The link.
+    pub link: LinkId,
+}
+
+impl Message for SendLink {
+    const JOB: &'static str = "send_link";
+}
+
+/// Asks to send a link for a new password to an address, if an account has this address.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestReset {
+    /// The id of the link, if it is made.
+    pub link: LinkId,
+    /// The address, in lower case.
+    pub email: String,
+}
+
+impl Message for RequestReset {
+    const JOB: &'static str = "request_reset";
 }
 
 /// Encodes a message for the queue.

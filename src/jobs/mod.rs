@@ -6,6 +6,7 @@ pub mod job;
 mod learn_files;
 pub mod message;
 mod record_reads;
+mod send_links;
 
 use serde_json::Value;
 
@@ -15,7 +16,12 @@ use crate::domain::log::LogLine;
 use job::{Delivery, DeliveryOutcome, Job};
 
 /// Every job.
-pub static JOBS: [&dyn Job; 2] = [&record_reads::RecordReads, &learn_files::LearnFiles];
+pub static JOBS: [&dyn Job; 4] = [
+    &record_reads::RecordReads,
+    &send_links::SendLinks,
+    &send_links::RequestResets,
+    &learn_files::LearnFiles,
+];
 
 impl App {
     /// Handles a batch of messages within the budget of one event. As soon as a job has handled all its messages, calls

@@ -1,4 +1,5 @@
-//! For each read of a file, writes a row of the audit log. A successful read also increases the read count of the file.
+//! Writes the rows of the audit log for reads, sign-ins, refusals and operators' acts. A successful read also increases
+//! the read count of the file.
 //! Costs 1 D1 call for all reads of a queue batch. If the database refuses the statements, the job writes each read
 //! with a separate D1 call. So a read that can never be written does not block the other reads.
 
@@ -29,14 +30,14 @@ impl Job for RecordReads {
         if readable.is_empty() || !calls.take(1) {
             return;
         }
-        let operations = readable.iter().map(|(_, operation)| operation.clone()).collect();
-        match app.audit().write_reads(operations).await {
+        let operations: Vec<_> = readable.iter().map(|(_, operation)| operation.clone()).collect();
+        match app.audit().write_reads(&operations).await {
             Ok(()) => readable.into_iter().for_each(|(delivery, _)| delivery.acknowledge()),
             Err(error @ DatabaseError::Unknown(_)) => super::log_failure(app, self.name(), &error),
             Err(error @ DatabaseError::Constraint(_)) => {
                 super::log_failure(app, self.name(), &error);
                 for (delivery, operation) in readable {
-                    if calls.take(1) && app.audit().write_reads(vec![operation]).await.is_ok() {
+                    if calls.take(1) && app.audit().write_reads(&[operation]).await.is_ok() {
                         delivery.acknowledge();
                     }
                 }

@@ -4,7 +4,9 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::domain::ids::{AttemptId, ClaimId, CutId, EventId, FileId, RecipeId, TokenId, UserId};
+use crate::domain::ids::{
+    ApiKeyId, AttemptId, ClaimId, CutId, EventId, FileId, LinkId, RecipeId, ShareId, TokenId, UserId,
+};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
@@ -69,12 +71,15 @@ macro_rules! bound_as_text {
 }
 
 bound_as_text!(
+    ApiKeyId,
     AttemptId,
     ClaimId,
     CutId,
     EventId,
     FileId,
+    LinkId,
     RecipeId,
+    ShareId,
     TokenId,
     &UserId,
     &StorageKey,

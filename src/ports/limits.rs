@@ -62,7 +62,7 @@ impl Admission {
 /// The platform's rate limits. The limits are approximate, because each data centre of Cloudflare counts separately.
 /// The limits slow down password guessing, but do not limit the number of guesses exactly.
 #[async_trait]
-pub trait RateLimiter: Send + Sync {
+pub trait PlatformLimits: Send + Sync {
     /// Counts one request for `key`.
     ///
     /// # Errors

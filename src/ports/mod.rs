@@ -4,6 +4,7 @@
 //! No port retries a call by itself. Only the caller knows whether it is safe to repeat a call.
 
 mod database;
+mod email;
 mod hashing;
 mod isolate;
 mod limits;
@@ -11,11 +12,13 @@ mod log;
 mod named_objects;
 mod objects;
 mod queue;
+mod scanner;
 
 pub use database::{Database, DatabaseError, Param, Row, Statement, from_row};
+pub use email::{Email, EmailError, EmailMessage};
 pub use hashing::{Hashing, Sha256Stream};
 pub use isolate::{Clock, Isolate, Random};
-pub use limits::{Admission, LimitError, RateLimit, RateLimiter};
+pub use limits::{Admission, LimitError, PlatformLimits, RateLimit};
 pub use log::Log;
 pub use named_objects::{NamedObject, NamedObjects, ObjectClass, ObjectStorage};
 pub use objects::{
@@ -23,3 +26,4 @@ pub use objects::{
     StoreError, StoredObject,
 };
 pub use queue::{JobQueue, QueueError};
+pub use scanner::{ContentScanner, MAX_ANSWER_BYTES, ScanAnswer, ScanContent, ScanError, ScanRequest};

@@ -14,13 +14,19 @@ use crate::error::Result;
 pub enum ObjectClass {
     /// A resumable upload; the object's name is the upload's id.
     UploadSession,
+    /// The rate limits of a principal, address or share; the object's name says which.
+    RateLimiter,
 }
 
 impl ObjectClass {
+    /// Every class.
+    pub const ALL: [Self; 2] = [Self::UploadSession, Self::RateLimiter];
+
     /// Returns the name of the class and the name of its binding in `wrangler.toml`.
     pub fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::UploadSession => ("UploadSession", "UPLOADS"),
+            Self::RateLimiter => ("RateLimiter", "LIMITS"),
         }
     }
 }

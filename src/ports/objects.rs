@@ -6,6 +6,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 
 use crate::body::stream::NativeBody;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::storage_key::StorageKey;
 use crate::error::Problem;
 use crate::http::range::ByteRange;
@@ -49,6 +50,8 @@ pub struct NewObject {
     /// Names and values stored with the object as custom metadata. R2 accepts at most 8,192 bytes of metadata for an
     /// object.
     pub labels: Vec<(&'static str, String)>,
+    /// Storage class of the object.
+    pub storage_class: StorageClass,
     /// SHA-256 that the bytes must have. If the bytes have another SHA-256, the store must not create the object.
     pub expected_sha256: Option<[u8; 32]>,
 }

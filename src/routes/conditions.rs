@@ -156,8 +156,6 @@ pub struct ChangeRequest<'a> {
     pub method: &'a Method,
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// The scope that the change needs.
-    pub scope: Scope,
     /// Whether the change is possible for a file in its current state. If it is not, the conditions are not evaluated,
     /// because the change fails with another problem.
     pub is_possible: fn(&FileRow) -> bool,
@@ -178,7 +176,7 @@ pub async fn guarding_revision(
     if !conditional::guards_a_change(request.headers) {
         return Ok(None);
     }
-    service.check_scope(request.scope, id)?;
+    service.check_scope(Scope::Write, id)?;
     let file = service.find(id).await?;
     if (request.is_possible)(&file) {
         evaluate(app, &file, Representation::Bytes, request.method, request.headers)?;

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::conditions::Conditions;
 use super::cuts::{ClientOptions, CutBody, cut_of_body, result_name, send_cut_of};
 use super::extract::body::JsonBody;
+use super::extract::limits::Limits;
 use super::extract::storage::{PathText, Storage};
 use super::file::send_file;
 use crate::app::SharedApp;
@@ -22,7 +23,7 @@ use crate::csv::request::CutRequest;
 use crate::cuts::open::recipe_sha256;
 use crate::domain::caller::Caller;
 use crate::domain::ids::FileId;
-use crate::domain::principal::Principal;
+use crate::domain::principal::{Principal, Scope};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::http::range::{self, Ranges};
@@ -76,7 +77,7 @@ struct DownloadView {
 /// file change, or if the file is trashed or deleted. Costs 2 D1 reads.
 #[utoipa::path(post, path = "/api/downloads", tag = "files", request_body = DownloadRequest,
     responses((status = 201, body = DownloadResponse), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415), (status = 422)))]
+        (status = 415), (status = 422), (status = 507)))]
 async fn post_download(
     State(app): State<SharedApp>,
     Storage(service): Storage,
@@ -84,7 +85,13 @@ async fn post_download(
 ) -> Result<Response> {
     let id = FileId::parse(&body.file_id).ok_or_else(Problem::no_such_file)?;
     let recipe = body.recipe.map(|CutBody(recipe)| checked_recipe(recipe)).transpose()?;
-    let file = service.find_readable(id).await?;
+    if recipe.is_some() {
+        service.check_scope(Scope::Cut, id)?;
+    }
+    let file = match &recipe {
+        None => service.find_readable(id).await?,
+        Some(_) => service.find_to_cut(id).await?,
+    };
     let recipe_sha256 = recipe.as_ref().map(|(_, request)| recipe_sha256(&file, request)).transpose()?;
     let recipe = recipe.map(|(recipe, _)| recipe);
     let now = app.now();
@@ -129,25 +136,35 @@ fn checked_recipe(recipe: Value) -> Result<(Value, CutRequest)> {
     params(("ticket" = String, Path, description = "The ticket, from POST /api/downloads"), Conditions),
     responses((status = 200, content_type = "text/csv"), (status = 206), (status = 400), (status = 404),
         (status = 410, description = "gone: the ticket has expired, or the file has changed"), (status = 413),
-        (status = 416), (status = 422), (status = 507)))]
+        (status = 416), (status = 422), (status = 429), (status = 507)))]
 async fn get_download(
     State(app): State<SharedApp>,
     Extension(caller): Extension<Caller>,
     PathText(ticket): PathText,
     method: Method,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
 ) -> Result<Response> {
     let ticket = Ticket::verify(&ticket, &Keyring::new(&app.config)).ok_or_else(|| {
         Problem::new(Code::NotFound, "There is no such download. Get a new URL with POST /api/downloads.")
     })?;
     let stage = Stage::of(&ticket, &headers, app.now())?;
-    let owner = ticket.principal.owner().ok_or_else(Problem::no_such_file)?;
-    if !app.accounts().has_account(owner).await? {
+    if !app.keys().may_still_act(&ticket.principal).await? {
         return Err(Problem::no_such_file());
     }
     let actor = Actor { principal: ticket.principal.clone(), caller, claim: None };
     let service = R2StorageService::new(app.clone(), actor);
-    let file = service.find_readable(ticket.file).await?;
+    let file = match &ticket.recipe {
+        None => service.find_readable(ticket.file).await?,
+        // The owner may have taken back the permission to cut.
+        Some(_) => {
+            let found = service.find_to_cut(ticket.file).await;
+            found.map_err(|problem| match problem.code() {
+                Code::Forbidden => Problem::no_such_file(),
+                _ => problem,
+            })?
+        }
+    };
     if !ticket.version.is_of(&file.entity_tag()) {
         return Err(gone("The file has changed since this URL was made."));
     }
@@ -156,8 +173,8 @@ async fn get_download(
         stage.check_range(&headers, &file)?;
         return send_file(&app, &service, &file, sent).await;
     };
-    file.check_undamaged()?;
-    send_cut_of(&app, service, file, cut_of_body(recipe)?, ClientOptions::from_head(sent)?, sent).await
+    let client = ClientOptions::from_head(sent)?;
+    send_cut_of((&app, &limits), service, file, cut_of_body(recipe)?, client, sent).await
 }
 
 /// What a request with a ticket may get.

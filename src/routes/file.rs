@@ -27,7 +27,6 @@ use crate::app::{App, SharedApp};
 use crate::body::outgoing::ResponseBody;
 use crate::csv::InputOptions;
 use crate::cuts::request_problem;
-use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
 use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
@@ -299,7 +298,6 @@ async fn patch_file(
     let request = ChangeRequest {
         method: &Method::PATCH,
         headers: &headers,
-        scope: Scope::Update,
         is_possible: |file| file.lifecycle_status != LifecycleStatus::Deleted,
     };
     let revision = guarding_revision(&app, &service, id, &request).await?;
@@ -374,12 +372,7 @@ async fn delete_file(
             return Err(Problem::new(Code::BadRequest, "The parameter permanent must be true or false."));
         }
     };
-    let request = ChangeRequest {
-        method: &Method::DELETE,
-        headers: &headers,
-        scope: if permanent { Scope::Delete } else { Scope::Update },
-        is_possible: |_| true,
-    };
+    let request = ChangeRequest { method: &Method::DELETE, headers: &headers, is_possible: |_| true };
     let revision = guarding_revision(&app, &service, id, &request).await?;
     if permanent {
         service.delete_permanently(id, revision).await?;
@@ -401,7 +394,6 @@ async fn restore_file(
     let request = ChangeRequest {
         method: &Method::POST,
         headers: &headers,
-        scope: Scope::Update,
         is_possible: |file| file.lifecycle_status == LifecycleStatus::Deleted,
     };
     let revision = guarding_revision(&app, &service, id, &request).await?;

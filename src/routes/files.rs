@@ -18,9 +18,11 @@ use super::extract::file_headers::{
 use super::extract::params::Params;
 use super::extract::storage::Storage;
 use super::layers::idempotency::{FingerprintOf, idempotent};
+use super::layers::uploads::limit_uploads;
 use super::responses::{FileResponse, created_file};
 use crate::app::{App, SharedApp};
 use crate::body::stream::{ByteSource, NativeBody, PIECE_BYTES};
+use crate::domain::ids::ShareId;
 pub use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination::{self, Cursor, ListFingerprint};
@@ -41,16 +43,16 @@ use crate::storage::upload::{check_length, too_large};
 /// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(idempotent(FingerprintOf::Head, route!(post_file, list_files)))
-        .route(idempotent(FingerprintOf::Head, route!(post_file_upload)))
+        .route(limit_uploads(idempotent(FingerprintOf::Head, route!(post_file, list_files))))
+        .route(limit_uploads(idempotent(FingerprintOf::Head, route!(post_file_upload))))
 }
 
 /// Uploads a file.
 ///
 /// Send the bytes as the body, and the filename in `X-File-Name` (percent-encoded UTF-8). You can also send a
-/// `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store the file)
-/// and 2 R2 puts (the file and its profile). A form, and a body without `Content-Length`, cost 1 D1 call more, because
-/// the length of the file is known only after the last byte. In these two cases, a file over 5 MiB is stored in parts
+/// `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store the
+/// file), 2 R2 puts (the file and its profile) and 1 Durable Object request for the rate limit. A form, and a body
+/// without `Content-Length`, cost 1 D1 call more, because the length of the file is known only after the last byte. In these two cases, a file over 5 MiB is stored in parts
 /// of 5 MiB.
 #[utoipa::path(post, path = "/api/files", tag = "files",
     params(FileHeaders, DigestHeaders),
@@ -66,13 +68,22 @@ async fn post_file(
     upload: UploadBody,
 ) -> Result<Response> {
     let row = match form_boundary(&headers)? {
-        Some(boundary) => form::store(&app, &service, &headers, upload, &boundary).await?,
-        None => store_raw(&app, &service, &headers, upload).await?,
+        Some(boundary) => {
+            let limit_bytes = app.config.max_file_size_bytes;
+            let form = form::FormRequest {
+                headers: &headers,
+                boundary: &boundary,
+                limit_bytes,
+                takes_description: true,
+            };
+            form::store(&app, &service, upload, form).await?
+        }
+        None => store_raw(&app, &service, &headers, upload, app.config.max_file_size_bytes).await?,
     };
     created_file(row)
 }
 
-/// Uploads a file, like `POST /api/files`. Costs 3 D1 calls and 2 R2 puts.
+/// Uploads a file, like `POST /api/files`. Costs 3 D1 calls, 2 R2 puts and 1 Durable Object request.
 #[utoipa::path(post, path = "/api/files/upload", tag = "files", params(FileHeaders, DigestHeaders),
     request_body(content((Vec<u8> = "text/csv"), (Object = "multipart/form-data"))),
     responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 413),
@@ -86,13 +97,17 @@ async fn post_file_upload(
     post_file(app, service, headers, upload).await
 }
 
-async fn store_raw(
+/// Stores the body of a request as a file of at most `limit` bytes.
+///
+/// # Errors
+/// The errors of an upload. After an error, no bytes of the file are kept.
+pub async fn store_raw(
     app: &App,
     service: &R2StorageService,
     headers: &HeaderMap,
     upload: UploadBody,
+    limit: u64,
 ) -> Result<FileRow> {
-    let limit = app.config.max_file_size_bytes;
     let length = upload.length_bytes.map(|length| check_length(Some(length), limit)).transpose()?;
     let filename = named_by(headers)?.map_or_else(default_filename, Ok)?;
     let description = description_of(headers, app.now())?;
@@ -116,7 +131,7 @@ async fn store_raw(
     };
     match length {
         Some(length) => service.store_body(new, body, length).await,
-        None => store_unmeasured(app, service, new, body).await,
+        None => store_unmeasured(app, service, new, body, limit).await,
     }
 }
 
@@ -126,12 +141,13 @@ async fn store_unmeasured(
     service: &R2StorageService,
     new: NewFile,
     body: Box<dyn NativeBody>,
+    limit: u64,
 ) -> Result<FileRow> {
     // This function holds the lease until the file is stored, because the writer holds the buffer until then.
     let lease = Arc::new(app.lease_memory(form::FORM + Memory::js(STREAM_PART_BYTES)).await?);
     let mut source = LeasedSource::new(body.into_source(), lease.clone(), app.clock.clone());
     let mut writer = service.begin_streamed_file(new, STREAM_PART_BYTES).await?;
-    match copy(&mut source, &mut writer, app.config.max_file_size_bytes).await {
+    match copy(&mut source, &mut writer, limit).await {
         Ok(()) => {
             let (attempt, stored) = writer.finish().await?;
             attempt.commit(&stored).await
@@ -175,6 +191,9 @@ struct ListParams {
     tag: Vec<String>,
     /// Only files whose name contains this text; the case of ASCII letters is ignored.
     q: Option<String>,
+    /// `true`: the files that other accounts share with you, those shared last first, instead of your own files. Only
+    /// `limit` and `cursor` may stand beside it.
+    shared: Option<String>,
     /// `createdAt`, `filename` or `size`; with `-` before the name for descending order. Default `-createdAt`.
     sort: Option<String>,
 }
@@ -193,6 +212,7 @@ impl ListParams {
                 "status" => &mut params.status,
                 "q" => &mut params.q,
                 "sort" => &mut params.sort,
+                "shared" => &mut params.shared,
                 _ => {
                     params.tag.push(value);
                     continue;
@@ -237,7 +257,11 @@ async fn list_files(
     Storage(service): Storage,
     Params(pairs): Params<Vec<(String, String)>>,
 ) -> Result<Json<ListResponse>> {
-    let (query, fingerprint) = list_query(&ListParams::from_pairs(pairs)?)?;
+    let params = ListParams::from_pairs(pairs)?;
+    if is_about_shared(&params)? {
+        return list_shared(&service, &params).await;
+    }
+    let (query, fingerprint) = list_query(&params)?;
     let page = service.list(&query).await?;
     let next_cursor = match (page.has_more, page.files.last()) {
         (true, Some(last)) => cursor_after(last, &query, fingerprint).encode(),
@@ -249,6 +273,42 @@ async fn list_files(
         total: page.total,
         has_more: page.has_more,
         next_cursor,
+    }))
+}
+
+/// Whether a request asks for the files that other accounts share with the user.
+fn is_about_shared(params: &ListParams) -> Result<bool> {
+    let bad = |detail: &str| Problem::new(Code::BadRequest, detail);
+    match params.shared.as_deref() {
+        None | Some("false") => return Ok(false),
+        Some("true") => {}
+        Some(_) => return Err(bad("The parameter shared must be true or false.")),
+    }
+    let others = [&params.offset, &params.status, &params.q, &params.sort];
+    if others.into_iter().any(Option::is_some) || !params.tag.is_empty() {
+        return Err(bad("With shared=true, the query may only have limit and cursor. Leave the others out."));
+    }
+    Ok(true)
+}
+
+async fn list_shared(service: &R2StorageService, params: &ListParams) -> Result<Json<ListResponse>> {
+    let limit = pagination::parse_limit(params.limit.as_deref())?;
+    let bad_cursor = || {
+        let detail = "The cursor is not valid: send nextCursor unchanged, or start again without a cursor.";
+        Problem::new(Code::BadCursor, detail)
+    };
+    let before = match params.cursor.as_deref() {
+        None => None,
+        Some(text) => Some(ShareId::parse(text).ok_or_else(bad_cursor)?),
+    };
+    let page = service.list_granted(before, limit.into()).await?;
+    let last = page.files.last().and_then(|file| file.share).filter(|_| page.has_more);
+    Ok(Json(ListResponse {
+        success: true,
+        files: page.files.into_iter().map(FileView::from).collect(),
+        total: page.total,
+        has_more: page.has_more,
+        next_cursor: last.map(|share| share.to_string()),
     }))
 }
 

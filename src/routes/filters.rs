@@ -13,6 +13,7 @@ use crate::csv::filter::{Filter, text, tree};
 use crate::cuts::CutService;
 use crate::cuts::filters::{FilterFault, Written, check_syntax};
 use crate::domain::ids::FileId;
+use crate::domain::principal::Scope;
 use crate::error::{Code, Problem, Result};
 use crate::routes::table::{Routes, route};
 
@@ -97,7 +98,7 @@ async fn parse_filter(
         None => check_syntax(written).0,
         Some(id) => {
             let id = FileId::parse(id).ok_or_else(Problem::no_such_file)?;
-            let file = storage.find_undamaged(id).await?;
+            let file = storage.find_undamaged(Scope::Read, id).await?;
             CutService::new(storage).check_filter(&file, written).await?
         }
     };

@@ -12,10 +12,12 @@ use http::{HeaderMap, HeaderName};
 use super::extract::body::UploadBody;
 use super::extract::file_headers::{
     announced_digest, checked_filename, default_filename, describe, description_of, header_text, named_by,
+    storage_class,
 };
 use crate::app::App;
 use crate::body::stream::{ByteSource, PIECE_BYTES};
 use crate::csv::shortened;
+use crate::domain::storage_class::StorageClass;
 use crate::error::sentence;
 use crate::error::{Code, Problem, Result};
 use crate::http::boundary::Boundary;
@@ -48,6 +50,18 @@ fn part_bytes(body_bytes: Option<u64>) -> usize {
     body_bytes.map_or(STREAM_PART_BYTES, |bytes| bytes.min(STREAM_PART_BYTES))
 }
 
+/// The head of a request with a form, and what the form may have.
+pub struct FormRequest<'a> {
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The boundary between the parts.
+    pub boundary: &'a Boundary,
+    /// Greatest size of the file in bytes.
+    pub limit_bytes: u64,
+    /// Whether the form may have tags, metadata and an expiry.
+    pub takes_description: bool,
+}
+
 /// Stores the file of a form: the form part named `file`.
 ///
 /// # Errors
@@ -56,11 +70,9 @@ fn part_bytes(body_bytes: Option<u64>) -> usize {
 pub async fn store(
     app: &App,
     service: &R2StorageService,
-    headers: &HeaderMap,
     upload: UploadBody,
-    boundary: &Boundary,
+    FormRequest { headers, boundary, limit_bytes: limit, takes_description }: FormRequest<'_>,
 ) -> Result<FileRow> {
-    let limit = app.config.max_file_size_bytes;
     if let Some(length) = upload.length_bytes {
         check_length(Some(length), limit + FRAMING_BYTES).map_err(|problem| match problem.code() {
             Code::TooLarge => too_large(limit),
@@ -80,6 +92,8 @@ pub async fn store(
         service,
         expected_sha256: announced_digest(headers)?,
         named: named_by(headers)?,
+        limit_bytes: limit,
+        takes_description,
         fields: Fields::in_headers(headers)?,
         current: CurrentPart::None,
         file: FormFile::NotSeen,
@@ -96,8 +110,15 @@ pub async fn store(
 }
 
 /// Each item is a text field that a form may have at most once, and the header that may have its value instead.
-const FIELDS: [(&str, &str); 3] =
-    [("tags", "x-file-tags"), ("metadata", "x-file-metadata"), ("expiresAt", "x-file-expires")];
+const FIELDS: [(&str, &str); 4] = [
+    ("tags", "x-file-tags"),
+    ("metadata", "x-file-metadata"),
+    ("expiresAt", "x-file-expires"),
+    (STORAGE_CLASS, "x-file-storage-class"),
+];
+
+/// The field with the storage class. It must come before the file, because R2 needs the class before the bytes.
+const STORAGE_CLASS: &str = "storageClass";
 
 /// Fields that browsers and common upload libraries may add to a form. The first three repeat facts about the form part
 /// `file`, so Cutty ignores their values.
@@ -117,6 +138,7 @@ struct Fields {
     tags: Option<String>,
     metadata: Option<String>,
     expires_at: Option<String>,
+    storage_class: Option<String>,
 }
 
 impl Fields {
@@ -137,6 +159,7 @@ impl Fields {
             "tags" => Some(&mut self.tags),
             "metadata" => Some(&mut self.metadata),
             "expiresAt" => Some(&mut self.expires_at),
+            STORAGE_CLASS => Some(&mut self.storage_class),
             _ => None,
         }
     }
@@ -206,6 +229,10 @@ struct FormUpload<'a> {
     expected_sha256: Option<[u8; 32]>,
     /// The filename in `X-File-Name`.
     named: Option<Filename>,
+    /// Greatest size of the file in bytes.
+    limit_bytes: u64,
+    /// Whether the form may have tags, metadata and an expiry.
+    takes_description: bool,
     fields: Fields,
     current: CurrentPart,
     file: FormFile,
@@ -216,6 +243,15 @@ struct FormUpload<'a> {
 }
 
 impl FormUpload<'_> {
+    /// Checks that a field may be sent, and returns its name.
+    fn admit(&mut self, name: &str) -> Result<&'static str> {
+        if !self.takes_description && FIELDS.iter().any(|(known, _)| *known == name) {
+            let detail = format!("A link takes no {name}. Send the form without this field.");
+            return Err(Problem::new(Code::BadRequest, detail).with("field", name));
+        }
+        self.fields.admit(name)
+    }
+
     async fn read(&mut self, mut source: Box<dyn ByteSource>, boundary: &Boundary) -> Result<()> {
         let mut reader = FormReader::new(boundary);
         let mut piece = Vec::with_capacity(2 * PIECE_BYTES);
@@ -228,8 +264,8 @@ impl FormUpload<'_> {
                     Event::PartStart(part) => self.start_part(part)?,
                     Event::Data(bytes) => {
                         content_bytes += bytes.len() as u64;
-                        if content_bytes > self.app.config.max_file_size_bytes + FRAMING_BYTES {
-                            return Err(too_large(self.app.config.max_file_size_bytes));
+                        if content_bytes > self.limit_bytes + FRAMING_BYTES {
+                            return Err(too_large(self.limit_bytes));
                         }
                         self.accept(bytes).await?;
                     }
@@ -245,6 +281,7 @@ impl FormUpload<'_> {
     fn start_part(&mut self, part: FormPart) -> Result<()> {
         self.current = match part.name.as_str() {
             "file" if matches!(self.file, FormFile::NotSeen) => {
+                self.storage_class()?;
                 let filename = self.filename(part.filename.as_deref())?;
                 self.file = FormFile::Sampling { filename, declared: part.content_type, sample: Vec::new() };
                 CurrentPart::File
@@ -253,9 +290,18 @@ impl FormUpload<'_> {
                 let detail = "The form has more than one part named file. Send one file in each request.";
                 return Err(Problem::new(Code::BadRequest, detail));
             }
-            name => CurrentPart::Field(self.fields.admit(name)?, Vec::new()),
+            STORAGE_CLASS if !matches!(self.file, FormFile::NotSeen) => {
+                let detail = "The field storageClass must come before the part named file.";
+                return Err(Problem::new(Code::BadRequest, detail).with("field", STORAGE_CLASS));
+            }
+            name => CurrentPart::Field(self.admit(name)?, Vec::new()),
         };
         Ok(())
+    }
+
+    /// Returns the storage class that a field or a header names.
+    fn storage_class(&self) -> Result<StorageClass> {
+        storage_class(self.fields.storage_class.as_deref())
     }
 
     /// Returns the name of the file. `in_part` is the filename of its form part.
@@ -294,8 +340,8 @@ impl FormUpload<'_> {
 
     async fn accept_file_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.file_bytes += bytes.len() as u64;
-        if self.file_bytes > self.app.config.max_file_size_bytes {
-            return Err(too_large(self.app.config.max_file_size_bytes));
+        if self.file_bytes > self.limit_bytes {
+            return Err(too_large(self.limit_bytes));
         }
         match &mut self.file {
             FormFile::Sampling { sample, .. } => {
@@ -332,7 +378,7 @@ impl FormUpload<'_> {
             encoding: detected.encoding,
             dialect: detected.dialect(),
             filename: filename.as_str().to_owned(),
-            description: Description::default(),
+            description: Description { storage_class: self.storage_class()?, ..Description::default() },
             expected_sha256: self.expected_sha256,
             origin: Origin::Upload,
         };
@@ -372,6 +418,8 @@ impl FormUpload<'_> {
             self.fields.expires_at.as_deref(),
             self.app.now(),
         );
+        let parsed = parsed
+            .and_then(|description| Ok(Description { storage_class: self.storage_class()?, ..description }));
         let description = match parsed {
             Ok(description) => description,
             Err(problem) => {
@@ -383,7 +431,10 @@ impl FormUpload<'_> {
             let detail = "The form has no part named file. Send the file in a part with this name.";
             return Err(Problem::new(Code::BadRequest, detail));
         };
-        writer.attempt_mut().describe(description);
+        if let Err(problem) = writer.attempt_mut().describe(description) {
+            writer.discard().await;
+            return Err(problem);
+        }
         let (attempt, stored) = writer.finish().await?;
         attempt.commit(&stored).await
     }

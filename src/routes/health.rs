@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::{App, SharedApp};
+use crate::config::ScanFailure;
 use crate::domain::log::LogLine;
 use crate::domain::storage_key::StorageKey;
 use crate::routes::table::{Routes, route};
@@ -24,7 +25,7 @@ pub fn routes() -> Routes {
 pub enum Health {
     /// The service responds.
     Healthy,
-    /// Only for the Worker: the Worker needs two services, and only one of them is healthy.
+    /// Only for the Worker: a part of the Worker does not work.
     Degraded,
     /// The service does not respond.
     Unhealthy,
@@ -45,6 +46,9 @@ pub struct ReadyResponse {
     status: Health,
     database: Health,
     storage: Health,
+    /// State of the content scanner; absent if no scanner is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanner: Option<Health>,
 }
 
 /// State of the object store.
@@ -64,7 +68,10 @@ async fn get_health() -> Json<HealthResponse> {
 
 /// Checks whether the database responds, and whether the object store responds and can be written. Costs 1 D1 query and
 /// 1 R2 head. The check of writing costs 1 R2 put and 1 R2 delete of a small object. Each isolate makes this check at
-/// most once in 30 seconds. Other requests use the outcome of the last check.
+/// most once in 30 seconds. Other requests use the outcome of the last check. If a content scanner is set, also reports
+/// whether the last scan worked. If the isolate has made no scan in the last 30 seconds, the request scans a few bytes.
+/// If only the scanner fails and the server accepts files without a scan, the response is 200 with the status
+/// `degraded`.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyResponse), (status = 503, body = ReadyResponse)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
@@ -73,12 +80,19 @@ async fn get_ready(State(app): State<SharedApp>) -> Response {
         Health::Healthy => write_health(&app).await,
         other => other,
     };
+    let scanner = app.scanner_works().await.map(health_of);
+    let accepts_unscanned =
+        app.config.scanning.as_ref().is_some_and(|settings| settings.failure == ScanFailure::Accept);
     let (code, status) = match (database, storage) {
+        (Health::Healthy, Health::Healthy) if scanner == Some(Health::Unhealthy) => {
+            let code = if accepts_unscanned { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            (code, Health::Degraded)
+        }
         (Health::Healthy, Health::Healthy) => (StatusCode::OK, Health::Healthy),
         (Health::Unhealthy, Health::Unhealthy) => (StatusCode::SERVICE_UNAVAILABLE, Health::Unhealthy),
         _ => (StatusCode::SERVICE_UNAVAILABLE, Health::Degraded),
     };
-    let body = ReadyResponse { success: status == Health::Healthy, status, database, storage };
+    let body = ReadyResponse { success: code == StatusCode::OK, status, database, storage, scanner };
     (code, Json(body)).into_response()
 }
 

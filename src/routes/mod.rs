@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod audited;
 pub mod auth;
 mod carried;
 pub mod conditions;
@@ -17,12 +18,17 @@ pub mod files;
 mod filters;
 pub mod form;
 pub mod health;
+mod history;
+mod keys;
 pub mod layers;
 pub mod multipart;
 pub mod openapi;
+pub mod parameters;
 mod recipes;
 mod replay;
 pub mod responses;
+mod shared;
+pub mod shares;
 pub mod table;
 pub mod uploads;
 mod usage;
@@ -45,9 +51,11 @@ use crate::body::incoming::Incoming;
 use crate::body::outgoing::ResponseBody;
 use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem};
-use crate::http::cors::CorsDecision;
+use crate::http::cors::{CorsDecision, CorsPolicy};
 use crate::http::safe_headers;
 use carried::take_carried;
+use extract::identity::UseOfKey;
+use extract::limits::Limits;
 use layers::idempotency::Replay;
 use layers::memory;
 use layers::problems::{self, OriginalPath};
@@ -59,6 +67,10 @@ use table::Routes;
 /// A CORS preflight does not reach the router. If a handler has read only the start of the request body, this function
 /// reads and discards the remaining bytes (at most `MAX_FILE_SIZE`) before it returns the response. Otherwise the
 /// connection of the client would break.
+///
+/// If the request used an API key, the extensions of the response may contain a [`crate::auth::keys::KeyUse`]. The caller
+/// records this use when it has sent the head of the response. The extensions may also contain [`extract::limits::Settlements`], which the
+/// caller settles then.
 pub async fn handle(
     app: SharedApp,
     head: http::Request<()>,
@@ -68,7 +80,12 @@ pub async fn handle(
         Some("https") => app.config.hsts_max_age_s,
         _ => 0,
     };
-    let cors = match app.config.cors.decide(head.method(), head.headers()) {
+    // A link works for everyone who has it, so pages of every origin can use it.
+    let cors = match shared::is_shared(head.uri()) {
+        true => &*ANY_ORIGIN,
+        false => &app.config.cors,
+    };
+    let cors = match cors.decide(head.method(), head.headers()) {
         CorsDecision::Preflight(headers) => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = http::StatusCode::NO_CONTENT;
@@ -88,6 +105,10 @@ pub async fn handle(
     let mut request = into_routed(head, body);
     request.extensions_mut().insert(app.clone());
     request.extensions_mut().insert(Replay(replay::respond));
+    let limits = Limits::new(app.clone());
+    request.extensions_mut().insert(limits.clone());
+    let use_of_key = UseOfKey::default();
+    request.extensions_mut().insert(use_of_key.clone());
     let router = ROUTER.clone().with_state(app.clone());
     let leasing = from_fn_with_state(app.clone(), memory::lease_body_memory).layer(router);
     let readable = from_fn(readable::refuse_unreadable).layer(leasing);
@@ -103,7 +124,15 @@ pub async fn handle(
         uploads::complete_location(&mut response, origin.as_deref());
     }
     let (mut parts, body) = into_response_body(response).await;
+    limits.insert_headers(&mut parts.headers);
+    let (body, settlements) = limits.settle_with(body);
+    if let Some(settlements) = settlements {
+        parts.extensions.insert(settlements);
+    }
     set_content_length(&method, &mut parts, &body);
+    if let Some(used) = use_of_key.0.get() {
+        parts.extensions.insert(used.clone());
+    }
     (parts, body)
 }
 
@@ -124,15 +153,22 @@ pub fn all() -> Routes {
         .merge(auth::routes())
         .merge(files::routes())
         .merge(file::routes())
+        .merge(history::routes())
         .merge(cuts::routes())
         .merge(downloads::routes())
         .merge(filters::routes())
         .merge(recipes::routes())
+        .merge(shares::routes())
+        .merge(shared::routes())
         .merge(usage::routes())
+        .merge(keys::routes())
         .merge(admin::routes())
         .merge(uploads::routes())
         .merge(multipart::routes())
 }
+
+/// The CORS policy for the holders of links.
+static ANY_ORIGIN: LazyLock<CorsPolicy> = LazyLock::new(CorsPolicy::any_origin);
 
 /// The router, made once per isolate.
 static ROUTER: LazyLock<Router<SharedApp>> = LazyLock::new(|| all().router().fallback(no_such_route));

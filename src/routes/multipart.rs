@@ -12,14 +12,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::body::{JsonBody, Object, OptionalJsonBody, UploadBody};
 use super::extract::file_headers::{
-    DigestHeaders, announced_digest, bad_metadata, checked_filename, describe,
+    DigestHeaders, announced_digest, bad_metadata, checked_filename, describe, storage_class,
 };
 use super::extract::params::Params;
 use super::extract::storage::Storage;
 use super::layers::idempotency::{FingerprintOf, idempotent};
+use super::layers::uploads::limit_uploads;
 use super::responses::FileResponse;
 use crate::app::SharedApp;
 use crate::domain::ids::AttemptId;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::filename::Filename;
@@ -38,10 +40,10 @@ const MAX_LIST_BYTES: usize = 4 << 20;
 /// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new()
-        .route(idempotent(FingerprintOf::Body, route!(create_multipart)))
+        .route(limit_uploads(idempotent(FingerprintOf::Body, route!(create_multipart))))
         .route(idempotent(FingerprintOf::Body, route!(get_multipart, abort_multipart)))
         .route(route!(list_parts))
-        .route(idempotent(FingerprintOf::Head, route!(put_part)))
+        .route(limit_uploads(idempotent(FingerprintOf::Head, route!(put_part))))
         .route(idempotent(FingerprintOf::BodyOf(MAX_LIST_BYTES), route!(complete_multipart)))
 }
 
@@ -94,6 +96,9 @@ struct CreateBody {
     metadata: Option<Box<RawValue>>,
     /// Time at which Cutty moves the file to the trash (RFC 3339).
     expires_at: Option<String>,
+    /// Storage class of the file: `Standard` (default) or `InfrequentAccess`.
+    #[schema(value_type = Option<StorageClass>)]
+    storage_class: Option<String>,
     /// Size of every part except the last, in bytes: from 5 MiB to the maximum size of one request.
     part_size: Option<u64>,
 }
@@ -171,7 +176,8 @@ struct PartResponse {
     part: PartView,
 }
 
-/// Creates a multipart upload. Costs 2 D1 calls (one to identify you) and 1 R2 call.
+/// Creates a multipart upload. Costs 2 D1 calls (one to identify you), 1 R2 call and 1 Durable Object request for the
+/// rate limit.
 #[utoipa::path(post, path = "/api/files/multipart", tag = "uploads", request_body = CreateBody,
     responses((status = 201, body = MultipartResponse), (status = 400), (status = 401), (status = 413), (status = 415),
         (status = 422), (status = 507)))]
@@ -193,6 +199,7 @@ async fn create_multipart(
     let mut description = describe(None, metadata, body.expires_at.as_deref(), app.now())?;
     let tags = Tags::from_values(body.tags.unwrap_or_default()).map_err(|error| bad_metadata(&error))?;
     description.tags = tags.into_vec();
+    description.storage_class = storage_class(body.storage_class.as_deref())?;
     let file = NewFile::uploaded(&filename, description);
     let new = NewMultipart {
         file,
@@ -242,7 +249,8 @@ async fn abort_multipart(
 ///
 /// Every part except the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A new
 /// part replaces an earlier part with the same number. `Repr-Digest` and `Content-Digest` are both digests of the bytes
-/// of the part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
+/// of the part (RFC 9530). Costs 3 D1 calls (one to identify you), 1 R2 call and 1 Durable Object request for the rate
+/// limit.
 #[utoipa::path(put, path = "/api/files/multipart/{id}/parts/{number}", tag = "uploads",
     params(("id" = String, Path, description = "The upload"), ("number" = u64, Path, description = "From 1"),
         DigestHeaders),
@@ -346,7 +354,7 @@ struct NamedPart {
 #[utoipa::path(post, path = "/api/files/multipart/{id}/complete", tag = "uploads", request_body = CompleteBody,
     params(("id" = String, Path, description = "The upload")),
     responses((status = 201, body = FileResponse), (status = 400), (status = 401), (status = 404), (status = 409),
-        (status = 410), (status = 413), (status = 415)))]
+        (status = 410), (status = 413), (status = 415), (status = 422)))]
 async fn complete_multipart(
     Storage(service): Storage,
     MultipartUploadPath(id): MultipartUploadPath,

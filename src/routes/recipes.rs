@@ -1,8 +1,8 @@
 //! `/api/recipes`: cuts that a user has given a name, to run them on other files.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -10,14 +10,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::cuts::{CutBody, cut_of_body, result_name, send_cut};
 use super::extract::body::JsonBody;
+use super::extract::limits::Limits;
+use super::extract::name::checked_name;
 use super::extract::params::Params;
 use super::extract::storage::{PathText, Storage};
 use crate::app::SharedApp;
 use crate::cuts::CutService;
 use crate::cuts::saved_recipes::{CheckedCut, RecipeChange, RecipeQuery, SavedRecipe};
 use crate::domain::ids::FileId;
+use crate::domain::principal::Scope;
 use crate::error::{Code, Problem, Result, sentence};
-use crate::http::filename::visible_line;
 use crate::http::pagination::{self, Cursor, ListFingerprint};
 use crate::routes::table::{Routes, route};
 
@@ -119,7 +121,7 @@ struct RecipeListParams {
     responses((status = 201, body = SavedRecipeResponse), (status = 400), (status = 401), (status = 409), (status = 413),
         (status = 415), (status = 422)))]
 async fn post_recipe(Storage(storage): Storage, JsonBody(body): JsonBody<RecipeRequest>) -> Result<Response> {
-    let (name, cut) = (checked_name(&body.name)?, checked_cut(&body.cut)?);
+    let (name, cut) = (recipe_name(&body.name)?, checked_cut(&body.cut)?);
     let recipe = CutService::new(storage).save_recipe(&name, &cut).await?;
     let location = format!("/api/recipes/{}", recipe.id);
     let location = HeaderValue::from_str(&location).map_err(Problem::internal)?;
@@ -168,7 +170,7 @@ async fn list_recipes(
 #[utoipa::path(get, path = "/api/recipes/{id}", tag = "cuts", params(("id" = String, Path)),
     responses((status = 200, body = SavedRecipeResponse), (status = 401), (status = 404)))]
 async fn get_recipe(Storage(storage): Storage, PathText(id): PathText) -> Result<Json<SavedRecipeResponse>> {
-    let recipe = CutService::new(storage).saved_recipe(&id).await?;
+    let recipe = CutService::new(storage).saved_recipe(Scope::Read, &id).await?;
     Ok(Json(SavedRecipeResponse { success: true, recipe }))
 }
 
@@ -183,7 +185,7 @@ async fn patch_recipe(
     JsonBody(body): JsonBody<RecipePatch>,
 ) -> Result<Json<SavedRecipeResponse>> {
     let change = RecipeChange {
-        name: body.name.as_deref().map(checked_name).transpose()?,
+        name: body.name.as_deref().map(recipe_name).transpose()?,
         cut: body.cut.as_ref().map(checked_cut).transpose()?,
     };
     let recipe = CutService::new(storage).change_recipe(&id, &change).await?;
@@ -200,35 +202,27 @@ async fn delete_recipe(Storage(storage): Storage, PathText(id): PathText) -> Res
 
 /// Runs a saved recipe on a file, and streams the result like `POST /api/files/{id}/cut`.
 ///
-/// The file must have every column that the recipe names. Costs 5 D1 calls and 2 R2 reads.
+/// The file must have every column that the recipe names. Costs 5 D1 calls, 2 R2 reads and 2 Durable
+/// Object requests for the rate limit.
 #[utoipa::path(post, path = "/api/recipes/{id}/run", tag = "cuts", params(("id" = String, Path)),
     request_body = RunRequest,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415), (status = 422), (status = 507)))]
+        (status = 415), (status = 422), (status = 429), (status = 507)))]
 async fn run_recipe(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     PathText(id): PathText,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
     JsonBody(body): JsonBody<RunRequest>,
 ) -> Result<Response> {
     let file = FileId::parse(&body.file_id).ok_or_else(Problem::no_such_file)?;
-    let recipe = CutService::new(storage.clone()).saved_recipe(&id).await?;
-    send_cut(&app, storage, file, cut_of_body(&recipe.cut)?, (&Method::POST, &headers)).await
+    let recipe = CutService::new(storage.clone()).saved_recipe(Scope::Cut, &id).await?;
+    send_cut((&app, &limits), storage, file, cut_of_body(&recipe.cut)?, (&Method::POST, &headers)).await
 }
 
-fn checked_name(text: &str) -> Result<String> {
-    let refused = |detail: String| Problem::new(Code::BadName, detail).with("field", "name");
-    let name = visible_line(text).map_err(|code| {
-        refused(format!("The name contains the control character U+{code:04X}. Remove it."))
-    })?;
-    match name.len() {
-        0 => Err(refused("The name is empty. Name the recipe.".to_owned())),
-        bytes if bytes > MAX_NAME_BYTES => Err(refused(format!(
-            "The name has {bytes} bytes of UTF-8, but at most {MAX_NAME_BYTES} are allowed. Shorten it."
-        ))),
-        _ => Ok(name),
-    }
+fn recipe_name(text: &str) -> Result<String> {
+    checked_name(text, MAX_NAME_BYTES, "Name the recipe.")
 }
 
 fn checked_cut(CutBody(cut): &CutBody) -> Result<CheckedCut> {

@@ -8,11 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri}
 
 use super::extract::body::UploadBody;
 use super::extract::file_headers::{
-    DigestHeaders, announced_digest, checked_filename, default_filename, describe, header_text,
+    DigestHeaders, announced_digest, checked_filename, default_filename, describe, header_text, storage_class,
 };
 use super::extract::storage::Storage;
 use super::layers::idempotency::{FILE_ID, FingerprintOf, idempotent};
 use super::layers::problems::canonical_uri;
+use super::layers::uploads::limit_uploads;
 use crate::app::{App, SharedApp};
 use crate::body::stream::NativeBody;
 use crate::domain::ids::AttemptId;
@@ -29,6 +30,7 @@ use crate::storage::resumable::problems::{empty_upload, too_long};
 use crate::storage::resumable::service::{Chunk, NewUpload};
 
 const PATH: &str = "/api/uploads";
+const SHARED_PATH: &str = "/api/shared/";
 
 const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 const VERSION: HeaderName = HeaderName::from_static("tus-version");
@@ -43,17 +45,23 @@ const OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 /// Returns the routes.
 pub fn routes() -> Routes {
-    Routes::new().route(idempotent(FingerprintOf::Head, route!(create_upload, discover))).route(idempotent(
-        FingerprintOf::Head,
-        route!(get_offset, append_to_upload, terminate_upload, discover_one),
-    ))
+    let limited = |route| limit_uploads(idempotent(FingerprintOf::Head, route));
+    Routes::new().route(limited(route!(create_upload, discover))).route(limited(route!(
+        get_offset,
+        append_to_upload,
+        terminate_upload,
+        discover_one
+    )))
 }
 
-/// Whether the path of a request is `/api/uploads` or below it.
+/// Whether a request is about uploads with tus: its path is `/api/uploads`, the uploads of a link, or below them.
 pub fn is_tus(head: &Request<()>) -> bool {
     let canonical = canonical_uri(head.uri());
     let path = canonical.as_ref().unwrap_or(head.uri()).path();
-    path.strip_prefix(PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    // Through a link: /api/shared/{token}/uploads.
+    let below_link = path.strip_prefix(SHARED_PATH).and_then(|rest| rest.split_once('/'));
+    let path = below_link.map_or_else(|| path.strip_prefix(PATH), |(_, rest)| rest.strip_prefix("uploads"));
+    path.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Replaces the method of a `POST` with the method in `X-HTTP-Method-Override`, for clients that can only send `POST`, and
@@ -101,7 +109,7 @@ pub fn complete_location(response: &mut Response, origin: Option<&str>) {
 }
 
 /// An extractor that refuses a request without `Tus-Resumable: 1.0.0`.
-struct TusVersion;
+pub struct TusVersion;
 
 impl<S: Send + Sync> FromRequestParts<S> for TusVersion {
     type Rejection = Problem;
@@ -133,7 +141,7 @@ impl FromRequestParts<SharedApp> for ResumableUploadPath {
 /// Returns the supported tus version, extensions, maximum size and checksum algorithms. Costs no calls.
 #[utoipa::path(options, path = "/api/uploads", tag = "uploads", security(()),
     responses((status = 204, description = "See Tus-Version, Tus-Extension, Tus-Max-Size and Tus-Checksum-Algorithm")))]
-async fn discover(State(app): State<SharedApp>) -> Response {
+pub async fn discover(State(app): State<SharedApp>) -> Response {
     let headers = [
         (VERSION, HeaderValue::from_static(tus::VERSION)),
         (HeaderName::from_static("tus-extension"), HeaderValue::from_static(tus::EXTENSIONS)),
@@ -153,9 +161,9 @@ async fn discover_one(app: State<SharedApp>) -> Response {
 /// Creates a resumable upload (tus: creation).
 ///
 /// `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON
-/// object) and `expiresAt`. The keys may be in upper or lower case. The body may contain the first bytes, with the type
-/// `application/offset+octet-stream`. Costs 2 D1 calls (one to identify you) and 1 Durable Object request. If the body
-/// has bytes, they cost the same calls as in a `PATCH`.
+/// object), `expiresAt` and `storageClass` (`Standard` or `InfrequentAccess`). The keys may be in upper or lower case.
+/// The body may contain the first bytes, with the type `application/offset+octet-stream`. Costs 2 D1 calls (one to
+/// identify you) and 2 Durable Object requests (one for the rate limit). If the body has bytes, they cost the same calls as in a `PATCH`.
 #[utoipa::path(post, path = "/api/uploads", tag = "uploads",
     params(
         ("Tus-Resumable" = String, Header, description = "1.0.0"),
@@ -178,18 +186,32 @@ async fn create_upload(
     headers: HeaderMap,
     upload: UploadBody,
 ) -> Result<Response> {
-    let length = creation_length(&app, &headers)?;
+    let (new, body) = creation(&app, &headers, upload, &[])?;
+    created_upload(&service.create_upload(new, body).await?)
+}
+
+/// Reads a request that creates an upload. Refuses the keys `refused` of `Upload-Metadata`.
+///
+/// # Errors
+/// `bad_request`, `bad_metadata`, `bad_name`, `empty_file`, `too_large`, `unsupported_type`, `digest_mismatch`.
+pub fn creation(
+    app: &App,
+    headers: &HeaderMap,
+    upload: UploadBody,
+    refused: &[&'static str],
+) -> Result<(NewUpload, Option<Box<dyn NativeBody>>)> {
+    let length = creation_length(app, headers)?;
     let body = body_of(upload.body, upload.length_bytes);
     if body.is_some() {
-        expect_media_type(&headers)?;
+        expect_media_type(headers)?;
     }
-    let digest = digest_of(&headers, body.is_some())?;
+    let digest = digest_of(headers, body.is_some())?;
     if headers.contains_key(CHECKSUM) && body.is_none() {
         let detail = "The request has an Upload-Checksum but no body. Send the checksum only with bytes.";
         return Err(Problem::new(Code::BadRequest, detail));
     }
-    let new = new_upload(&app, &headers, length, digest, body.as_ref().and(upload.length_bytes))?;
-    created_upload(&service.create_upload(new, body).await?)
+    let new = new_upload(app, headers, length, digest, body.as_ref().and(upload.length_bytes), refused)?;
+    Ok((new, body))
 }
 
 /// Returns the response to the creation of a resumable upload.
@@ -210,29 +232,38 @@ pub fn created_upload(progress: &UploadProgress) -> Result<Response> {
     params(("id" = String, Path, description = "The upload"), ("Tus-Resumable" = String, Header, description = "1.0.0")),
     responses(
         (status = 200, description = "See Upload-Offset and Upload-Length. If the file is stored, X-File-Id is its id"),
-        (status = 401), (status = 404), (status = 410), (status = 412), (status = 415)))]
+        (status = 401), (status = 404), (status = 410), (status = 412), (status = 415), (status = 422)))]
 async fn get_offset(
     Storage(service): Storage,
     upload: std::result::Result<ResumableUploadPath, Problem>,
     _: TusVersion,
 ) -> Result<Response> {
     let progress = service.upload_status(upload?.0).await?;
+    let mut response = status_response(&progress);
+    insert_file(response.headers_mut(), &progress);
+    Ok(response)
+}
+
+/// Returns the response to a request for the offset of an upload.
+pub fn status_response(progress: &UploadProgress) -> Response {
     let mut response = StatusCode::OK.into_response();
-    insert_progress(response.headers_mut(), &progress);
+    insert_offset(response.headers_mut(), progress);
     match progress.length {
         Some(length) => response.headers_mut().insert(LENGTH, length.into()),
         None => response.headers_mut().insert(DEFER, HeaderValue::from_static("1")),
     };
-    if let Some(metadata) = progress.metadata.and_then(|text| HeaderValue::from_str(&text).ok()) {
+    let metadata = progress.metadata.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+    if let Some(metadata) = metadata {
         response.headers_mut().insert(METADATA, metadata);
     }
-    Ok(response)
+    response
 }
 
 /// Appends bytes to an upload (tus: core). When Cutty has received all bytes, it stores the file.
 ///
 /// If the connection breaks, Cutty keeps the received bytes. But if the request has `Upload-Checksum` or a digest,
-/// Cutty keeps either all bytes of the request or none. Costs 1 Durable Object request, 1 R2 put for each part that
+/// Cutty keeps either all bytes of the request or none. Costs 2 Durable Object requests (one for the rate limit), 1 R2
+/// put for each part that
 /// becomes full, and at most once a minute 1 D1 call to check that your account still exists. The last request also
 /// costs 1 D1 call and 2 or 3 R2 calls. One of these R2 calls stores the profile.
 #[utoipa::path(patch, path = "/api/uploads/{id}", tag = "uploads",
@@ -254,23 +285,32 @@ async fn append_to_upload(
     headers: HeaderMap,
     upload: UploadBody,
 ) -> Result<Response> {
-    expect_media_type(&headers)?;
-    let offset = header_text(&headers, OFFSET)?.ok_or_else(|| {
-        Problem::new(Code::BadRequest, "Send Upload-Offset. HEAD returns the current offset of the upload.")
-    })?;
-    let length = header_text(&headers, LENGTH)?.map(|text| tus::number("Upload-Length", text)).transpose();
-    let body = body_of(upload.body, upload.length_bytes);
-    let chunk = Chunk {
-        offset: tus::number("Upload-Offset", offset).map_err(bad_header)?,
-        length: length.map_err(bad_header)?,
-        checksum: checksum_of(&headers)?,
-        digest: digest_of(&headers, body.is_some())?,
-        body_bytes: upload.length_bytes,
-    };
+    let (chunk, body) = chunk(&headers, upload)?;
     let progress = service.append(path?.0, chunk, body).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     insert_progress(response.headers_mut(), &progress);
     Ok(response)
+}
+
+/// Reads a request that appends bytes to an upload.
+///
+/// # Errors
+/// `bad_request`, `unsupported_type`, `digest_mismatch`.
+pub fn chunk(headers: &HeaderMap, upload: UploadBody) -> Result<(Chunk, Option<Box<dyn NativeBody>>)> {
+    expect_media_type(headers)?;
+    let offset = header_text(headers, OFFSET)?.ok_or_else(|| {
+        Problem::new(Code::BadRequest, "Send Upload-Offset. HEAD returns the current offset of the upload.")
+    })?;
+    let length = header_text(headers, LENGTH)?.map(|text| tus::number("Upload-Length", text)).transpose();
+    let body = body_of(upload.body, upload.length_bytes);
+    let chunk = Chunk {
+        offset: tus::number("Upload-Offset", offset).map_err(bad_header)?,
+        length: length.map_err(bad_header)?,
+        checksum: checksum_of(headers)?,
+        digest: digest_of(headers, body.is_some())?,
+        body_bytes: upload.length_bytes,
+    };
+    Ok((chunk, body))
 }
 
 /// Cancels an upload (tus: termination). Costs 2 D1 calls (one to identify you), 1 Durable Object request and at most 1
@@ -312,9 +352,17 @@ fn new_upload(
     length: Option<u64>,
     digest: Option<[u8; 32]>,
     body_bytes: Option<u64>,
+    refused: &[&'static str],
 ) -> Result<NewUpload> {
     let sent = header_text(headers, METADATA)?;
     let metadata = Metadata::parse(sent.unwrap_or_default()).map_err(bad_header)?;
+    for key in refused {
+        let value = metadata.text(&[*key]);
+        if value.map_err(|error| Problem::new(Code::BadMetadata, sentence(&error)))?.is_some() {
+            let detail = format!("A link takes no {key}. Leave the key out of Upload-Metadata.");
+            return Err(Problem::new(Code::BadMetadata, detail).with("field", *key));
+        }
+    }
     let value = |keys: &[&'static str]| {
         metadata.text(keys).map_err(|error| Problem::new(Code::BadMetadata, sentence(&error)))
     };
@@ -325,7 +373,9 @@ fn new_upload(
     let declared_type = value(&["filetype", "type", "content-type", "mime_type"])?;
     sniff::check_declared(declared_type, &app.config.allowed_file_types)
         .map_err(|refusal| Problem::new(Code::UnsupportedType, sentence(&refusal)))?;
-    let description = describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
+    let mut description =
+        describe(value(&["tags"])?, value(&["metadata"])?, value(&["expiresAt"])?, app.now())?;
+    description.storage_class = storage_class(value(&["storageClass"])?)?;
     let file = NewFile::uploaded(&filename, description);
     Ok(NewUpload {
         file,
@@ -370,24 +420,29 @@ fn expect_media_type(headers: &HeaderMap) -> Result<()> {
 }
 
 fn insert_progress(headers: &mut HeaderMap, progress: &UploadProgress) {
+    insert_offset(headers, progress);
+    insert_file(headers, progress);
+}
+
+/// Inserts the offset of an upload and, until the file is stored, when the upload expires.
+pub fn insert_offset(headers: &mut HeaderMap, progress: &UploadProgress) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(OFFSET, progress.offset.into());
-    match progress.file {
-        Some(file) => {
-            // The id and the path are ASCII, so both conversions succeed.
-            if let Ok(id) = HeaderValue::from_str(&file.to_string()) {
-                headers.insert(FILE_ID, id);
-            }
-            if let Ok(location) = HeaderValue::from_str(&format!("/api/files/{file}")) {
-                headers.insert(CONTENT_LOCATION, location);
-            }
-        }
-        None => {
-            let expires = date::format_http_date(progress.expires_at.instant());
-            if let Ok(expires) = HeaderValue::from_str(&expires) {
-                headers.insert(EXPIRES, expires);
-            }
-        }
+    let expires = date::format_http_date(progress.expires_at.instant());
+    if let Some(expires) = HeaderValue::from_str(&expires).ok().filter(|_| progress.file.is_none()) {
+        headers.insert(EXPIRES, expires);
+    }
+}
+
+/// Inserts the id and the path of the file, once it is stored.
+fn insert_file(headers: &mut HeaderMap, progress: &UploadProgress) {
+    let Some(file) = progress.file else { return };
+    // The id and the path are ASCII, so both conversions succeed.
+    if let Ok(id) = HeaderValue::from_str(&file.to_string()) {
+        headers.insert(FILE_ID, id);
+    }
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/files/{file}")) {
+        headers.insert(CONTENT_LOCATION, location);
     }
 }
 

@@ -16,7 +16,8 @@ macro_rules! admits_user {
 macro_rules! account {
     () => {
         "SELECT users.id, users.username, users.email, users.role, users.created_at, users.disabled_at,
-            quotas.quota_bytes, coalesce(quotas.used_bytes, 0) AS used_bytes, coalesce(usage.files, 0) AS files
+            quotas.quota_bytes, quotas.quota_files, quotas.purge_allowance_bytes, quotas.budget_micros,
+            quotas.when_budget_spent, quotas.budget_spent_month, coalesce(quotas.used_bytes, 0) AS used_bytes, coalesce(usage.files, 0) AS files
         FROM users LEFT JOIN quotas ON quotas.user_id = users.id LEFT JOIN usage ON usage.user_id = users.id"
     };
 }
@@ -42,40 +43,36 @@ statements! {
         SELECT :user, :username, :now, :now WHERE ", admits_user!(), " ON CONFLICT DO NOTHING");
     /// Selects a user whose account is not disabled.
     FindUser<'a> { user: &'a UserId } =
-        "SELECT id, username, email, role FROM users WHERE id = :user AND disabled_at IS NULL";
+        "SELECT id, username, email, role, email_verified_at FROM users WHERE id = :user AND disabled_at IS NULL";
     /// Selects the user of an access token, unless the account is disabled or the session of the token is over. A token
     /// without `:session` was made by another issuer. Its session is over if the user has ended all sessions after
     /// `:issued_at`.
     FindHolder<'a> { user: &'a UserId, session: Option<&'a str>, issued_at: Timestamp } =
-        "SELECT id, username, email, role FROM users
+        "SELECT id, username, email, role, email_verified_at FROM users
         WHERE id = :user AND disabled_at IS NULL AND CASE
             WHEN :session IS NULL THEN tokens_after IS NULL OR tokens_after <= :issued_at
             ELSE EXISTS (SELECT 1 FROM refresh_tokens
                 WHERE family = :session AND user_id = :user AND revoked_at IS NULL) END";
     /// Selects a user with the password hash.
     FindAccount<'a> { user: &'a UserId } =
-        "SELECT id, username, email, role, password_hash FROM users WHERE id = :user AND disabled_at IS NULL";
+        "SELECT id, username, email, role, email_verified_at, password_hash FROM users WHERE id = :user AND disabled_at IS NULL";
     /// Selects at most `:limit` accounts, ordered by username. The page begins after the username `:after`; no
     /// username is empty.
     ListAccounts<'a> { part: Option<&'a str>, after: &'a str, limit: u64 } = concat!(account!(),
-        " WHERE users.username > :after
+        " WHERE users.username > :after AND users.deleted_at IS NULL
             AND (:part IS NULL OR instr(lower(users.username), lower(:part)) > 0
                 OR instr(lower(users.email), lower(:part)) > 0)
         ORDER BY users.username LIMIT :limit");
-    /// Selects an account, also a disabled one.
-    GetAccount<'a> { user: &'a UserId } = concat!(account!(), " WHERE users.id = :user");
+    /// Selects an account, also a disabled one, but no deleted one.
+    GetAccount<'a> { user: &'a UserId } = concat!(account!(), " WHERE users.id = :user AND users.deleted_at IS NULL");
     /// Changes an account. A value that is NULL is not changed.
     ChangeAccount<'a> { user: &'a UserId, role: Option<&'a str>, disabled: Option<bool>, now: Timestamp } =
         "UPDATE users SET role = coalesce(:role, role), updated_at = :now,
             disabled_at = CASE WHEN :disabled IS NULL THEN disabled_at WHEN :disabled THEN coalesce(disabled_at, :now) END
-        WHERE id = :user";
-    /// Sets the quota of an account; NULL is the default.
-    SetQuota<'a> { user: &'a UserId, quota_bytes: Option<u64>, now: Timestamp } =
-        "INSERT INTO quotas (user_id, quota_bytes, updated_at) SELECT id, :quota_bytes, :now FROM users WHERE id = :user
-        ON CONFLICT (user_id) DO UPDATE SET quota_bytes = :quota_bytes, updated_at = :now";
+        WHERE id = :user AND deleted_at IS NULL";
     /// Selects the user whose username is `:login`. If there is none, selects the user whose email is `:login`. A disabled
     /// account is not found.
-    FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, password_hash FROM users
+    FindByLogin<'a> { login: &'a str } = "SELECT id, username, email, role, email_verified_at, password_hash FROM users
         WHERE (username = :login OR email = :login) AND disabled_at IS NULL
         ORDER BY username = :login DESC LIMIT 1";
     /// Selects the greatest number of PBKDF2 iterations in the stored Django hashes. Ignores numbers above `:most`.
@@ -87,6 +84,21 @@ statements! {
     ReplacePasswordHash<'a> { user: &'a UserId, old_hash: Option<&'a str>, new_hash: &'a str, now: Timestamp } =
         "UPDATE users SET password_hash = :new_hash, updated_at = :now
         WHERE id = :user AND password_hash = :old_hash";
+    /// Changes the username and the email of a user if the password hash is still `:hash`. A changed email is not
+    /// verified. Returns the user. If another account has the name or the email, a unique constraint fails the batch.
+    ChangeProfile<'a> {
+        user: &'a UserId,
+        hash: Option<&'a str>,
+        username: Option<&'a str>,
+        sets_email: bool,
+        email: Option<&'a str>,
+        now: Timestamp,
+    } = "UPDATE users SET username = coalesce(:username, username),
+            email = CASE WHEN :sets_email THEN :email ELSE email END,
+            email_verified_at = CASE WHEN :sets_email AND email IS NOT :email THEN NULL ELSE email_verified_at END,
+            updated_at = :now
+        WHERE id = :user AND password_hash IS :hash AND disabled_at IS NULL
+        RETURNING id, username, email, role, email_verified_at";
     /// Inserts the first token of a family. The id of the token is also the id of the family.
     InsertFirstToken<'a> {
         token: TokenId,
@@ -172,7 +184,7 @@ statements! {
         RETURNING jti";
     /// Selects the token that replaced a token of `:user`, and the row of the user. No row if the new token is revoked.
     FindSuccessor<'a> { token: &'a str, user: &'a UserId } = "SELECT next.jti, next.family, next.issued_at, next.expires_at,
-            users.id, users.username, users.email, users.role
+            users.id, users.username, users.email, users.role, users.email_verified_at
         FROM refresh_tokens AS spent
         JOIN refresh_tokens AS next ON next.jti = spent.successor_jti
         JOIN users ON users.id = spent.user_id
@@ -181,7 +193,7 @@ statements! {
     /// Selects the user of a token, if its session is not over. A token that was spent before `:spent_before` does not
     /// count.
     FindSession<'a> { token: &'a str, user: &'a UserId, spent_before: Timestamp } =
-        "SELECT users.id, users.username, users.email, users.role, token.family, token.expires_at
+        "SELECT users.id, users.username, users.email, users.role, users.email_verified_at, token.family, token.expires_at
         FROM refresh_tokens AS token JOIN users ON users.id = token.user_id
         WHERE token.jti = :token AND token.user_id = :user AND token.revoked_at IS NULL
             AND (token.successor_jti IS NULL OR token.rotated_at >= :spent_before)

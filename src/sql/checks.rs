@@ -88,6 +88,68 @@ macro_rules! counts {
     };
 }
 
+/// Like [`counts`], for the numbers of kept files by kind. They are separate, because a function has at most 32 arguments in
+/// D1.
+macro_rules! kinds {
+    ("json") => {
+        kinds!("'", "', ")
+    };
+    ("set") => {
+        kinds!("", " = ")
+    };
+    ($open:literal, $close:literal) => {
+        concat!(
+            $open,
+            "upload_files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('active', 'archived') AND source = 'upload'), ",
+            $open,
+            "upload_bytes",
+            $close,
+            "(SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('active', 'archived') AND source = 'upload'), ",
+            $open,
+            "derived_files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('active', 'archived') AND source = 'cut'), ",
+            $open,
+            "derived_bytes",
+            $close,
+            "(SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('active', 'archived') AND source = 'cut'), ",
+            $open,
+            "import_files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('active', 'archived')
+                    AND source IN ('import', 'migration')), ",
+            $open,
+            "import_bytes",
+            $close,
+            "(SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('active', 'archived')
+                    AND source IN ('import', 'migration')), ",
+            $open,
+            "trash_files",
+            $close,
+            "(SELECT count(*) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status = 'deleted'), ",
+            $open,
+            "trash_bytes",
+            $close,
+            "(SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status = 'deleted'), ",
+            $open,
+            "infrequent_bytes",
+            $close,
+            "(SELECT coalesce(sum(file_size), 0) FROM files WHERE user_id = usage.user_id
+                AND lifecycle_status IN ('active', 'archived', 'deleted') AND storage_class = 'InfrequentAccess')"
+        )
+    };
+}
+
 statements! {
     /// Selects at most `:limit` kept files, ordered by id. The page begins after the file with the id `:after`.
     KeptFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, file_size, etag, checksum, damaged_at,
@@ -99,10 +161,11 @@ statements! {
     UnfinishedFiles<'a> { after: &'a str, limit: u64 } = "SELECT id, r2_key, lifecycle_status,
             EXISTS (SELECT 1 FROM gc_queue WHERE r2_key = files.r2_key) AS named
         FROM files WHERE lifecycle_status IN ('pending', 'dead') AND id > :after ORDER BY id LIMIT :limit";
-    /// Selects those keys in a JSON array that are the keys of kept files.
+    /// Selects those keys in a JSON array that are the keys of kept files or of segments of the audit log.
     KeptKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM files WHERE r2_key IN (SELECT value FROM json_each(:keys))
-        AND lifecycle_status IN ('active', 'archived', 'deleted')";
+            AND lifecycle_status IN ('active', 'archived', 'deleted')
+        UNION ALL SELECT r2_key AS name FROM audit_segments WHERE r2_key IN (SELECT value FROM json_each(:keys))";
     /// Selects those keys in a JSON array that are queued for collection.
     QueuedKeys<'a> { keys: &'a str } =
         "SELECT r2_key AS name FROM gc_queue WHERE r2_key IN (SELECT value FROM json_each(:keys))";
@@ -124,14 +187,17 @@ statements! {
     /// Selects at most `:limit` rows of `usage`, ordered by user. The page begins after the user `:after`. `counted` is
     /// a JSON object with the numbers in the row. `found` is a JSON object with the same numbers, computed from the
     /// user's rows in the other tables.
-    Usage<'a> { after: &'a str, limit: u64 } = concat!("SELECT user_id, json_object('receipts', receipts,
+    Usage<'a> { after: &'a str, limit: u64 } = concat!("SELECT user_id, json_patch(json_object('receipts', receipts,
             'recipe_bytes', recipe_bytes, 'files', files, 'waiting_files', waiting_files, 'waiting_bytes', waiting_bytes,
             'uploads', uploads, 'idempotency_keys', idempotency_keys, 'refresh_tokens', refresh_tokens,
-            'audit_entries', audit_entries, 'spool_bytes', spool_bytes) AS counted,
-            json_object(", counts!("json"), ") AS found
+            'audit_entries', audit_entries, 'spool_bytes', spool_bytes), json_object('upload_files', upload_files,
+            'upload_bytes', upload_bytes, 'derived_files', derived_files, 'derived_bytes', derived_bytes,
+            'import_files', import_files, 'import_bytes', import_bytes, 'trash_files', trash_files,
+            'trash_bytes', trash_bytes, 'infrequent_bytes', infrequent_bytes)) AS counted,
+            json_patch(json_object(", counts!("json"), "), json_object(", kinds!("json"), ")) AS found
         FROM usage WHERE user_id > :after ORDER BY user_id LIMIT :limit");
     /// Repair for operators: computes the numbers in a user's row of `usage` from the user's rows in the other tables.
-    Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), " WHERE user_id = :user");
+    Recount<'a> { user: &'a str } = concat!("UPDATE usage SET ", counts!("set"), ", ", kinds!("set"), " WHERE user_id = :user");
     /// Selects at most `:limit` rows of `multipart_uploads`, ordered by id, each with the status of its file. The page
     /// begins after the upload with the id `:after`.
     Uploads<'a> { after: &'a str, limit: u64 } =
@@ -163,7 +229,7 @@ statement_variants! {
     table: Table {
         /// Users.
         Users "users" = rows_of!("users", "id", "''",
-            ["created_at", "updated_at", "tokens_after", "disabled_at"]);
+            ["created_at", "updated_at", "tokens_after", "disabled_at", "email_verified_at", "deleted_at", "erase_at"]);
         /// Refresh tokens.
         RefreshTokens "refresh_tokens" = rows_of!("refresh_tokens", "jti", "''",
             ["issued_at", "expires_at", "rotated_at", "revoked_at", "started_at"]);
@@ -197,7 +263,8 @@ statement_variants! {
         Outbox "outbox" = rows_of!("outbox", "id", "''", ["created_at", "sent_at"]);
         /// Files in every status.
         Files "files" = rows_of!("files", "id", "''",
-            ["created_at", "updated_at", "expires_at", "last_accessed", "deleted_at", "purge_after", "damaged_at", "scrubbed_at"]);
+            ["created_at", "updated_at", "expires_at", "last_accessed", "deleted_at", "purge_after", "damaged_at", "scrubbed_at",
+                "scanned_at"]);
         /// Uploads in several requests.
         MultipartUploads "multipart_uploads" = rows_of!("multipart_uploads", "upload_id", "''",
             ["created_at", "expires_at", "completed_at"]);
@@ -207,6 +274,13 @@ statement_variants! {
             ["uploaded_at"]);
         /// The audit log.
         FileAccessLogs "file_access_logs" = rows_of!("file_access_logs", "id", "''", ["timestamp"]);
+        /// The ends of the audit log's chain.
+        AuditChain "audit_chain" = rows_of!("audit_chain", "id", "''", ["updated_at"]);
+        /// Seals of the audit log.
+        AuditSeals "audit_seals" = rows_of!("audit_seals", "first_seq", "''", ["sealed_at"]);
+        /// Segments of the audit log.
+        AuditSegments "audit_segments" = rows_of!("audit_segments", "r2_key", "''",
+            ["oldest_at", "newest_at", "created_at"]);
         /// Reports of sweeps.
         SweepRuns "sweep_runs" = rows_of!("sweep_runs", "id", "''", ["started_at", "finished_at"]);
         /// Cursors of sweeps.
@@ -214,6 +288,8 @@ statement_variants! {
         /// Findings. An orphan is an open finding whose file has no row, not even a tombstone.
         Findings "findings" = rows_of!("findings", "id", "''", ["first_seen_at", "last_seen_at", "resolved_at"],
             orphan "(resolved_at IS NULL AND NOT EXISTS (SELECT 1 FROM files WHERE id = file_id))");
+        /// Shares.
+        Shares "shares" = rows_of!("shares", "id", "''", ["created_at", "expires_at", "revoked_at", "forget_at"]);
         /// Saved recipes.
         SavedRecipes "saved_recipes" = rows_of!("saved_recipes", "id", "''", ["created_at", "updated_at"]);
         /// Recipes. An orphan is a recipe that no receipt and no saved cut names.
@@ -222,5 +298,21 @@ statement_variants! {
                 AND NOT EXISTS (SELECT 1 FROM file_relationships WHERE recipe_sha256 = sha256)");
         /// Erasures.
         Erasures "erasures" = rows_of!("erasures", "file_id", "''", ["erased_at", "next_at"]);
+        /// API keys. An orphan is a key whose owner does not exist.
+        ApiKeys "api_keys" = rows_of!("api_keys", "id", "''", ["created_at", "expires_at", "last_used_at"],
+            orphan "NOT EXISTS (SELECT 1 FROM users WHERE users.id = user_id)");
+        /// Secrets of API keys. An orphan is a secret whose key does not exist.
+        ApiKeySecrets "api_key_secrets" = rows_of!("api_key_secrets", "hash", "''", ["created_at", "ends_at"],
+            orphan "NOT EXISTS (SELECT 1 FROM api_keys WHERE api_keys.id = key_id)");
+        /// Links that are sent by email. An orphan is a link whose user does not exist.
+        EmailLinks "email_links" = rows_of!("email_links", "id", "''",
+            ["created_at", "expires_at", "next_request_at", "send_at"],
+            orphan "NOT EXISTS (SELECT 1 FROM users WHERE users.id = user_id)");
+        /// The mailbox of a development server.
+        Mailbox "mailbox" = rows_of!("mailbox", "id", "''", ["created_at"]);
+        /// What users did, by month. The table has no column with a time, so the statement checks the constant NULL.
+        UsageMonths "usage_months" = rows_of!("usage_months", "user_id", "month || '/' || action", ["NULL"]);
+        /// What users stored, by day.
+        StorageDays "storage_days" = rows_of!("storage_days", "user_id", "day", ["NULL"]);
     }
 }

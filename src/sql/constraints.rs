@@ -18,12 +18,20 @@ const FILES: &str = "quotas.used_bytes";
 /// Fails when a reservation fits into the quota, but the bytes that wait for the purge leave no space for the
 /// reservation.
 const WAITING: &str = "quotas.updated_at";
+/// Fails when the budget of the month is spent, and the user then gets no new files.
+const BUDGET: &str = "quotas.when_budget_spent";
 /// Fails when a user already has the maximum number of uploads that take several requests.
 const UPLOADS: &str = "multipart_uploads.part_size";
 /// Fails when a principal already has the maximum number of idempotency keys.
 const KEYS: &str = "idempotency_keys.created_at";
 /// Fails when the recipe of a saved cut does not fit into the user's space for recipes.
 const RECIPES: &str = "file_relationships.recipe";
+/// Fails when a user already has the maximum number of shares.
+const SHARES: &str = "shares.created_at";
+/// Fails when a file is uploaded through a share that does not admit it.
+const SHARE_UPLOADS: &str = "shares.uses";
+/// Fails when too many uploads through a share are unfinished.
+const UNFINISHED: &str = "shares.disposition";
 /// The constraints that fail when another account already has the username or the email address. Each constraint stands
 /// with the name of the field.
 const ACCOUNTS: [(&str, &str); 2] = [("users.username", "username"), ("users.email", "email")];
@@ -56,6 +64,7 @@ impl From<DatabaseError> for Problem {
                 "The bytes of files that you deleted permanently wait for their purge and leave no space for another \
                  file. GET /api/auth/user says how many bytes wait. Wait for the purge, or ask for a larger quota.",
             ),
+            DatabaseError::Constraint(subject) if subject == BUDGET => Self::budget_spent(),
             DatabaseError::Constraint(subject) if subject == UPLOADS => Self::new(
                 Code::QuotaExceeded,
                 "You have too many uploads that take several requests. Uploads that ended in the last 7 days count \
@@ -71,12 +80,37 @@ impl From<DatabaseError> for Problem {
                 "The recipes of your saved cuts leave no space for another recipe. Delete saved cuts permanently, or \
                  use shorter lists in filters.",
             ),
+            DatabaseError::Constraint(subject) if subject == SHARES => Self::new(
+                Code::QuotaExceeded,
+                "You have as many shares as a user may have. Ended shares count for 30 days. Wait until they no longer \
+                 count.",
+            ),
+            DatabaseError::Constraint(subject) if subject == UNFINISHED => {
+                let detail = "Too many uploads through this link have begun and not ended. Continue one of them, or \
+                              wait until they have ended.";
+                Self::new(Code::RateLimited, detail).retry_after(60)
+            }
+            DatabaseError::Constraint(subject) if subject == SHARE_UPLOADS => Self::new(
+                Code::Gone,
+                "This link takes no more files, or not this file. Ask the person who sent you the link for a new one.",
+            ),
             DatabaseError::Constraint(subject) => match account_field(subject) {
                 Some(field) => account_exists(field),
                 None => Self::unavailable(error),
             },
             DatabaseError::Unknown(_) => Self::unavailable(error),
         }
+    }
+}
+
+impl Problem {
+    /// Returns the problem of a request that is refused because the budget of the month is spent.
+    pub fn budget_spent() -> Self {
+        Self::new(
+            Code::QuotaExceeded,
+            "The estimated cost of your account has reached the budget of this month. Wait for the next month, or ask \
+             your operator for a larger budget. GET /api/usage shows the cost.",
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! Receipts of cuts.
 
+use super::restriction::is_within_tag;
 use super::statement::statements;
 use crate::domain::ids::{CutId, FileId, UserId};
 use crate::domain::time::Timestamp;
@@ -16,6 +17,8 @@ macro_rules! receipts {
                     OVER (ORDER BY created_at DESC, id DESC) - length(details) AS bytes_before
                 FROM (SELECT * FROM cuts WHERE ",
             $condition,
+            " AND ",
+            is_within_tag!("cuts.file_id"),
             " AND (:after_id IS NULL OR (created_at, id) < (:after_time, :after_id))
                     ORDER BY created_at DESC, id DESC LIMIT :limit))
             WHERE bytes_before < :most_bytes ORDER BY created_at DESC, id DESC"
@@ -26,11 +29,18 @@ macro_rules! receipts {
 statements! {
     /// Selects at most `:limit` receipts of `:user`, the newest first. The page begins after the receipt with the time
     /// `:after_time` and the id `:after_id`, and ends when it has `:most_bytes` bytes.
-    List<'a> { user: &'a UserId, after_time: Option<&'a str>, after_id: Option<&'a str>, most_bytes: u64, limit: u64 } =
-        receipts!("user_id = :user");
+    List<'a> {
+        user: &'a UserId,
+        tag: Option<&'a str>,
+        after_time: Option<&'a str>,
+        after_id: Option<&'a str>,
+        most_bytes: u64,
+        limit: u64,
+    } = receipts!("user_id = :user");
     /// Selects receipts of one file, like [`List`].
     ListOfFile<'a> {
         user: &'a UserId,
+        tag: Option<&'a str>,
         file: FileId,
         after_time: Option<&'a str>,
         after_id: Option<&'a str>,
@@ -64,9 +74,9 @@ statements! {
             error = :error, details = :details, finished_at = :now, bytes_skipped = :bytes_skipped
         WHERE id = :cut AND status = 'running'";
     /// Selects a receipt of `:user`.
-    Get<'a> { cut: CutId, user: &'a UserId } = "SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in,
+    Get<'a> { cut: CutId, user: &'a UserId, tag: Option<&'a str> } = concat!("SELECT id, file_id, status, recipe_sha256, rows_in, rows_out, bytes_in,
             bytes_skipped, bytes_out, rows_ragged, rows_rejected, checksum, error, details, created_at, finished_at
-        FROM cuts WHERE id = :cut AND user_id = :user";
+        FROM cuts WHERE id = :cut AND user_id = :user AND ", is_within_tag!("cuts.file_id"));
     /// Sets the status of at most `:limit` cuts from `running` to `failed`. These cuts began at `:cutoff` or before, so
     /// no Worker can still be running them. Returns the ids of the cuts.
     FailStale { cutoff: Timestamp, now: Timestamp, limit: u64 } =

@@ -25,7 +25,7 @@ statements! {
         RETURNING id";
     /// Erases the error text in at most `:limit` entries of the audit log about a file, and returns the ids of these
     /// entries. The error codes stay.
-    EraseErrorTexts { file: FileId, limit: u64 } = "UPDATE file_access_logs SET error_message = NULL WHERE id IN
+    EraseErrorTexts { file: FileId, limit: u64 } = "UPDATE file_access_logs SET error_message = NULL, message_salt = NULL WHERE id IN
         (SELECT id FROM file_access_logs WHERE file_id = :file AND error_message IS NOT NULL LIMIT :limit)
         RETURNING id";
     /// Sets the time at which the erasure continues; NULL if nothing is left to erase.
@@ -35,9 +35,10 @@ statements! {
     Forget { cutoff: Timestamp, limit: u64 } = "DELETE FROM erasures WHERE file_id IN
         (SELECT file_id FROM erasures WHERE erased_at <= :cutoff AND next_at IS NULL ORDER BY erased_at LIMIT :limit)
         RETURNING file_id";
-    /// Erases IP address and user agent in at most `:limit` entries of the audit log, ordered by id. The ids of these
+    /// Erases IP address, user agent and error text in at most `:limit` entries of the audit log, ordered by id. The ids of these
     /// entries are above `:behind` and below `:before`. Returns the ids.
     EraseCallers<'a> { behind: &'a str, before: &'a str, limit: u64 } =
-        "UPDATE file_access_logs SET ip_address = NULL, user_agent = NULL WHERE id IN
+        "UPDATE file_access_logs SET ip_address = NULL, user_agent = NULL, error_message = NULL,
+            caller_salt = NULL, message_salt = NULL WHERE id IN
         (SELECT id FROM file_access_logs WHERE id > :behind AND id < :before ORDER BY id LIMIT :limit) RETURNING id";
 }

@@ -45,6 +45,10 @@ statements! {
         now: Timestamp,
     } = "INSERT INTO gc_queue (r2_key, file_id, attempt, user_id, reason, not_before, created_at)
         VALUES (:key, :file, :attempt, :user, :reason, :not_before, :now)";
+    /// Queues an object of the service, which belongs to no user, for collection from `:not_before` on.
+    EnqueueOfService<'a> { key: &'a StorageKey, attempt: AttemptId, not_before: Timestamp, now: Timestamp } =
+        "INSERT INTO gc_queue (r2_key, attempt, user_id, reason, not_before, created_at)
+        VALUES (:key, :attempt, '-', 'temporary', :not_before, :now)";
     /// Queues a spool for collection from `:not_before` on, and reserves bytes of the quota like [`GrowSpool`]. Must
     /// run before the first byte of the spool is stored.
     EnqueueSpool<'a> {

@@ -11,13 +11,17 @@
 //! A *kept* file is active, archived or in the trash. An object that is *queued for collection* has a row in
 //! `gc_queue`, and the sweep `collect_garbage` deletes the object later.
 
+mod restriction;
 mod statement;
 
 pub mod accounts;
+pub mod api_keys;
 pub mod audit;
 pub mod checks;
+pub mod closing;
 pub mod constraints;
 pub mod cuts;
+pub mod email;
 pub mod erasure;
 pub mod files;
 pub mod gc;
@@ -26,19 +30,24 @@ pub mod profiling;
 pub mod quotas;
 pub mod recipes;
 pub mod saved_recipes;
+pub mod shares;
 pub mod sweeps;
 pub mod uploads;
+pub mod usage;
 
 /// Returns the name and the SQL text of every statement.
 pub fn all() -> Vec<(&'static str, &'static str)> {
     [
         accounts::ALL,
+        api_keys::ALL,
         audit::ALL,
         audit::InsertWhen::TEXTS,
         checks::ALL,
         checks::Table::TEXTS,
+        closing::ALL,
         cuts::ALL,
         saved_recipes::ALL,
+        email::ALL,
         erasure::ALL,
         files::ALL,
         files::ListOrder::TEXTS,
@@ -47,8 +56,10 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         profiling::ALL,
         quotas::ALL,
         recipes::ALL,
+        shares::ALL,
         sweeps::ALL,
         uploads::ALL,
+        usage::ALL,
     ]
     .concat()
 }

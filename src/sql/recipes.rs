@@ -1,6 +1,7 @@
 //! Recipes. Each recipe is stored once. Triggers delete a recipe when no receipt and no saved cut names it any more.
 //! The triggers also update the total length of each user's recipes in the table `usage`.
 
+use super::restriction::is_within_tag;
 use super::statement::statements;
 use crate::domain::ids::{CutId, FileId, UserId};
 use crate::domain::time::Timestamp;
@@ -35,16 +36,17 @@ statements! {
         ON CONFLICT (sha256) DO UPDATE SET used_at = excluded.used_at";
     /// Selects the recipe of a cut of `:user`; NULL if the recipe is not stored any more. A receipt that an older
     /// version of Cutty wrote contains the recipe itself.
-    OfCut<'a> { cut: CutId, user: &'a UserId } = "SELECT recipe_sha256 AS sha256, CASE WHEN recipe_sha256 IS NULL
+    OfCut<'a> { cut: CutId, user: &'a UserId, tag: Option<&'a str> } = concat!("SELECT recipe_sha256 AS sha256, CASE WHEN recipe_sha256 IS NULL
             THEN nullif(recipe, '{}')
             ELSE (SELECT recipe FROM recipes WHERE sha256 = recipe_sha256 AND user_id = :user) END AS recipe
-        FROM cuts WHERE id = :cut AND user_id = :user";
+        FROM cuts WHERE id = :cut AND user_id = :user AND ", is_within_tag!("cuts.file_id"));
     /// Selects the recipe of a saved cut of `:user`. A row of the lineage that an older version of Cutty wrote contains
     /// the recipe itself.
-    OfFile<'a> { file: FileId, user: &'a UserId } = "SELECT recipe_sha256 AS sha256, CASE WHEN recipe_sha256 IS NULL
+    OfFile<'a> { file: FileId, user: &'a UserId, tag: Option<&'a str> } = concat!("SELECT recipe_sha256 AS sha256, CASE WHEN recipe_sha256 IS NULL
             THEN nullif(recipe, '{}')
             ELSE (SELECT recipe FROM recipes WHERE sha256 = recipe_sha256 AND user_id = :user) END AS recipe
         FROM file_relationships WHERE child_file_id = :file AND EXISTS (SELECT 1 FROM files
-            WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted'))
-        ORDER BY parent_file_id LIMIT 1";
+            WHERE id = :file AND user_id = :user AND lifecycle_status IN ('active', 'archived', 'deleted')
+                AND ", is_within_tag!("files.id"), ")
+        ORDER BY parent_file_id LIMIT 1");
 }

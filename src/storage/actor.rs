@@ -3,7 +3,7 @@
 use crate::domain::caller::Caller;
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::principal::{Denied, Principal, Scope};
-use crate::error::{Problem, Result};
+use crate::error::{Code, Problem, Result};
 use crate::idempotency::{Claim, Effect};
 use crate::ports::Statement;
 
@@ -34,6 +34,28 @@ impl Actor {
                 Denied::Scope => Problem::not_allowed(),
             }
         })
+    }
+
+    /// Does the same as [`Self::allow`], for things of the account that belong to no file, such as saved recipes. A
+    /// principal that is restricted to a tag may not use them.
+    ///
+    /// # Errors
+    /// `forbidden`: the principal is restricted to a tag, lacks the scope, or has no owner.
+    pub fn allow_account(&self, scope: Scope) -> Result<&UserId> {
+        match self.tag() {
+            None => self.allow(scope, None),
+            Some(tag) => {
+                let detail = format!(
+                    "This API key may use only files with the tag {tag:?}. Use a key without a tag for this request."
+                );
+                Err(Problem::new(Code::Forbidden, detail))
+            }
+        }
+    }
+
+    /// Returns the tag to which the principal is restricted. Every query about files has this tag as a parameter.
+    pub fn tag(&self) -> Option<&str> {
+        self.principal.tag()
     }
 
     /// Returns the statement that records an effect under the request's idempotency key; `None` without a key. The

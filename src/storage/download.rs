@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::audit::entry::Action;
+use crate::audit::action::Action;
 use crate::body::outgoing::{BodySegment, DeferredBody, NativeResponse, ResponseBody};
 use crate::body::stream::NativeBody;
 use crate::domain::storage_key::StorageKey;

@@ -8,8 +8,10 @@ use crate::body::stream::NativeBody;
 
 use crate::csv::dialect::Delimiter;
 use crate::csv::{FileEncoding, InputOptions, encoding_for_label};
-use crate::domain::ids::{FileId, UserId};
+use crate::domain::ids::{FileId, ShareId, UserId};
 use crate::domain::reading;
+use crate::domain::scan::ScanVerdict;
+use crate::domain::spending::{WhenBudgetSpent, is_spent};
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
@@ -82,8 +84,23 @@ pub struct FileRow {
     #[serde(default)]
     pub dialect: Option<String>,
     pub damaged_at: Option<Timestamp>,
+    pub scan_verdict: Option<ScanVerdict>,
+    pub scanned_at: Option<Timestamp>,
     pub system_tags: String,
     pub user_tags: String,
+    /// Username of the owner, if the file is shared with the account that asks.
+    #[serde(default)]
+    pub shared_by: Option<String>,
+    /// What this account may do: `read` or `cut`.
+    #[serde(default)]
+    pub may: Option<String>,
+    /// The share.
+    #[serde(default)]
+    pub share: Option<ShareId>,
+    /// The month in which the budget of the reader is spent, a space, and what then happens. Queries for lists do not
+    /// select this column.
+    #[serde(default)]
+    pub spent_budget: Option<String>,
 }
 
 /// A dialect whose confidence is lower is not certain.
@@ -195,6 +212,20 @@ impl FileRow {
         }
     }
 
+    /// Checks that the reader may cut the file: the budget of this month is not spent, or cuts are then not refused.
+    ///
+    /// # Errors
+    /// `quota_exceeded`.
+    pub fn check_budget(&self, now: Timestamp) -> Result<()> {
+        let spent = self.spent_budget.as_deref().and_then(|text| text.split_once(' '));
+        match spent {
+            Some((month, when)) if is_spent(Some(month), now) && when != WhenBudgetSpent::Warn.name() => {
+                Err(Problem::budget_spent())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the etag of the stored object. Every call that opens the bytes passes this etag to R2.
     ///
     /// # Errors
@@ -302,13 +333,35 @@ pub struct FileView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub dialect_options: Option<Value>,
+    /// The verdict of the content scanner; absent if the file was stored while no scanner was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanView>,
+    /// Username of the owner, if another account shares the file with you. Then its tags and metadata are not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_by: Option<String>,
+    /// What you may do with a file that another account shares with you: `read`, or `cut` to read and cut it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may: Option<String>,
     /// Number that grows with each change of the file. The ETag of the metadata begins with `r` and this number.
     pub revision: u64,
+}
+
+/// The verdict of the content scanner.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanView {
+    /// `clean`; `unscanned` if the scan failed and the server accepts such files; or `derived` for a saved cut, which
+    /// is not scanned.
+    pub verdict: ScanVerdict,
+    /// When the scanner answered, or when the scan failed (RFC 3339, UTC, milliseconds).
+    #[schema(value_type = String, format = DateTime)]
+    pub scanned_at: Timestamp,
 }
 
 impl From<FileRow> for FileView {
     fn from(row: FileRow) -> Self {
         let dialect = row.shown_dialect();
+        let scan = row.scan_verdict.zip(row.scanned_at);
         Self {
             id: row.id.to_string(),
             filename: row.filename,
@@ -330,7 +383,10 @@ impl From<FileRow> for FileView {
             source: row.source,
             row_count: row.row_count,
             column_count: row.column_count,
+            scan: scan.map(|(verdict, scanned_at)| ScanView { verdict, scanned_at }),
             revision: row.revision,
+            shared_by: row.shared_by,
+            may: row.may,
             dialect,
             dialect_options: stored_json(row.dialect_options.as_deref()),
         }

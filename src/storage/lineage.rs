@@ -87,10 +87,11 @@ impl R2StorageService {
         self.fetch(user, id).await?;
         let (after_time, after_id) =
             after.map_or((String::new(), String::new()), |(t, id)| (t.to_string(), id));
-        let parents = sql::files::Parents { file: id, user };
+        let parents = sql::files::Parents { file: id, user, tag: self.actor.tag() };
         let children = sql::files::Children {
             file: id,
             user,
+            tag: self.actor.tag(),
             after_time: &after_time,
             after_id: &after_id,
             limit: limit + 1,

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::ids::UserId;
-use crate::domain::principal::Scope;
+use crate::domain::ids::{ShareId, UserId};
+use crate::domain::principal::{Principal, Scope};
 use crate::domain::time::Timestamp;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::memory::budget::Memory;
 use crate::ports::{Row, Statement};
 use crate::sql::files::{self, SortColumn, SortValue};
@@ -68,10 +68,11 @@ impl R2StorageService {
     /// # Errors
     /// `forbidden`; `unavailable` if the database cannot be reached.
     pub async fn list(&self, query: &ListQuery) -> Result<FilePage> {
-        let (user, now) = (self.allow(Scope::List, None)?, self.app.now());
+        let (user, now) = (self.allow(Scope::Read, None)?, self.app.now());
         let _lease = self.app.lease_large_memory(LIST_MEMORY).await?;
         let tags = json!(query.tags).to_string();
-        let batch = vec![count(user, query, &tags, now), page(user, query, &tags, now)];
+        let who = Reader { user, tag: self.actor.tag() };
+        let batch = vec![count(&who, query, &tags, now), page(&who, query, &tags, now)];
         let mut results = self.app.database.batch(batch).await?;
         let rows = results.pop().unwrap_or_default();
         let total = results.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
@@ -82,20 +83,66 @@ impl R2StorageService {
     }
 }
 
-fn count(user: &UserId, query: &ListQuery, tags: &str, now: Timestamp) -> Statement {
-    let count =
-        files::Count { user, status: query.status.name(), now, tags, name_part: query.name_part.as_deref() };
+/// A page of files that other accounts share with the user.
+pub struct GrantedPage {
+    /// The files on the page.
+    pub files: Vec<FileRow>,
+    /// Number of files on all pages.
+    pub total: u64,
+    /// Whether there are more files after this page.
+    pub has_more: bool,
+}
+
+impl R2StorageService {
+    /// Returns one page of the files that other accounts share with the user, those shared last first. The page begins
+    /// after the share `before`.
+    ///
+    /// # Errors
+    /// `forbidden` if the principal is no user; `unavailable` if the database cannot be reached.
+    pub async fn list_granted(&self, before: Option<ShareId>, limit: u64) -> Result<GrantedPage> {
+        let Principal::User { id: grantee, .. } = &self.actor.principal else {
+            return Err(Problem::not_allowed());
+        };
+        let now = self.app.now();
+        let _lease = self.app.lease_large_memory(LIST_MEMORY).await?;
+        let list = files::ListGranted { grantee, before, now, limit: limit + 1 };
+        let batch = vec![files::CountGranted { grantee, now }.statement(), list.statement()];
+        let mut results = self.app.database.batch(batch).await?;
+        let rows = results.pop().unwrap_or_default();
+        let total = results.pop().and_then(|rows| first_number(&rows)).unwrap_or(0);
+        let has_more = rows.len() as u64 > limit;
+        let wanted = rows.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(GrantedPage { files: wanted.map(FileRow::read).collect::<Result<_>>()?, total, has_more })
+    }
+}
+
+/// The owner of the files, and the tag to which the principal is restricted.
+struct Reader<'a> {
+    user: &'a UserId,
+    tag: Option<&'a str>,
+}
+
+fn count(who: &Reader<'_>, query: &ListQuery, tags: &str, now: Timestamp) -> Statement {
+    let count = files::Count {
+        user: who.user,
+        tag: who.tag,
+        status: query.status.name(),
+        now,
+        tags,
+        name_part: query.name_part.as_deref(),
+    };
     count.statement()
 }
 
-fn page(user: &UserId, query: &ListQuery, tags: &str, now: Timestamp) -> Statement {
+fn page(who: &Reader<'_>, query: &ListQuery, tags: &str, now: Timestamp) -> Statement {
     let (after_value, after_id, offset) = match &query.start {
         PageStart::Offset(offset) => (None, None, *offset),
         PageStart::After { value, id } => (Some(value), Some(id.as_str()), 0),
     };
     let list = files::List {
         order: query.sort.order(query.descending),
-        user,
+        user: who.user,
+        tag: who.tag,
         status: query.status.name(),
         now,
         tags,

@@ -23,10 +23,12 @@ pub mod upload;
 use http::Method;
 
 use crate::app::SharedApp;
-use crate::audit::entry::{Action, Entry};
+use crate::audit::action::Action;
+use crate::audit::entry::Entry;
 use crate::domain::ids::{FileId, UserId};
-use crate::domain::principal::Scope;
-use crate::error::{Problem, Result};
+use crate::domain::principal::{Principal, Scope};
+use crate::domain::read_meter::ReadMeter;
+use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
 use crate::sql;
 use actor::Actor;
@@ -38,12 +40,30 @@ use resumable::problems::file_gone;
 pub struct R2StorageService {
     pub(crate) app: SharedApp,
     pub(crate) actor: Actor,
+    /// Counts the bytes that are read from files.
+    meter: ReadMeter,
 }
 
 impl R2StorageService {
     /// Creates a service that acts for `actor`.
     pub fn new(app: SharedApp, actor: Actor) -> Self {
-        Self { app, actor }
+        Self { app, actor, meter: ReadMeter::default() }
+    }
+
+    /// Makes the service count the bytes that it reads in `meter`.
+    #[must_use]
+    pub fn metered(self, meter: ReadMeter) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// Returns the counter of the bytes that the service reads from files.
+    pub fn meter(&self) -> ReadMeter {
+        self.meter.clone()
+    }
+
+    /// Returns the principal for whom the service acts.
+    pub fn principal(&self) -> &Principal {
+        &self.actor.principal
     }
 
     /// Calls [`Actor::allow`].
@@ -94,12 +114,46 @@ impl R2StorageService {
         Entry::new(&self.app, Some(&self.actor.principal), action, &self.actor.caller)
     }
 
+    /// Returns the account that owns what the principal makes, such as receipts. A file that is cut may belong to another
+    /// account, which shares it.
+    ///
+    /// # Errors
+    /// `forbidden`.
+    pub fn owner_of_results(&self) -> Result<&UserId> {
+        self.allow(Scope::Cut, None)
+    }
+
     /// Returns a file that is active, archived or in the trash.
     ///
     /// # Errors
     /// `not_found` if the file does not exist or belongs to another owner; `forbidden`.
     pub async fn find(&self, id: FileId) -> Result<FileRow> {
-        self.fetch(self.allow(Scope::Read, Some(id))?, id).await
+        self.find_for(Scope::Read, id).await
+    }
+
+    /// Does the same as [`Self::find`], for a principal that needs `scope` and not [`Scope::Read`].
+    async fn find_for(&self, scope: Scope, id: FileId) -> Result<FileRow> {
+        match self.fetch_if_any(self.allow(scope, Some(id))?, id).await? {
+            Some(file) => Ok(file),
+            None => self.find_granted(scope, id).await,
+        }
+    }
+
+    /// Returns a file that another account shares with the user.
+    ///
+    /// # Errors
+    /// `not_found` if there is no such file; `forbidden` if the user may read the file and not cut it.
+    async fn find_granted(&self, scope: Scope, file: FileId) -> Result<FileRow> {
+        let Principal::User { id: grantee, .. } = &self.actor.principal else {
+            return Err(Problem::no_such_file());
+        };
+        let get = sql::files::GetGranted { file, grantee, now: self.app.now() };
+        let row = self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_file)?;
+        let file = FileRow::read(row)?;
+        match (scope, file.may.as_deref()) {
+            (Scope::Read, _) | (Scope::Cut, Some("cut")) => Ok(file),
+            _ => Err(Problem::not_allowed()),
+        }
     }
 
     /// Returns a file whose bytes may be read: it is not in the trash and has not expired.
@@ -107,24 +161,53 @@ impl R2StorageService {
     /// # Errors
     /// The errors of [`Self::find`]; `not_found` if the file is in the trash or has expired.
     pub async fn find_readable(&self, id: FileId) -> Result<FileRow> {
-        let file = self.find(id).await?;
-        if !file.is_readable(self.app.now()) {
-            return Err(Problem::no_such_file());
-        }
-        Ok(file)
+        self.expect_readable(self.find(id).await?)
     }
 
-    /// Returns a file that may be read as CSV: its bytes may be read and are not known to be damaged.
+    /// Returns a readable file of the principal's owner, and not a file that another account shares.
+    ///
+    /// # Errors
+    /// The errors of [`Self::find_readable`]; `forbidden` if another account shares the file.
+    pub async fn find_own(&self, id: FileId) -> Result<FileRow> {
+        let file = self.fetch(self.allow(Scope::Share, Some(id))?, id).await;
+        match file {
+            Err(problem) if problem.code() == Code::NotFound => {
+                Err(self.find_granted(Scope::Read, id).await.map_or(problem, |_| Problem::not_allowed()))
+            }
+            file => self.expect_readable(file?),
+        }
+    }
+
+    fn expect_readable(&self, file: FileRow) -> Result<FileRow> {
+        match file.is_readable(self.app.now()) {
+            true => Ok(file),
+            false => Err(Problem::no_such_file()),
+        }
+    }
+
+    /// Returns a file that may be read as CSV: its bytes may be read and are not known to be damaged. The principal needs
+    /// `scope`: [`Scope::Read`] or [`Scope::Cut`].
     ///
     /// # Errors
     /// The errors of [`Self::find_readable`]; `integrity_error` if the file is marked as damaged.
-    pub async fn find_undamaged(&self, id: FileId) -> Result<FileRow> {
-        let file = self.find_readable(id).await?;
+    pub async fn find_undamaged(&self, scope: Scope, id: FileId) -> Result<FileRow> {
+        let file = self.expect_readable(self.find_for(scope, id).await?)?;
         file.check_undamaged()?;
         Ok(file)
     }
 
-    /// Returns a file of `owner`. The caller must already have checked that the principal may use this file.
+    /// Returns a file that the principal may cut now.
+    ///
+    /// # Errors
+    /// The errors of [`Self::find_undamaged`]; `quota_exceeded` if the principal's budget is spent and cuts are then
+    /// refused.
+    pub async fn find_to_cut(&self, id: FileId) -> Result<FileRow> {
+        let file = self.find_undamaged(Scope::Cut, id).await?;
+        file.check_budget(self.app.now())?;
+        Ok(file)
+    }
+
+    /// Returns a file of `owner` that the principal sees. The caller must already have checked the principal's scope.
     pub(crate) async fn fetch(&self, owner: &UserId, id: FileId) -> Result<FileRow> {
         self.fetch_if_any(owner, id).await?.ok_or_else(Problem::no_such_file)
     }
@@ -158,11 +241,11 @@ impl R2StorageService {
     /// # Errors
     /// `forbidden`; the errors of [`Self::fetch_stored`].
     pub(crate) async fn expect_stored(&self, file: FileId) -> Result<()> {
-        self.fetch_stored(self.allow(Scope::Create, None)?, file).await.map(drop)
+        self.fetch_stored(self.allow(Scope::Write, None)?, file).await.map(drop)
     }
 
     async fn fetch_if_any(&self, owner: &UserId, id: FileId) -> Result<Option<FileRow>> {
-        let get = sql::files::Get { file: id, user: owner };
+        let get = sql::files::Get { file: id, user: owner, tag: self.actor.tag() };
         let row = self.app.database.query(get.statement()).await?.pop();
         row.map(FileRow::read).transpose()
     }

@@ -80,7 +80,7 @@ impl R2StorageService {
     /// - `forbidden`.
     pub async fn recipe(&self, id: FileId) -> Result<RecipeView> {
         let user = self.allow(Scope::Read, Some(id))?;
-        let get = sql::recipes::OfFile { file: id, user };
+        let get = sql::recipes::OfFile { file: id, user, tag: self.actor.tag() };
         let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
             self.fetch(user, id).await?;
             let detail = "The file is not a saved cut, so it has no recipe.";

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
-use crate::audit::entry::Action;
+use crate::audit::action::Action;
 use crate::domain::ids::{FileId, UserId};
 use crate::domain::principal::Scope;
 use crate::domain::time::Timestamp;
@@ -41,7 +41,8 @@ impl R2StorageService {
     /// - `precondition_failed`: another request changed the file first.
     /// - `forbidden`.
     pub async fn change(&self, id: FileId, change: Change, revision: Option<u64>) -> Result<FileRow> {
-        let user = self.allow(Scope::Update, Some(id))?;
+        let user = self.allow(Scope::Write, Some(id))?;
+        self.expect_tag_kept(change.tags.as_deref())?;
         if change == Change::default() {
             let file = self.fetch(user, id).await?;
             let is_kept = file.lifecycle_status != LifecycleStatus::Deleted;
@@ -58,6 +59,7 @@ impl R2StorageService {
         let guarded = sql::files::Update {
             file: id,
             user,
+            tag: self.actor.tag(),
             revision,
             filename: change.filename.as_deref(),
             metadata: metadata.as_deref(),
@@ -70,9 +72,10 @@ impl R2StorageService {
         };
         let mut statements = Vec::new();
         if let Some(tags) = change.tags {
-            let tags = Value::from(tags).to_string();
-            statements.push(sql::files::DeleteUserTags { file: id, user, revision }.statement());
-            statements.push(sql::files::InsertUserTags { file: id, user, revision, tags: &tags }.statement());
+            let (tag, tags) = (self.actor.tag(), Value::from(tags).to_string());
+            statements.push(sql::files::DeleteUserTags { file: id, user, tag, revision }.statement());
+            statements
+                .push(sql::files::InsertUserTags { file: id, user, tag, revision, tags: &tags }.statement());
         }
         statements.push(guarded.statement());
         let file = self.run_guarded(user, id, Action::Update, revision, statements).await?;
@@ -80,6 +83,19 @@ impl R2StorageService {
             self.app.request_profile(&file).await;
         }
         Ok(file)
+    }
+
+    /// Checks that the new tags contain the tag to which the principal is restricted; `None` if the tags stay.
+    fn expect_tag_kept(&self, tags: Option<&[String]>) -> Result<()> {
+        match (self.actor.tag(), tags) {
+            (Some(tag), Some(tags)) if !tags.iter().any(|known| known == tag) => {
+                let detail = format!(
+                    "This API key may use only files with the tag {tag:?}, so it cannot remove this tag. Add it to tags."
+                );
+                Err(Problem::new(Code::Forbidden, detail).with("field", "tags"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Moves a file to the trash. The file can be restored, and counts against the quota until its permanent deletion.
@@ -90,10 +106,11 @@ impl R2StorageService {
     /// - `precondition_failed`: another request changed the file first.
     /// - `forbidden`.
     pub async fn trash(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
-        let (user, now) = (self.allow(Scope::Update, Some(id))?, self.app.now());
-        let mut statements = vec![sql::files::StayInTrash { file: id, user, revision }.statement()];
+        let (user, now) = (self.allow(Scope::Write, Some(id))?, self.app.now());
+        let tag = self.actor.tag();
+        let mut statements = vec![sql::files::StayInTrash { file: id, user, tag, revision }.statement()];
         statements.extend(self.actor.record(&Effect::Changed { file: id }));
-        statements.push(sql::files::Trash { file: id, user, revision, now }.statement());
+        statements.push(sql::files::Trash { file: id, user, tag, revision, now }.statement());
         self.run_guarded(user, id, Action::Delete, revision, statements).await
     }
 
@@ -105,8 +122,9 @@ impl R2StorageService {
     /// - `precondition_failed`: another request changed the file first.
     /// - `forbidden`.
     pub async fn restore(&self, id: FileId, revision: Option<u64>) -> Result<FileRow> {
-        let user = self.allow(Scope::Update, Some(id))?;
-        let restore = sql::files::Restore { file: id, user, revision, now: self.app.now() };
+        let user = self.allow(Scope::Write, Some(id))?;
+        let (tag, now) = (self.actor.tag(), self.app.now());
+        let restore = sql::files::Restore { file: id, user, tag, revision, now };
         self.run_guarded(user, id, Action::Restore, revision, vec![restore.statement()]).await
     }
 
@@ -117,13 +135,18 @@ impl R2StorageService {
     /// - `precondition_failed`: another request changed the file first.
     /// - `forbidden`.
     pub async fn delete_permanently(&self, id: FileId, revision: Option<u64>) -> Result<()> {
-        let user = self.allow(Scope::Delete, Some(id))?;
+        let user = self.allow(Scope::Write, Some(id))?;
         let entry = self.entry(Action::Delete).on(id);
-        let [release, deletion, enqueue] =
-            permanent_deletion(id, user, revision, self.app.now(), self.app.config.purge_after_days);
+        let [release, deletion, enqueue] = permanent_deletion(
+            id,
+            (user, self.actor.tag()),
+            revision,
+            self.app.now(),
+            self.app.config.purge_after_days,
+        );
         let mut statements = vec![release, deletion];
         statements.extend(self.actor.record(&Effect::Purged { file: id }));
-        statements.extend(entry.statement_if_changed());
+        statements.push(entry.statement_if_changed(&self.app)?);
         statements.push(enqueue);
         let rows = self.app.database.batch(statements).await?;
         if rows.get(DEAD_ROW).is_none_or(Vec::is_empty) {
@@ -147,8 +170,8 @@ impl R2StorageService {
         let entry = self.entry(action).on(id);
         let guarded = statements.len() - 1;
         statements.extend(self.actor.record(&Effect::Changed { file: id }));
-        statements.extend(entry.statement_if_changed());
-        statements.push(sql::files::Get { file: id, user }.statement());
+        statements.push(entry.statement_if_changed(&self.app)?);
+        statements.push(sql::files::Get { file: id, user, tag: self.actor.tag() }.statement());
         let mut rows = self.app.database.batch(statements).await?;
         let row: Option<Row> = rows.pop().and_then(|mut found| found.pop());
         let has_changed = rows.get(guarded).is_some_and(|changed| !changed.is_empty());
@@ -192,18 +215,19 @@ impl R2StorageService {
 const DEAD_ROW: usize = 1;
 
 /// Returns the statements that free the quota of a kept file, make the file unreachable and put its object on
-/// `gc_queue`. The caller runs the statements in one batch, so that either all of them or none of them take effect.
+/// `gc_queue`. The caller runs the statements in one batch, so that either all of them or none of them take effect. `tag`
+/// is the tag to which the principal is restricted; the statements do nothing if the file does not have it.
 pub(crate) fn permanent_deletion(
     file: FileId,
-    user: &UserId,
+    (user, tag): (&UserId, Option<&str>),
     revision: Option<u64>,
     now: Timestamp,
     purge_after_days: u32,
 ) -> [Statement; 3] {
     let purge_after = now.plus(TimeDelta::days(purge_after_days.into()));
     [
-        sql::quotas::ReleaseKept { user, file, now, revision }.statement(),
-        sql::files::KillKept { file, user, revision, now, purge_after }.statement(),
+        sql::quotas::ReleaseKept { user, file, tag, now, revision }.statement(),
+        sql::files::KillKept { file, user, tag, revision, now, purge_after }.statement(),
         sql::gc::EnqueueKilled { file, user, not_before: purge_after, now }.statement(),
     ]
 }

@@ -24,9 +24,9 @@ impl R2StorageService {
     /// copy of each piece in wasm.
     ///
     /// # Errors
-    /// `forbidden`, `quota_exceeded`, `digest_mismatch`, the error of the body if it ends early, or `unavailable` if R2
-    /// or the database cannot be reached. After `unavailable`, it is unknown whether the file is stored. After any
-    /// other error, the file is not stored.
+    /// `forbidden`, `quota_exceeded`, `digest_mismatch`, `infected`, the error of the body if it ends early, or
+    /// `unavailable` if R2, the database or the content scanner cannot be reached. After `unavailable`, it is unknown
+    /// whether the file is stored. After any other error, the file is not stored.
     pub async fn store_body(
         &self,
         new: NewFile,

@@ -42,7 +42,7 @@ impl Sweep for EmptyTrash {
             step.examined += 1;
             let Some(file) = step.read::<DueFile>(app, row, "id") else { continue };
             let days = app.config.purge_after_days;
-            let deletion = permanent_deletion(file.id, &file.user_id, Some(file.revision), now, days);
+            let deletion = permanent_deletion(file.id, (&file.user_id, None), Some(file.revision), now, days);
             match app.database.batch(deletion.into()).await {
                 Ok(_) => step.changed += 1,
                 Err(error) => step.postpone(app, &file.id.to_string(), &error),

@@ -1,4 +1,4 @@
-//! Erases IP addresses and user agents from entries of the audit log that are older than `PERSONAL_DATA_DAYS`. The
+//! Erases IP addresses and user agents from entries of the audit log that are older than `AUDIT_PERSONAL_DAYS`. The
 //! cursor is the id of the last entry that the sweep has changed. Costs 1 D1 call per run.
 
 use async_trait::async_trait;
@@ -32,7 +32,7 @@ impl Sweep for EraseCallers {
     }
 
     async fn run(&self, app: &App, step: &mut SweepStep) -> Result<()> {
-        let days = TimeDelta::days(app.config.personal_data_days.into());
+        let days = TimeDelta::days(app.config.audit_personal_days.into());
         let before = EventId::first_of(step.now.plus(-days).instant()).to_string();
         // Ignores a cursor with which the run would leave out entries: text that is not an id, or an id that is not
         // below `before`.

@@ -24,10 +24,6 @@ impl Sweep for ExpireFiles {
         "expire_files"
     }
 
-    fn max_items(&self) -> u64 {
-        100
-    }
-
     fn cost(&self) -> Cost {
         // The limit for each of the two states is half of the run's limit, but at least one item. So a run with a limit
         // of one item can handle two items. `base` counts the two calls of a run and the call for this second item.
@@ -76,5 +72,6 @@ async fn trash_all(app: &App, files: &[DueFile], step: &mut SweepStep) {
 }
 
 fn trash(due: &DueFile, now: Timestamp) -> Statement {
-    sql::files::Trash { file: due.id, user: &due.user_id, revision: Some(due.revision), now }.statement()
+    sql::files::Trash { file: due.id, user: &due.user_id, tag: None, revision: Some(due.revision), now }
+        .statement()
 }

@@ -7,6 +7,7 @@ use super::sweep::{Cost, Sweep, SweepStep};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::ids::{AttemptId, EventId, FreshId};
+use crate::domain::month::Month;
 use crate::domain::time::Timestamp;
 use crate::error::Result;
 use crate::ports::Statement;
@@ -28,8 +29,14 @@ const FINDING_RETENTION: TimeDelta = TimeDelta::days(90);
 /// How long the state of a background pass is kept if the pass makes no progress.
 const PROGRESS_RETENTION: TimeDelta = TimeDelta::days(30);
 
+/// How long an API key is kept after it has expired.
+const EXPIRED_KEY_RETENTION: TimeDelta = TimeDelta::days(30);
+
 /// How long the report of a sweep is kept.
 const REPORT_RETENTION: TimeDelta = TimeDelta::days(30);
+
+/// How many months before the current month the usage of users is kept.
+const USAGE_RETENTION_MONTHS: u32 = 24;
 
 /// Deletes the rows of one table whose retention is over.
 pub struct Forget {
@@ -53,15 +60,6 @@ pub static MARKERS: Forget = Forget {
     statement: |_, now, limit| {
         let before = first_id(now.plus(-MARKER_RETENTION));
         sql::files::ForgetMarkers { before, limit }.statement()
-    },
-};
-
-/// Entries of the audit log.
-pub static AUDIT_ENTRIES: Forget = Forget {
-    name: "forget_audit_entries",
-    statement: |config, now, limit| {
-        let before = EventId::first_of(days_before(now, config.audit_retention_days).instant());
-        sql::audit::Forget { before, limit }.statement()
     },
 };
 
@@ -98,12 +96,50 @@ pub static ERASURES: Forget = Forget {
     },
 };
 
+/// API keys that have expired. Their owner sees them for this time, and can change their expiry.
+pub static API_KEYS: Forget = Forget {
+    name: "forget_api_keys",
+    statement: |_, now, limit| {
+        sql::api_keys::Forget { cutoff: now.plus(-EXPIRED_KEY_RETENTION), limit }.statement()
+    },
+};
+
+/// Secrets of API keys whose overlap has ended.
+pub static API_KEY_SECRETS: Forget = Forget {
+    name: "forget_api_key_secrets",
+    statement: |_, now, limit| sql::api_keys::ForgetSecrets { cutoff: now, limit }.statement(),
+};
+
+/// Shares that ended.
+pub static SHARES: Forget = Forget {
+    name: "forget_shares",
+    statement: |_, now, limit| sql::shares::Forget { now, limit }.statement(),
+};
+
 /// Reports of sweeps.
 pub static REPORTS: Forget = Forget {
     name: "forget_reports",
     statement: |_, now, limit| {
         let before = EventId::first_of(now.plus(-REPORT_RETENTION).instant());
         sql::sweeps::DeleteRuns { before, limit }.statement()
+    },
+};
+
+/// What users did, by month.
+pub static MONTHS: Forget = Forget {
+    name: "forget_months",
+    statement: |_, now, limit| {
+        let before = Month::of(now).earlier(USAGE_RETENTION_MONTHS).to_string();
+        sql::usage::ForgetMonths { before: &before, limit }.statement()
+    },
+};
+
+/// What users stored, by day.
+pub static DAYS: Forget = Forget {
+    name: "forget_days",
+    statement: |_, now, limit| {
+        let before = format!("{}-01", Month::of(now).earlier(USAGE_RETENTION_MONTHS));
+        sql::usage::ForgetDays { before: &before, limit }.statement()
     },
 };
 

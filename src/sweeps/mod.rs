@@ -7,6 +7,8 @@
 //!
 //! **To add a sweep**, add a file with a [`Sweep`] to this folder, and a line to [`SWEEPS`].
 
+mod archive_audit;
+mod close_accounts;
 mod collect_garbage;
 mod empty_trash;
 mod erase_callers;
@@ -21,7 +23,10 @@ mod learn_files;
 mod position;
 pub mod report;
 mod scrub;
+mod seal_audit;
+mod send_links;
 pub mod sweep;
+mod watch_budgets;
 
 use serde_json::Value;
 
@@ -36,9 +41,11 @@ use crate::sql;
 use report::SweepRun;
 use sweep::{Sweep, SweepStep};
 
-/// Every sweep, in the order in which they run. Uploads expire before garbage is collected, so that the same run can
-/// delete the objects of expired uploads.
+/// Every sweep, in the order in which they run. Accounts are closed and uploads expire before garbage is
+/// collected, so that the same run can delete the objects of their uploads.
 pub static SWEEPS: &[&dyn Sweep] = &[
+    &close_accounts::CloseAccounts,
+    &send_links::SendWaitingLinks,
     &expire_files::ExpireFiles,
     &expire_uploads::ExpireUploads,
     &empty_trash::EmptyTrash,
@@ -49,15 +56,23 @@ pub static SWEEPS: &[&dyn Sweep] = &[
     &forget_keys::ForgetKeys,
     &learn_files::QueueUnlearnedFiles,
     &scrub::Scrub,
+    &seal_audit::SealAudit,
+    &archive_audit::ArchiveAudit,
+    &archive_audit::ForgetSegments,
     &erase_callers::EraseCallers,
+    &watch_budgets::WatchBudgets,
     &forget::RECEIPTS,
     &forget::MARKERS,
-    &forget::AUDIT_ENTRIES,
     &forget::TOMBSTONES,
     &forget::FINDINGS,
     &forget::PROGRESS,
     &forget::ERASURES,
+    &forget::SHARES,
     &forget::REPORTS,
+    &forget::API_KEYS,
+    &forget::API_KEY_SECRETS,
+    &forget::MONTHS,
+    &forget::DAYS,
 ];
 
 /// Returns the sweep with this name.

@@ -16,6 +16,7 @@ use crate::sql;
 /// The report of one run of one sweep.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all(serialize = "camelCase"))]
+#[schema(rename_all = "camelCase")]
 pub struct SweepRun {
     /// The run's id, a UUID of version 7. UUIDs of version 7 sort by time.
     #[schema(value_type = String)]

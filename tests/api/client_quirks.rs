@@ -91,7 +91,8 @@ async fn each_route_refuses_the_file_headers_that_it_does_not_read() {
     let path = format!("/api/files/{}", file["id"].as_str().unwrap());
     let begun = scene.begin(10).await;
     let parts = scene.begin_by(create_in_parts(10)).await;
-    let description = ["x-file-name", "x-file-tags", "x-file-metadata", "x-file-expires"];
+    let description =
+        ["x-file-name", "x-file-tags", "x-file-metadata", "x-file-expires", "x-file-storage-class"];
     let digests = ["repr-digest", "content-digest", "digest"];
     let never = ["content-md5"];
     let checksum = ["upload-checksum"];
@@ -125,6 +126,7 @@ async fn each_route_refuses_the_file_headers_that_it_does_not_read() {
                 "upload-checksum" => format!("sha256 {}", STANDARD.encode(sha256(b"x"))),
                 "x-file-expires" => "2031-01-01T00:00:00Z".to_owned(),
                 "x-file-metadata" => "{}".to_owned(),
+                "x-file-storage-class" => "Standard".to_owned(),
                 _ => "x.csv".to_owned(),
             };
             let call = call().without("x-file-name").header(name, value);

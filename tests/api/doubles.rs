@@ -3,10 +3,12 @@
 use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
-use cutty::audit::entry::{Action, Entry};
+use cutty::audit::action::Action;
+use cutty::audit::entry::Entry;
 use cutty::body::stream::{NativeBody, PIECE_BYTES};
 use cutty::domain::ids::{FileId, UserId};
 use cutty::domain::principal::Principal;
+use cutty::domain::storage_class::StorageClass;
 use cutty::domain::storage_key::StorageKey;
 use cutty::error::{Code, Problem};
 use cutty::http::range::ByteRange;
@@ -48,7 +50,13 @@ fn key(name: &str) -> StorageKey {
 }
 
 fn object(name: &str) -> NewObject {
-    NewObject { key: key(name), content_type: "text/csv", labels: Vec::new(), expected_sha256: None }
+    NewObject {
+        key: key(name),
+        content_type: "text/csv",
+        labels: Vec::new(),
+        storage_class: StorageClass::Standard,
+        expected_sha256: None,
+    }
 }
 
 async fn put(app: &TestApp, name: &str, body: TestBody, length_bytes: u64) -> Result<u64, PutError> {
@@ -76,9 +84,16 @@ async fn a_batch_is_atomic_and_its_error_names_the_constraint() {
 
     let (user, now) = (&UserId::parse("1").unwrap(), app.now());
     let ensure = Ensure { user, now }.statement();
-    let reserve =
-        Reserve { user, bytes: 11, default_quota_bytes: 10, waiting_percent: 100, most_files: 1, now }
-            .statement();
+    let reserve = Reserve {
+        user,
+        bytes: 11,
+        default_quota_bytes: 10,
+        waiting_percent: 100,
+        most_files: 1,
+        is_cut: false,
+        now,
+    }
+    .statement();
     let error = app.database.batch(vec![ensure, reserve]).await.unwrap_err();
     assert!(matches!(error, DatabaseError::Constraint(column) if column == "quotas.reserved_bytes"));
     let error = app.database.query(ad_hoc("SELECT * FROM nowhere")).await.unwrap_err();

@@ -177,7 +177,8 @@ async fn a_missing_replaced_or_truncated_object_is_an_integrity_error_and_no_byt
             assert_eq!(response.status.as_u16(), 500, "{damage_name} {range:?}: {response}");
             let problem = response.expect_problem(500, "integrity_error");
             assert!(!problem.to_string().contains(&key), "{problem}");
-            let causes = app.log.with("error_code", "integrity_error");
+            let mut causes = app.log.with("error_code", "integrity_error");
+            causes.retain(|line| line["action"].is_null());
             assert!(causes.len() == 1 && causes[0]["cause"].as_str().unwrap().contains(&key), "{causes:?}");
         }
     }

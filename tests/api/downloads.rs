@@ -193,7 +193,7 @@ async fn a_ticket_has_the_permissions_of_the_principal_that_asked_for_it() {
     let scene = Scene::new().await;
     let file = FileId::parse(&scene.id).unwrap();
     let (id, owner) = (ShareId::parse(&scene.id).unwrap(), UserId::parse("ada").unwrap());
-    let share = |scopes| Principal::Share { id, owner: owner.clone(), file, scopes };
+    let share = |scopes| Principal::Share { id, owner: owner.clone(), file: Some(file), scopes };
     let call = |by| post_json("/api/downloads", &json!({"fileId": scene.id})).by(by);
     scene.app.send(call(share(Scopes::of([])))).await.expect_problem(403, "forbidden");
     let made = scene.app.send(call(share(Scopes::of([Scope::Read])))).await.expect(201).json();

@@ -1,6 +1,7 @@
 //! The service acknowledges or retries each queue message of a batch separately.
 
-use cutty::audit::entry::{Action, Entry};
+use cutty::audit::action::Action;
+use cutty::audit::entry::Entry;
 use cutty::domain::ids::{AttemptId, UserId};
 use cutty::domain::principal::Principal;
 use cutty::jobs::JOBS;
@@ -60,7 +61,7 @@ async fn a_message_with_values_of_a_newer_version_is_retried() {
     let key =
         json!({"kind": "api_key", "id": app.fresh_id::<AttemptId>(), "owner": "ada", "scopes": ["export"]});
     for (field, value) in [
-        ("action", json!("share")),
+        ("action", json!("teleport")),
         ("principal", json!({"kind": "team", "id": "x"})),
         ("principal", key),
         ("id", json!(7)),

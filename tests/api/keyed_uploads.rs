@@ -87,8 +87,8 @@ async fn a_repeated_creation_returns_the_same_upload() {
         let calls = [On::database(), On::objects(), On::named_objects()].map(|on| app.faults.count(&on));
         assert_eq!(
             (is_replay(&again), calls),
-            (true, [2, 0, 0]),
-            "{name}: a replay must make one call for the account and one call for the key"
+            (true, [2, 0, 1]),
+            "{name}: a replay must make one call for the account, one for the key and one for the rate limit"
         );
         assert_eq!(again.header("location"), first.header("location"), "{name}");
         assert_eq!(again.header("upload-offset"), first.header("upload-offset"), "{name}");

@@ -82,7 +82,7 @@ async fn a_disabled_account_is_refused_everywhere_and_keeps_its_files() {
 
     let on = changed(&app, id(&session), &json!({"disabled": false})).await.expect(200).json();
     assert_eq!(on["user"]["disabledAt"], json!(null));
-    // Whoever had a session before must sign in again.
+    // The sessions from before stay closed.
     app.send(get("/api/files").bearer(token(&session))).await.expect_problem(401, "unauthenticated");
     app.send(post_json("/api/auth/refresh", &refresh)).await.expect_problem(401, "unauthenticated");
     assert!(app.log.with("action", "reuse_token").is_empty());

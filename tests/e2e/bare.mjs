@@ -58,6 +58,7 @@ function waste(bytes) {
 
 /** The configuration names this class, so it must exist. It is not used here. */
 export class UploadSession {}
+export class RateLimiter {}
 
 export default {
   async fetch(request, env, context) {

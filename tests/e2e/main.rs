@@ -8,6 +8,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+mod audit;
 mod clients;
 mod crash;
 mod crash_aside;
@@ -21,6 +22,7 @@ mod engine;
 mod http;
 mod idempotency;
 mod isolate;
+mod limits;
 mod main_flow;
 mod memory;
 mod metered;
@@ -28,9 +30,11 @@ mod odd_files;
 mod operator;
 mod oracle;
 mod overload;
+mod quotas;
 mod refused;
 mod rows;
 mod samples;
+mod scanning;
 mod server;
 mod sign_in_limits;
 mod state;

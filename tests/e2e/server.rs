@@ -21,6 +21,16 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The token that gives access to `/api/admin` of these servers.
 pub const OPERATOR_TOKEN: &str = "operator-of-end-to-end-tests-0123456789abcdef";
 
+/// Rate limits that no test meets. All tests connect from one address. A test of a limit sets it lower.
+const HIGH_LIMITS: [(&str, &str); 6] = [
+    ("CUTS_PER_MINUTE", "120000"),
+    ("SCAN_BYTES_PER_HOUR", "100000000000000"),
+    ("UPLOADS_PER_MINUTE", "600000"),
+    ("SIGN_UPS_PER_HOUR", "20000"),
+    ("SIGN_IN_FREE_FAILURES", "3000"),
+    ("SHARES_PER_MINUTE", "60000"),
+];
+
 /// The time between two checks for a change.
 const POLL_INTERVAL: Duration = Duration::from_millis(40);
 
@@ -445,7 +455,8 @@ fn spawn(folder: &Path, log: &Path, port: u16, variables: &[(&str, &str)]) -> Ch
     command.arg(root().join("node_modules/.bin/wrangler")).args(["dev", "--ip", "127.0.0.1"]);
     command.args(["--port", &port.to_string(), "--inspector-port", "0"]);
     command.args(["--show-interactive-dev-session=false", "--persist-to"]).arg(folder.join("state"));
-    for (name, value) in variables {
+    let overruled = |name: &str| variables.iter().any(|(other, _)| *other == name);
+    for (name, value) in HIGH_LIMITS.iter().filter(|(name, _)| !overruled(name)).chain(variables) {
         command.args(["--var", &format!("{name}:{value}")]);
     }
     isolated(&mut command, folder).stdin(Stdio::piped()).process_group(0).spawn().unwrap()

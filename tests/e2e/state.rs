@@ -73,9 +73,9 @@ impl State {
         sizes(&self.rows, &sql)
     }
 
-    /// Returns the key and the size of each stored object.
+    /// Returns the key and the size of each stored object, without those of the audit log.
     pub fn objects(&self) -> BTreeMap<String, i64> {
-        sizes(&self.objects, "SELECT key, size FROM _mf_objects")
+        sizes(&self.objects, "SELECT key, size FROM _mf_objects WHERE key NOT LIKE 'audit/%'")
     }
 
     /// Returns the name of the blob with the bytes of a file. The file must have been stored by one put.
@@ -120,14 +120,7 @@ fn sizes(database: &Connection, sql: &str) -> BTreeMap<String, i64> {
 /// keeps the original open.
 fn database_in(folder: &Path, copy: &Path) -> Connection {
     fs::create_dir_all(copy).unwrap();
-    let files = || fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
-    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-    let databases: Vec<_> =
-        files().filter(|path| name(path).ends_with(".sqlite") && name(path) != "metadata.sqlite").collect();
-    let [database] = databases.as_slice() else {
-        panic!("expected one database in {folder:?}: {databases:?}")
-    };
-    let database = name(database);
+    let database = find_database(folder).file_name().unwrap().to_str().unwrap().to_owned();
     for late in [database.clone(), format!("{database}-wal")] {
         let _ = fs::remove_file(copy.join(&late));
         if folder.join(&late).exists() {
@@ -135,4 +128,16 @@ fn database_in(folder: &Path, copy: &Path) -> Connection {
         }
     }
     Connection::open(copy.join(database)).unwrap()
+}
+
+/// Returns the path of the only database in `folder`.
+pub fn find_database(folder: &Path) -> PathBuf {
+    let files = || fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let databases: Vec<_> =
+        files().filter(|path| name(path).ends_with(".sqlite") && name(path) != "metadata.sqlite").collect();
+    let [database] = databases.as_slice() else {
+        panic!("expected one database in {folder:?}: {databases:?}")
+    };
+    database.clone()
 }

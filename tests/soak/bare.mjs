@@ -17,6 +17,8 @@ export class UploadSession extends DurableObject {
   }
 }
 
+export class RateLimiter extends DurableObject {}
+
 async function wake({ DB, JOBS, UPLOADS }) {
   await DB.prepare("SELECT 1").first();
   await JOBS.send({});

@@ -273,7 +273,7 @@ function compare(name, ours, theirs) {
 }
 
 async function startProduct(bytes) {
-  const variables = { ACCESS_TOKEN_TTL: 86_400, DEFAULT_QUOTA_BYTES: 2 * bytes };
+  const variables = { ACCESS_TOKEN_TTL: 86_400, DEFAULT_QUOTA_BYTES: 2 * bytes, UPLOADS_PER_MINUTE: 600_000 };
   const server = await Server.start(productFolder(), variables);
   return [server, await register(server)];
 }

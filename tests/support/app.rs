@@ -6,17 +6,19 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use cutty::app::{App, SharedApp};
+use cutty::auth::mailbox::DevelopmentMailbox;
 use cutty::config::Config;
 use cutty::domain::budget::CallBudget;
 use cutty::domain::time::Timestamp;
 use cutty::error::Result;
 use cutty::jobs::job::DeliveryOutcome;
-use cutty::ports::Isolate;
+use cutty::ports::{Email, Isolate};
 use cutty::sweeps::SweepReport;
 use serde_json::Value;
 
 use super::clock::ManualClock;
 use super::database::MemoryDatabase;
+use super::email::RecordingEmail;
 use super::faults::{Fault, Faults, On};
 use super::fsck::fsck;
 use super::hashing::NativeHashing;
@@ -26,13 +28,24 @@ use super::named_objects::MemoryObjectsByName;
 use super::objects::MemoryObjects;
 use super::queue::RecordingQueue;
 use super::random::SeededRandom;
+use super::scanner::TestScanner;
 
 /// The bearer token that gives access to `/api/admin` without an account.
 pub const OPERATOR_TOKEN: &str = "operator-of-tests-0123456789abcdef";
 
-/// The secrets that each application has, unless a test changes them.
-const VARIABLES: [(&str, &str); 2] =
-    [("JWT_SECRET", "a secret of tests, 32 bytes or more"), ("OPERATOR_TOKEN", OPERATOR_TOKEN)];
+/// The variables that each application has, unless a test changes them.
+///
+/// The clock of a test stands still, so the rate limits are a thousand times higher than by default.
+const VARIABLES: [(&str, &str); 8] = [
+    ("JWT_SECRET", "a secret of tests, 32 bytes or more"),
+    ("OPERATOR_TOKEN", OPERATOR_TOKEN),
+    ("CUTS_PER_MINUTE", "120000"),
+    ("SCAN_BYTES_PER_HOUR", "100000000000000"),
+    ("UPLOADS_PER_MINUTE", "600000"),
+    ("SIGN_UPS_PER_HOUR", "20000"),
+    ("SIGN_IN_FREE_FAILURES", "3000"),
+    ("SHARES_PER_MINUTE", "60000"),
+];
 
 /// The application and the doubles that it runs on. A `TestApp` dereferences to [`App`].
 pub struct TestApp {
@@ -41,10 +54,13 @@ pub struct TestApp {
     pub database: Arc<MemoryDatabase>,
     pub objects: Arc<MemoryObjects>,
     pub queue: Arc<RecordingQueue>,
+    /// Gets the messages if the configuration has `EMAIL_FROM` and `PUBLIC_URL`.
+    pub email: Arc<RecordingEmail>,
     pub named_objects: Arc<MemoryObjectsByName>,
     pub limits: Arc<CountingLimits>,
     pub clock: Arc<ManualClock>,
     pub random: Arc<SeededRandom>,
+    pub scanner: Arc<TestScanner>,
     pub log: Arc<RecordingLog>,
 }
 
@@ -67,6 +83,14 @@ impl TestApp {
         app
     }
 
+    /// Creates an application with upload parts of `bytes` bytes that keeps its messages in the mailbox.
+    pub fn with_parts_and_mailbox(bytes: u64) -> Self {
+        let config = config(&[("EMAIL_MAILBOX", "true")]);
+        let app = Self::configured(Config { max_chunk_size_bytes: bytes, ..config });
+        app.objects.set_min_part_bytes(1);
+        app
+    }
+
     /// Creates an application with this configuration.
     pub fn configured(config: Config) -> Self {
         let faults = Faults::default();
@@ -75,10 +99,13 @@ impl TestApp {
         let objects = MemoryObjects::new(faults.clone(), clock.clone());
         let queue = RecordingQueue::new(faults.clone());
         let named_objects = MemoryObjectsByName::new(faults.clone());
+        let email = RecordingEmail::new();
         let limits = CountingLimits::new();
         let random = SeededRandom::new(1);
+        let scanner = TestScanner::new(faults.clone());
         let log = RecordingLog::new();
         let app = Arc::new(App {
+            email: email_of(&config, &database, &email),
             config,
             objects: objects.clone(),
             database: database.clone(),
@@ -87,6 +114,10 @@ impl TestApp {
             named_objects: named_objects.clone(),
             limits: limits.clone(),
             hashing: Arc::new(NativeHashing),
+            scanner: Some(scanner.clone()),
+            scanner_check: Arc::default(),
+            waiting: Default::default(),
+            refusals: Arc::default(),
             memory: Arc::default(),
             write_check: Arc::default(),
             isolate: Arc::new(NoIsolate),
@@ -95,7 +126,20 @@ impl TestApp {
             log: log.clone(),
         });
         named_objects.run_in(&app);
-        Self { app, faults, database, objects, queue, named_objects, limits, clock, random, log }
+        Self {
+            app,
+            faults,
+            database,
+            objects,
+            queue,
+            email,
+            named_objects,
+            limits,
+            clock,
+            random,
+            scanner,
+            log,
+        }
     }
 
     /// Removes the operator token.
@@ -113,8 +157,9 @@ impl TestApp {
         self.under(config(variables))
     }
 
-    fn under(self, config: Config) -> Self {
+    fn under(mut self, config: Config) -> Self {
         let app = Arc::new(App {
+            email: email_of(&config, &self.database, &self.email),
             config,
             objects: self.objects.clone(),
             database: self.database.clone(),
@@ -123,6 +168,10 @@ impl TestApp {
             named_objects: self.named_objects.clone(),
             limits: self.limits.clone(),
             hashing: Arc::new(NativeHashing),
+            scanner: Some(self.scanner.clone()),
+            scanner_check: Arc::default(),
+            waiting: Default::default(),
+            refusals: Arc::default(),
             memory: Arc::default(),
             write_check: Arc::default(),
             isolate: Arc::new(NoIsolate),
@@ -131,7 +180,8 @@ impl TestApp {
             log: self.log.clone(),
         });
         self.named_objects.run_in(&app);
-        Self { app, ..self }
+        self.app = app;
+        self
     }
 
     /// Returns the time of the test clock, in the form in which it is stored.
@@ -250,6 +300,27 @@ impl Isolate for NoIsolate {
 
     fn memory_bytes(&self) -> u64 {
         0
+    }
+}
+
+/// The running named objects hold the application, and the application holds them. Without this, no application of a test
+/// would ever be freed, and a run of all tests would need 16 GB.
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.named_objects.evict();
+    }
+}
+
+/// Returns the email service that the configuration chooses.
+fn email_of(
+    config: &Config,
+    database: &Arc<MemoryDatabase>,
+    email: &Arc<RecordingEmail>,
+) -> Option<Arc<dyn Email>> {
+    match (config.email_mailbox, &config.email_from, &config.public_url) {
+        (true, ..) => Some(Arc::new(DevelopmentMailbox::new(database.clone()))),
+        (false, Some(_), Some(_)) => Some(email.clone()),
+        _ => None,
     }
 }
 

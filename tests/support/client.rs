@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
+use cutty::auth::keys::KeyUse;
 use cutty::auth::token::{Claims, Keyring, TokenKind};
 use cutty::body::outgoing::{BodySegment, NativeResponse, ResponseBody};
 use cutty::body::stream::{ByteSource, NativeBody};
@@ -10,6 +11,7 @@ use cutty::domain::ids::UserId;
 use cutty::domain::principal::Principal;
 use cutty::error::Result;
 use cutty::routes::extract::identity::Authenticated;
+use cutty::routes::extract::limits::Settlements;
 use cutty::routes::handle;
 use http::response::Parts;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -150,8 +152,14 @@ impl Form {
 
     /// Returns the request that uploads this form.
     pub fn post(self) -> Call {
+        self.post_to("/api/files")
+    }
+
+    /// Returns the request that sends this form to `path`.
+    pub fn post_to(self, path: &str) -> Call {
         let bytes = self.bytes();
-        Self::call(TestBody::empty()).bytes(bytes)
+        let media_type = format!("multipart/form-data; boundary={}", Self::BOUNDARY);
+        post(path).header("content-type", media_type).bytes(bytes)
     }
 }
 
@@ -222,7 +230,15 @@ impl TestApp {
     /// Sends a request and returns the response without reading its body.
     pub async fn respond(&self, call: Call) -> (Parts, ResponseBody) {
         let body = call.body.map(|body| Box::new(body) as Box<dyn NativeBody>);
-        handle(self.app.clone(), call.request, body).await
+        let (parts, body) = handle(self.app.clone(), call.request, body).await;
+        if let Some(used) = parts.extensions.get::<KeyUse>() {
+            self.app.keys().record_use(used).await;
+        }
+        self.app.audit().send_waiting().await;
+        if let Some(settlements) = parts.extensions.get::<Settlements>() {
+            settlements.settle(&self.app).await;
+        }
+        (parts, body)
     }
 
     /// Sends a request, reads `pieces` pieces of the response and then disconnects.
@@ -273,11 +289,16 @@ async fn read_source(mut source: Box<dyn ByteSource>) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     loop {
         match source.read(&mut bytes).await {
-            Ok(0) => return (bytes, false),
+            Ok(0) => break,
             Ok(_) => {}
-            Err(_) => return (bytes, true),
+            Err(_) => {
+                source.after_transfer().await;
+                return (bytes, true);
+            }
         }
     }
+    source.after_transfer().await;
+    (bytes, false)
 }
 
 /// A response that was read to its end.

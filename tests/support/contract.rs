@@ -115,7 +115,7 @@ fn matches(template: &str, path: &str) -> bool {
 
 /// Headers that need not be exposed. Some are CORS-safelisted response headers (Fetch standard), which every web page
 /// may read. Only browsers and caches need the other headers.
-const NEED_NO_EXPOSING: [&str; 19] = [
+const NEED_NO_EXPOSING: [&str; 20] = [
     "cache-control",
     "content-language",
     "content-length",
@@ -133,6 +133,7 @@ const NEED_NO_EXPOSING: [&str; 19] = [
     "content-security-policy",
     "cross-origin-resource-policy",
     "referrer-policy",
+    "x-robots-tag",
     "strict-transport-security",
     // No page can read this header. Browsers do not store cookies from responses to pages of other origins.
     "set-cookie",
@@ -140,7 +141,7 @@ const NEED_NO_EXPOSING: [&str; 19] = [
 
 /// Headers that the description leaves out: every response has them for browsers and caches, or HTTP itself defines
 /// them for this response.
-const NEED_NO_DESCRIPTION: [&str; 12] = [
+const NEED_NO_DESCRIPTION: [&str; 13] = [
     "cache-control",
     "content-length",
     "content-type",
@@ -152,6 +153,7 @@ const NEED_NO_DESCRIPTION: [&str; 12] = [
     "content-security-policy",
     "cross-origin-resource-policy",
     "referrer-policy",
+    "x-robots-tag",
     "strict-transport-security",
 ];
 

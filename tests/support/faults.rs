@@ -35,6 +35,7 @@ pub enum Port {
     Objects,
     Queue,
     NamedObjects,
+    Scanner,
 }
 
 /// A call to a port.

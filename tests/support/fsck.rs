@@ -59,6 +59,7 @@ fn kept_files_have_their_objects(app: &TestApp, violations: &mut Vec<String>) {
 
 fn objects_are_referenced(app: &TestApp, violations: &mut Vec<String>) {
     let mut kept = keys(app, &format!("SELECT r2_key FROM files WHERE {KEPT}"));
+    kept.extend(keys(app, "SELECT r2_key FROM audit_segments"));
     let mut doomed = keys(app, "SELECT r2_key FROM gc_queue");
     let profile = "'uploads/user-' || user_id || '/metadata/'";
     kept.extend(keys(
@@ -140,7 +141,7 @@ const COUNTS: [(&str, &str); 10] = [
     ("uploads", "count(*) AS bytes FROM multipart_uploads WHERE 1"),
     ("idempotency_keys", "count(*) AS bytes FROM idempotency_keys WHERE user_id NOT LIKE 'register:%'"),
     ("refresh_tokens", "count(*) AS bytes FROM refresh_tokens WHERE 1"),
-    ("audit_entries", "count(*) AS bytes FROM file_access_logs WHERE 1"),
+    ("audit_entries", "count(*) AS bytes FROM file_access_logs WHERE user_id <> ''"),
     ("spool_bytes", "sum(spool_bytes) AS bytes FROM gc_queue WHERE spool_bytes > 0"),
 ];
 

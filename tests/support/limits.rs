@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use cutty::ports::{Admission, LimitError, RateLimit, RateLimiter};
+use cutty::ports::{Admission, LimitError, PlatformLimits, RateLimit};
 
 /// Admits every request until a test sets a limit.
 #[derive(Default)]
@@ -37,7 +37,7 @@ impl CountingLimits {
 }
 
 #[async_trait]
-impl RateLimiter for CountingLimits {
+impl PlatformLimits for CountingLimits {
     async fn count(&self, limit: RateLimit, key: &str) -> Result<Admission, LimitError> {
         if *self.is_broken.lock().unwrap() {
             return Err(LimitError("injected fault".to_owned()));

@@ -103,9 +103,11 @@ impl MemoryObjectsByName {
         }
     }
 
-    /// Returns the number of named objects that have rows.
-    pub fn with_rows(&self) -> usize {
-        self.rows.lock().unwrap().values().filter(|rows| !rows.rows.lock().unwrap().is_empty()).count()
+    /// Returns the number of named objects of a class that have rows.
+    pub fn with_rows(&self, class: ObjectClass) -> usize {
+        let rows = self.rows.lock().unwrap();
+        let has_rows = |rows: &MemoryRows| !rows.rows.lock().unwrap().is_empty();
+        rows.iter().filter(|((of, _), rows)| *of == class && has_rows(rows)).count()
     }
 
     /// Runs the alarm of each named object whose alarm is due.

@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use cutty::ports::ObjectClass;
+
 use super::TestApp;
 use super::client::{Call, TestResponse, get};
 use super::parts::part;
@@ -103,6 +105,6 @@ impl<'a> Uploader<'a> {
             assert_eq!(self.app.database.value(&format!("SELECT {left}")), 0, "{case}: {left}");
         }
         assert_eq!(self.app.objects.open_uploads(), [], "{case}");
-        assert_eq!(self.app.named_objects.with_rows(), 0, "{case}");
+        assert_eq!(self.app.named_objects.with_rows(ObjectClass::UploadSession), 0, "{case}");
     }
 }

@@ -1,43 +1,101 @@
-// The account of the signed-in user: the password and the sessions.
+// The settings: the account, the password and the sessions, the API keys, and the users for admins.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { done } from "../../clients/typescript/src/index";
 import type { Schemas } from "../../clients/typescript/src/index";
+import { s } from "./account-strings";
 import { clients } from "./api";
-import type { Problem } from "./api";
+import type { Problem, User } from "./api";
 import { changePassword, leaveEverywhere } from "./auth";
 import { ago } from "./format";
 import { t } from "./strings";
 import { Dialog, Field, ProblemNote, problemFrom, useFormProblem } from "./ui/base";
+import { deviceOf } from "./ui/device";
+import { lazy } from "./ui/lazy";
 
 type Session = Schemas["AccountSession"];
+export type SettingsSection = "profile" | "sessions" | "keys" | "users";
 
 const { cutty, texts } = clients;
 const a = t.account;
 
-export function AccountDialog({ onClose }: { onClose: () => void }) {
-  const [round, setRound] = useState(0);
+const Profile = lazy(async () => (await import("./profile")).Profile);
+const Keys = lazy(async () => (await import("./keys")).Keys);
+const Users = lazy(async () => (await import("./users")).Users);
+const SignIns = lazy(async () => (await import("./sign-ins")).SignIns);
+
+interface SettingsProps {
+  user: User;
+  section: SettingsSection;
+  onClose: () => void;
+}
+
+/** The dialog has a tab for each section. Arrows move between the tabs. */
+export function Settings({ user, section, onClose }: SettingsProps) {
+  const [shown, setShown] = useState(section);
+  const id = useId();
+  const sections = settingsOf(user);
+  const onKeyDown = (event: KeyboardEvent) => {
+    const at = sections.indexOf(shown);
+    const moves: Record<string, number> = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1 };
+    const to = moves[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = sections.at(to % sections.length)!;
+    setShown(next);
+    document.getElementById(`${id}-${next}`)?.focus();
+  };
   return (
-    <Dialog title={a.title} onClose={onClose}>
-      <div class="stack wide-gap">
-        <Sessions key={round} />
-        <Password onChanged={() => setRound(round + 1)} />
+    <Dialog title={s.title} wide onClose={onClose}>
+      <div class="settings">
+        <div class="tabs" role="tablist" aria-label={s.sections} onKeyDown={onKeyDown}>
+          {sections.map((name) => (
+            <button
+              type="button"
+              role="tab"
+              key={name}
+              id={`${id}-${name}`}
+              aria-selected={name === shown}
+              aria-controls={name === shown ? `${id}-panel` : undefined}
+              tabIndex={name === shown ? 0 : -1}
+              data-focus={name === shown || undefined}
+              onClick={() => setShown(name)}
+            >
+              {a.sections[name]}
+            </button>
+          ))}
+        </div>
+        <div id={`${id}-panel`} role="tabpanel" aria-labelledby={`${id}-${shown}`} key={shown}>
+          {shown === "profile" && <Profile user={user} />}
+          {shown === "sessions" && <PasswordAndSessions />}
+          {shown === "keys" && <Keys user={user} />}
+          {shown === "users" && <Users user={user} />}
+        </div>
       </div>
     </Dialog>
   );
 }
 
-// --- Sessions -------------------------------------------------------------------------------------------------------
+/** The sections that a user has. */
+const settingsOf = ({ role }: User): SettingsSection[] => [
+  "profile",
+  "sessions",
+  "keys",
+  ...(role === "admin" ? (["users"] as const) : []),
+];
 
-/** Returns the name of a browser and of its system, as far as the user agent says them. */
-function deviceOf(agent: string | null): string {
-  const browsers = [/Edg|Firefox|OPR/, /Chrome/, /Safari/, /^[\w-]+/];
-  const systems = /Windows|Android|iPhone|iPad|Mac OS|Linux/;
-  const names: Record<string, string> = { Edg: "Edge", OPR: "Opera", "Mac OS": "macOS" };
-  if (!agent) return a.unknownDevice;
-  const found = [browsers.map((browser) => browser.exec(agent)?.[0]).find(Boolean), systems.exec(agent)?.[0]];
-  return found.flatMap((name) => (name ? [names[name] ?? name] : [])).join(", ") || a.unknownDevice;
+function PasswordAndSessions() {
+  const [round, setRound] = useState(0);
+  return (
+    <div class="stack wide-gap">
+      <Sessions key={round} />
+      <Password onChanged={() => setRound(round + 1)} />
+      <SignIns />
+    </div>
+  );
 }
+
+// --- Sessions -------------------------------------------------------------------------------------------------------
 
 function Sessions() {
   const [sessions, setSessions] = useState<Session[]>([]);
@@ -73,7 +131,7 @@ function Sessions() {
           </button>
         </ProblemNote>
       )}
-      <ul class="sessions">
+      <ul class="sessions" aria-label={a.sessions}>
         {sessions.map((session) => {
           const device = deviceOf(session.user_agent ?? null);
           return (

@@ -1,16 +1,12 @@
 // Every request of the page to the API goes through this file, with the client of clients/typescript.
 
-import { createClient, done, problemOf as problemWith, Problem } from "../../clients/typescript/src/index";
-import type {
-  Result,
-  Schemas,
-  Texts,
-  Tokens as TokenSource,
-  operations,
-} from "../../clients/typescript/src/index";
+import { createClient, done } from "../../clients/typescript/src/index";
+import type { Result, Schemas, Tokens as TokenSource, operations } from "../../clients/typescript/src/index";
+import { Problem, noConnection, open, send, setReach, texts } from "./net";
 import { t } from "./strings";
 
-export { Problem };
+export { Problem, currentReach, noConnection, onReach, problemOf, setReach } from "./net";
+export type { Reach } from "./net";
 
 export type User = Schemas["User"];
 export type Usage = Schemas["UsageView"];
@@ -19,6 +15,12 @@ export type Status = Schemas["LifecycleStatus"];
 export type Token = Pick<Schemas["TokensView"], "access_token" | "expires_in">;
 export type Session = Schemas["CookieSession"];
 export type Page = Schemas["ListResponse"];
+
+/** One page of a list, and the cursor of the next page. */
+export interface PageOf<T> {
+  items: T[];
+  next: string | null;
+}
 
 /** The rules that a user can set. A rule that is absent is detected. */
 export type DialectOptions = Schemas["DialectOptions"];
@@ -34,69 +36,6 @@ export interface Query {
   status: Status;
 }
 
-const texts: Texts = { unexpected: t.errors.unexpected, status: t.errors.status };
-
-/** Makes a problem from a response, even if another server between the page and Cutty wrote the response. */
-export const problemOf = (
-  status: number,
-  header: (name: string) => string | null | undefined,
-  body: string,
-): Problem => problemWith(status, header, body, texts);
-
-/** Whether the server responds. The banners show it. */
-export type Reach = "ok" | "offline" | "down";
-
-let reach: Reach = "ok";
-const reachListeners = new Set<(reach: Reach) => void>();
-let probe: ReturnType<typeof setTimeout> | undefined;
-
-export const currentReach = (): Reach => reach;
-
-export function onReach(listener: (reach: Reach) => void): () => void {
-  reachListeners.add(listener);
-  return () => reachListeners.delete(listener);
-}
-
-export function setReach(next: Reach): void {
-  clearTimeout(probe);
-  if (next !== "ok") probe = setTimeout(checkReach, 3000);
-  if (next === reach) return;
-  reach = next;
-  for (const listener of reachListeners) listener(next);
-}
-
-async function checkReach(): Promise<void> {
-  if (!navigator.onLine) return setReach("offline");
-  try {
-    const response = await fetch("/health", { cache: "no-store" });
-    setReach(response.ok ? "ok" : "down");
-  } catch {
-    setReach(navigator.onLine ? "down" : "offline");
-  }
-}
-
-addEventListener("online", () => void checkReach());
-addEventListener("offline", () => setReach("offline"));
-
-export const noConnection = (): Problem =>
-  navigator.onLine
-    ? new Problem(0, "down", t.errors.downTitle, t.errors.downDetail)
-    : new Problem(0, "offline", t.errors.offlineTitle, t.errors.offlineDetail);
-
-/** Sends a request and reads the whole response. If the server cannot be reached, the banner says so. */
-async function send(request: Request): Promise<Response> {
-  try {
-    const response = await fetch(request);
-    const body = await response.arrayBuffer();
-    setReach("ok");
-    return new Response(body.byteLength > 0 ? body : null, response);
-  } catch (error) {
-    if (request.signal.aborted) throw error;
-    setReach(navigator.onLine ? "down" : "offline");
-    throw noConnection();
-  }
-}
-
 /** Supplies the access token. `current` waits while the user has to sign in again. auth.ts sets it. */
 export type Tokens = Required<TokenSource>;
 
@@ -104,7 +43,6 @@ let tokens: Tokens;
 export const useTokens = (source: Tokens): void => void (tokens = source);
 
 const baseUrl = location.origin;
-const open = createClient({ baseUrl, fetch: send });
 const cutty = createClient({
   baseUrl,
   fetch: send,
@@ -139,7 +77,7 @@ const streaming = createClient({
 });
 
 /** The clients, for modules of one page. */
-export const clients = { cutty, streaming, texts };
+export const clients = { cutty, impatient, open, streaming, texts };
 
 const bodyOf = <T>(result: Promise<Result<T>>): Promise<T> => done(result, texts);
 
@@ -182,6 +120,12 @@ export async function changePassword(token: string, current: string, chosen: str
 
 export const endAllSessions = (token: string): Promise<unknown> =>
   bodyOf(open.DELETE("/api/auth/sessions", { headers: bearer(token) }));
+
+/** Deletes the account, with everything that belongs to it. */
+export const deleteAccount = (token: string, password: string): Promise<unknown> =>
+  bodyOf(
+    open.POST("/api/auth/user/delete", { body: { current_password: password }, headers: bearer(token) }),
+  );
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 

@@ -20,7 +20,10 @@ let waiting: (() => void)[] = [];
 /** Tabs tell each other about new tokens, sign-ins and sign-outs. The messages stay inside this origin. */
 const channel = new BroadcastChannel("cutty-session");
 type Message =
-  { type: "token"; user: string; token: Token } | { type: "in"; session: Session } | { type: "out" };
+  | { type: "token"; user: string; token: Token }
+  | { type: "in"; session: Session }
+  | { type: "user"; user: User }
+  | { type: "out" };
 
 export const authState = (): AuthState => state;
 
@@ -64,6 +67,8 @@ channel.onmessage = ({ data }: MessageEvent<Message>) => {
     keep(data.token);
     if (state.isOver) enter({ user: state.user, ...data.token });
   }
+  if (data.type === "user" && state.kind === "in" && state.user.id === data.user.id)
+    setState({ ...state, user: data.user });
   if (data.type === "out" && state.kind === "in") leave();
 };
 
@@ -129,6 +134,22 @@ export async function leaveEverywhere(): Promise<void> {
   await ending((access) => api.endAllSessions(access));
   send({ type: "out" });
   leave();
+}
+
+/** Shows the changed name and email of the user, in every tab. */
+export function keepUser(user: User): void {
+  if (state.kind !== "in" || state.user.id !== user.id) return;
+  setState({ ...state, user });
+  send({ type: "user", user });
+}
+
+/** Deletes the account. `forget` removes what this browser keeps of it. The next document says that it is deleted. */
+export async function deleteAccount(password: string, forget: () => Promise<unknown>): Promise<void> {
+  await ending((access) => api.deleteAccount(access, password));
+  send({ type: "out" });
+  await forget();
+  history.replaceState(null, "", "/#deleted");
+  location.reload();
 }
 
 async function renew(refused: string | null): Promise<void> {

@@ -6,6 +6,12 @@ export const c = {
   files: "Files",
   skip: "Skip to the rows",
   details: "Details",
+  share: "Share",
+  shared: (user: string, canCut: boolean) =>
+    canCut
+      ? `${name(user)} shares this file with you. You may cut it. Only its owner can change it.`
+      : `${name(user)} shares this file with you. You may see it and download the whole file.`,
+  downloadFile: "Download the file",
   noFileTitle: "No file is chosen",
   noFile: "This page shows the rows of one file. Choose it in the list of files.",
   toFiles: "Go to the files",

@@ -32,8 +32,9 @@ export const listReceipts = (
   fileId: string | null,
   cursor: string | null = null,
   limit = PAGE_CUTS,
+  signal?: AbortSignal,
 ): Promise<ReceiptPage> =>
-  bodyOf(cutty.GET("/api/cuts", { params: { query: present({ fileId, cursor, limit }) } }));
+  bodyOf(cutty.GET("/api/cuts", { params: { query: present({ fileId, cursor, limit }) }, signal }));
 
 export const getReceipt = async (id: string): Promise<Receipt> =>
   (await bodyOf(cutty.GET("/api/cuts/{id}", ofId(id)))).cut;

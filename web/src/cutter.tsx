@@ -25,7 +25,7 @@ import { MANY_COLUMNS, Rows } from "./rows";
 import { t } from "./strings";
 import { getColumns } from "./table";
 import type { Column, Facts, Selection } from "./table";
-import { Account } from "./ui/bar";
+import { Account, placesOf } from "./ui/bar";
 import { Dialog, Icon, Name, ProblemNote, problemFrom } from "./ui/base";
 import { keepFocus } from "./ui/focus";
 import { Frame } from "./ui/frame";
@@ -235,6 +235,7 @@ const loadReading = () => import("./reading-form").then(({ ReadingForm }) => Rea
 const loadCell = () => import("./inspect").then(({ CellDialog }) => CellDialog);
 const loadColumn = () => import("./inspect").then(({ ColumnDialog }) => ColumnDialog);
 const loadExport = () => import("./export").then(({ ExportPanel }) => ExportPanel);
+const loadShare = () => import("./export").then(({ ShareCut }) => ShareCut);
 const loadRecipes = () => import("./export").then(({ RecipesPanel }) => RecipesPanel);
 
 type Opened =
@@ -244,6 +245,7 @@ type Opened =
   | { kind: "column"; name: string }
   | { kind: "cell"; row: number; name: string }
   | { kind: "recipes" }
+  | { kind: "share" }
   | { kind: "export"; section: ExportSection; isStarted?: boolean };
 
 // --- The page ----------------------------------------------------------------------------------------------------------------
@@ -282,7 +284,10 @@ function Cutter({ user }: { user: User }) {
   // The rows do not wait for the facts of the file.
   const hasRows = id !== "" && file?.lifecycleStatus !== "deleted" && filtering.isReady;
   const selection: Selection | null = hasRows ? { file: id, filter, q, reading, as: checks.as } : null;
-  const counting = useCounting(isFiltered ? selection : null);
+  // Another account may share the file, and with it the right to see it, or to cut it, too.
+  const sharedBy = file?.sharedBy ?? null;
+  const canCut = file !== null && (sharedBy === null || file.may === "cut");
+  const counting = useCounting(isFiltered && canCut ? selection : null);
   const { rows, version, key } = useRows(selection, columns, (view.row ?? 1) - 1, round);
   const total = table.profile?.rowCount ?? (isRead(reading) ? null : (file?.rowCount ?? null));
   const known = isFiltered ? null : total;
@@ -433,9 +438,13 @@ function Cutter({ user }: { user: User }) {
         <Account
           user={user}
           actions={[
-            ...(isHere && columns ? [{ label: c.recipes, run: () => setOpened({ kind: "recipes" }) }] : []),
+            ...(isHere && canCut && columns
+              ? [{ label: c.recipes, run: () => setOpened({ kind: "recipes" }) }]
+              : []),
             { label: t.shortcuts.open, run: () => setOpened({ kind: "shortcuts" }) },
+            { label: t.shares, run: () => location.assign("/shares") },
             { label: t.receipts, run: () => location.assign("/receipt") },
+            ...placesOf(user),
             { label: t.reference, run: () => location.assign("/docs") },
             {
               label: t.auth.signOut,
@@ -470,9 +479,11 @@ function Cutter({ user }: { user: User }) {
                   </button>
                 </span>
               ))}
-              <a class="small" href={`/?file=${id}`}>
-                {c.details}
-              </a>
+              {!sharedBy && (
+                <a class="small" href={`/?file=${id}`}>
+                  {c.details}
+                </a>
+              )}
               <span class="grow" />
               <button
                 type="button"
@@ -482,27 +493,39 @@ function Cutter({ user }: { user: User }) {
               >
                 <Icon name="columns" /> {c.columns.button}
               </button>
-              <button type="button" disabled={!columns} onClick={() => setOpened({ kind: "recipes" })}>
-                {c.recipes}
-              </button>
-              <button
-                type="button"
-                disabled={!canShow}
-                onClick={() => setOpened({ kind: "export", section: "save" })}
-              >
-                {c.save}
-              </button>
+              {canCut && (
+                <>
+                  <button type="button" disabled={!columns} onClick={() => setOpened({ kind: "recipes" })}>
+                    {c.recipes}
+                  </button>
+                  <button
+                    type="button"
+                    disabled={!canShow}
+                    onClick={() => setOpened({ kind: "export", section: "save" })}
+                  >
+                    {c.save}
+                  </button>
+                  {!sharedBy && (
+                    <button type="button" disabled={!canShow} onClick={() => setOpened({ kind: "share" })}>
+                      {c.share}
+                    </button>
+                  )}
+                </>
+              )}
               <button
                 type="button"
                 class="primary"
                 disabled={!canShow}
-                onClick={() => setOpened({ kind: "export", section: "download" })}
+                onClick={() =>
+                  canCut ? setOpened({ kind: "export", section: "download" }) : void downloadFile(id)
+                }
               >
-                {c.download}
+                {canCut ? c.download : c.downloadFile}
               </button>
             </>
           )}
         </div>
+        {isHere && sharedBy && <p class="muted">{c.shared(sharedBy, canCut)}</p>}
         {opened?.kind === "reading" && file && (
           <Lazy
             load={loadReading}
@@ -743,7 +766,10 @@ function Cutter({ user }: { user: User }) {
           }}
         />
       )}
-      {opened?.kind === "recipes" && file && (
+      {opened?.kind === "share" && cutState && (
+        <Lazy load={loadShare} onFail={close} props={{ state: cutState, close }} />
+      )}
+      {opened?.kind === "recipes" && file && canCut && (
         <Lazy
           load={loadRecipes}
           onFail={close}
@@ -764,6 +790,17 @@ function Cutter({ user }: { user: User }) {
       {opened?.kind === "shortcuts" && <Shortcuts onClose={close} />}
     </>
   );
+}
+
+async function downloadFile(id: string): Promise<void> {
+  try {
+    const link = document.createElement("a");
+    link.href = await api.getDownload(id);
+    link.download = "";
+    link.click();
+  } catch (error) {
+    toastProblem(problemFrom(error));
+  }
 }
 
 function defectOf(rows: Rows, place: Place | null, defects: Map<number, string>): string | null {
@@ -831,7 +868,7 @@ function Notices({ file, table, notice, unknown, onRow, onChanged }: NoticesProp
   const { profile } = table;
   const texts = profile ? warnings(profile) : noticeTexts(notice);
   const rejects = profile?.rejects ?? [];
-  const total = texts.length + (profile?.suggestions.length ?? 0);
+  const total = texts.length + (file.sharedBy ? 0 : (profile?.suggestions.length ?? 0));
   return (
     <>
       {unknown.length > 0 && (

@@ -7,9 +7,12 @@ import { bytes, count, when } from "./format";
 import { t } from "./strings";
 import { ENCODINGS } from "./ui/encodings";
 import { Dialog, Field, Name, ProblemNote, parseTags, problemFrom, useFormProblem } from "./ui/base";
+import { lazy } from "./ui/lazy";
 import { Findings, Summary, delimiterName, percent } from "./ui/reading";
 
 const r = t.reading;
+
+const History = lazy(async () => (await import("./history")).History);
 
 export type Section = "name" | "tags" | "expiry" | "reading";
 
@@ -36,6 +39,8 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
   const [lineage, setLineage] = useState<{ parents: Relative[]; children: Relative[] } | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [version, setVersion] = useState(0);
+  // Number of changes that were saved.
+  const changes = useRef(0);
 
   useEffect(() => {
     const abort = new AbortController();
@@ -49,8 +54,14 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
       const read = api.getProfile(id, abort.signal).then(async (found) => {
         if (abort.signal.aborted) return;
         setProfile(found ?? "none");
-        const fresh = await api.getFile(id);
-        if (abort.signal.aborted) return;
+        // Facts that were read before a change was saved are out of date.
+        let fresh: FileView;
+        let before: number;
+        do {
+          before = changes.current;
+          fresh = await api.getFile(id);
+          if (abort.signal.aborted) return;
+        } while (changes.current !== before);
         setFile(fresh);
         // The list gets the numbers of rows and columns.
         onChanged(fresh, false);
@@ -64,6 +75,7 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
   }, [id, version]);
 
   const changed = (next: FileView, isReadAgain = false) => {
+    changes.current++;
     setFile(next);
     onChanged(next, isReadAgain);
     if (isReadAgain) {
@@ -117,6 +129,7 @@ export function Details({ id, section, onClose, onOpen, onDownload, onRestore, o
               />
               {typeof profile === "object" && <Columns profile={profile} />}
               <Lineage file={file} lineage={lineage} onOpen={onOpen} />
+              {!file.sharedBy && <HistorySection key={`history ${file.id}`} id={file.id} />}
             </>
           )}
           <Facts file={file} />
@@ -546,6 +559,20 @@ function Lineage({ file, lineage, onOpen }: LineageProps) {
       ) : (
         <p class="muted">{t.details.noChildren}</p>
       )}
+    </section>
+  );
+}
+
+/** The history is read when it is opened. */
+function HistorySection({ id }: { id: string }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <section class="stack" aria-labelledby="history-title">
+      <h3 id="history-title">{t.details.history}</h3>
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>{t.details.openHistory}</summary>
+        {isOpen && <History id={id} />}
+      </details>
     </section>
   );
 }

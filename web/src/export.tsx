@@ -14,9 +14,15 @@ import { SEPARATORS, forExcel, isForExcel, isTable, membersOf, outputOf } from "
 import type { Format, Output } from "./output";
 import { hiddenWords, shownOnly } from "./output-words";
 import { RecipesPanel } from "./recipes";
+import { ShareDialog } from "./share";
 import { Dialog, Field, Icon, Name, ProblemNote, parseTags, problemFrom, useFormProblem } from "./ui/base";
 import { CopyButton } from "./ui/copy";
 import { DownloadResult, useDownload } from "./ui/download";
+
+/** Shares the cut that the page of a file shows. */
+export const ShareCut = ({ state, close }: { state: CutState; close: () => void }) => (
+  <ShareDialog file={state.file} recipe={savable(state, state.output)} onClose={close} />
+);
 
 export type { CutState } from "./cut";
 export { RecipesPanel };

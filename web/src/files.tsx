@@ -8,15 +8,18 @@ import { signOut } from "./auth";
 import type { Details as DetailsView, Section } from "./details";
 import { ago, bytes, day, when } from "./format";
 import * as idb from "./idb";
+import type { ShareDialog as ShareDialogView } from "./share";
 import { t } from "./strings";
 import { keepFocus } from "./ui/focus";
 import { Dialog, Field, Icon, Menu, Name, ProblemNote, parseTags, problemFrom, useStore } from "./ui/base";
 import type { Action } from "./ui/base";
-import { Account } from "./ui/bar";
+import { Account, placesOf } from "./ui/bar";
+import { DropZone } from "./ui/drop-zone";
 import { Frame } from "./ui/frame";
 import { toast, toastProblem, undoLast } from "./ui/toasts";
 import { UploadRow, UploadedNote } from "./ui/uploads";
 import * as uploading from "./upload";
+import { accountTarget } from "./upload-account";
 
 const f = t.files_;
 const SORTS = Object.keys(f.sorts);
@@ -167,7 +170,11 @@ function Files({ user }: { user: User }) {
   const [usage, setUsage] = useState<Usage | null>(null);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [dialog, setDialog] = useState<
-    { kind: "tags"; files: FileView[] } | { kind: "remove"; files: FileView[] } | { kind: "shortcuts" } | null
+    | { kind: "tags"; files: FileView[] }
+    | { kind: "remove"; files: FileView[] }
+    | { kind: "share"; file: FileView }
+    | { kind: "shortcuts" }
+    | null
   >(null);
   const uploads = useStore(uploading.uploads, uploading.onUploads);
   const [hasShortcuts, setShortcuts] = useState(true);
@@ -208,8 +215,10 @@ function Files({ user }: { user: User }) {
     api.getUsage().then(setUsage, () => undefined);
   }, []);
 
+  // Before the first paint, so that no file can be chosen before the uploads have a target.
+  useLayoutEffect(() => void uploading.beginUploads(accountTarget(user.id)), []);
+
   useEffect(() => {
-    void uploading.beginUploads(user.id);
     loadUsage();
     void idb.get<boolean>("settings", "shortcuts").then((value) => setShortcuts(value ?? true));
     const back = () => {
@@ -394,6 +403,7 @@ function Files({ user }: { user: User }) {
       { label: t.actions.tags, run: () => open(file.id, "tags") },
       { label: t.actions.expiry, run: () => open(file.id, "expiry") },
       { label: t.actions.reading, run: () => open(file.id, "reading") },
+      { label: t.actions.share, run: () => setDialog({ kind: "share", file }) },
       {
         label: isArchived ? t.actions.unarchive : t.actions.archive,
         isGroup: true,
@@ -479,7 +489,9 @@ function Files({ user }: { user: User }) {
           user={user}
           actions={[
             { label: t.shortcuts.open, run: () => setDialog({ kind: "shortcuts" }) },
+            { label: t.shares, run: () => location.assign("/shares") },
             { label: t.receipts, run: () => location.assign("/receipt") },
+            ...placesOf(user),
             { label: t.reference, run: () => location.assign("/docs") },
             { label: t.auth.signOut, run: () => void leave(uploads) },
           ]}
@@ -502,6 +514,7 @@ function Files({ user }: { user: User }) {
               event.currentTarget.value = "";
             }}
           />
+          <a href="/shares?with=me">{t.sharedWithMe}</a>
           <span class="grow" />
           <UsageBar usage={usage} />
         </div>
@@ -716,6 +729,7 @@ function Files({ user }: { user: User }) {
       {dialog?.kind === "tags" && (
         <TagsDialog files={dialog.files} onClose={() => setDialog(null)} onSave={tag} />
       )}
+      {dialog?.kind === "share" && <LazyShare file={dialog.file} onClose={() => setDialog(null)} />}
       {dialog?.kind === "remove" && (
         <Dialog
           title={t.confirm.removeTitle(dialog.files.length, dialog.files[0]?.filename ?? "")}
@@ -989,7 +1003,10 @@ function UsageBar({ usage }: { usage: Usage | null }) {
   ];
   return (
     <div class="usage" title={t.usage.hint(used, reserved, quota)}>
-      <span class="small muted">{t.usage.text(used, quota)}</span>
+      <a class="small" href="/usage">
+        <span class="hidden">{t.usage.open}: </span>
+        {t.usage.text(used, quota)}
+      </a>
       <progress
         aria-label={t.usage.label}
         value={usage.usedBytes + usage.reservedBytes}
@@ -1007,53 +1024,6 @@ function UploadsRing({ uploads }: { uploads: readonly uploading.Item[] }) {
     <span class="ring small">
       <Icon name="upload" /> {t.upload.under(open.length, Math.floor((sent / (size || 1)) * 100))}
     </span>
-  );
-}
-
-/** Files that are dropped anywhere on the page are uploaded. */
-function DropZone({
-  onFiles,
-  children,
-}: {
-  onFiles: (files: File[]) => void;
-  children: preact.ComponentChildren;
-}) {
-  const [isOver, setOver] = useState(false);
-  useEffect(() => {
-    let depth = 0;
-    const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
-    const set = (next: number) => {
-      depth = Math.max(0, next);
-      setOver(depth > 0);
-    };
-    const handlers: [string, (event: DragEvent) => void][] = [
-      ["dragenter", (event) => hasFiles(event) && set(depth + 1)],
-      ["dragleave", (event) => hasFiles(event) && set(depth - 1)],
-      ["dragover", (event) => hasFiles(event) && event.preventDefault()],
-      [
-        "drop",
-        (event) => {
-          if (!hasFiles(event)) return;
-          event.preventDefault();
-          set(0);
-          // A folder is no file: it has no bytes to send.
-          const items = [...(event.dataTransfer?.items ?? [])];
-          const isFolder = (item: DataTransferItem | undefined) =>
-            item?.webkitGetAsEntry?.()?.isDirectory ?? false;
-          onFiles([...(event.dataTransfer?.files ?? [])].filter((_, index) => !isFolder(items[index])));
-        },
-      ],
-    ];
-    for (const [name, handler] of handlers) addEventListener(name, handler as EventListener);
-    return () => {
-      for (const [name, handler] of handlers) removeEventListener(name, handler as EventListener);
-    };
-  }, []);
-  return (
-    <>
-      {children}
-      {isOver && <div class="drop-cover">{t.upload.drop}</div>}
-    </>
   );
 }
 
@@ -1126,6 +1096,21 @@ function LazyDetails(props: Parameters<typeof DetailsView>[0]) {
   useEffect(() => {
     import("./details").then(
       ({ Details }) => setView(() => Details),
+      () => {
+        toastProblem(api.noConnection());
+        props.onClose();
+      },
+    );
+  }, []);
+  return View && <View {...props} />;
+}
+
+/** Loads the dialog of shares when it is first opened. */
+function LazyShare(props: Parameters<typeof ShareDialogView>[0]) {
+  const [View, setView] = useState<typeof ShareDialogView | null>(null);
+  useEffect(() => {
+    import("./share").then(
+      ({ ShareDialog }) => setView(() => ShareDialog),
       () => {
         toastProblem(api.noConnection());
         props.onClose();

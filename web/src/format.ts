@@ -10,13 +10,29 @@ const money = new Intl.NumberFormat(undefined, {
   currency: "USD",
   maximumSignificantDigits: 2,
 });
+const MONEY_DECIMALS = 4;
+const exactMoney = new Intl.NumberFormat(undefined, {
+  style: "currency",
+  currency: "USD",
+  minimumFractionDigits: 2,
+  maximumFractionDigits: MONEY_DECIMALS,
+});
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const months = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "long", timeZone: "UTC" });
+const dates = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeZone: "UTC" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const moments = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export const count = (value: number): string => number.format(value);
 
 export const dollars = (value: number): string => money.format(value);
+
+/** Dollars with at most 4 decimals. An amount above zero is never shown as zero. */
+export function cost(value: number): string {
+  const least = 10 ** -MONEY_DECIMALS;
+  return value > 0 && value < least ? `< ${exactMoney.format(least)}` : exactMoney.format(value);
+}
 
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
@@ -51,7 +67,22 @@ export function day(iso: string, now = Date.now()): string {
   return Math.abs(Date.parse(iso) - now) < 86_400_000 ? when(iso) : date.format(new Date(iso));
 }
 
+/** A month such as `2026-11`, which is in UTC, in words. */
+export function monthName(month: string): string {
+  const time = Date.parse(`${month}-01T00:00:00Z`);
+  return Number.isNaN(time) ? month : months.format(time);
+}
+
+/** A date such as `2026-11-30`, without a time zone, in words. */
+export function dateName(date: string): string {
+  const time = Date.parse(`${date}T00:00:00Z`);
+  return Number.isNaN(time) ? date : dates.format(time);
+}
+
 export const when = (iso: string): string => exact.format(new Date(iso));
+
+/** The time with its second. */
+export const moment = (iso: string): string => moments.format(new Date(iso));
 
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return "";

@@ -1,6 +1,6 @@
 // The problems that people meet most, in the words of the page. Other problems keep the text of the API.
 
-import { Problem } from "./api";
+import { Problem } from "./net";
 import { t } from "./strings";
 
 const p = t.problems;
@@ -23,6 +23,7 @@ export function explain(problem: Problem): Explained {
     case "forbidden":
       return say(detail, detail.startsWith("The current password") ? "current" : null);
     case "not_found":
+      if (detail.startsWith("There is no other account")) return say(detail, "username");
       // Other texts that the page meets name uploads.
       return detail.startsWith("The file") ? say(p.missing, null, p.missingTitle) : say(detail);
     case "bad_metadata": {
@@ -42,6 +43,8 @@ export function explain(problem: Problem): Explained {
       return say(detail, "password");
     case "bad_request": {
       if (detail.startsWith("A username has")) return say(p.username, "username");
+      const member = /^The member (\w+) must/.exec(detail);
+      if (member) return say(detail, member[1]);
       if (detail.includes("email address")) return say(p.email, "email");
       const rule = /^(\w+) cannot be "?(.*?)"?\. It must be (.*)$/s.exec(detail);
       if (!rule) return say(detail);

@@ -195,9 +195,11 @@ export function ReadingForm({ file, dialect, reading, onChange, onKept, onClose 
       </div>
       {problem && <ProblemNote problem={problem} />}
       <div class="row">
-        <button type="button" disabled={!isRead(reading)} aria-busy={isBusy} onClick={() => void keep()}>
-          {c.reading.keep}
-        </button>
+        {!file.sharedBy && (
+          <button type="button" disabled={!isRead(reading)} aria-busy={isBusy} onClick={() => void keep()}>
+            {c.reading.keep}
+          </button>
+        )}
         <button type="button" class="quiet" disabled={!isRead(reading)} onClick={() => onChange({})}>
           {c.reading.reset}
         </button>

@@ -1,7 +1,7 @@
 // The page `/receipt`: the receipts of cuts, and one receipt with everything about its cut.
 
 import { render } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api";
 import type { Dialect, Problem, User } from "./api";
 import { cutterOf, filterOf, receiptAddress } from "./cut";
@@ -18,6 +18,7 @@ import { CheckFile } from "./ui/check";
 import { DownloadResult, ReceiptFacts, useDownload } from "./ui/download";
 import { keepFocus } from "./ui/focus";
 import { Frame } from "./ui/frame";
+import { Pages, usePages } from "./ui/pages";
 import { Summary } from "./ui/reading";
 import { Verdict, VerdictNote, outcomeOf } from "./ui/verdict";
 
@@ -315,69 +316,35 @@ function Again({
 
 function All({ fileId }: { fileId: string | null }) {
   const a = e.receipts;
-  const [receipts, setReceipts] = useState<ListedReceipt[] | null>(null);
-  const [cursor, setCursor] = useState<string | null>(null);
-  const [isLoading, setLoading] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const list = useRef<HTMLUListElement>(null);
-  const firstNew = useRef<number | null>(null);
-  const load = async (from: string | null) => {
-    if (isLoading) return;
-    setLoading(true);
-    setProblem(null);
-    firstNew.current = from ? (receipts?.length ?? 0) : null;
-    try {
-      const page = await cuts.listReceipts(fileId, from);
-      setReceipts([...((from && receipts) || []), ...page.cuts]);
-      setCursor(page.nextCursor ?? null);
-    } catch (error) {
-      setProblem(problemFrom(error));
-    }
-    setLoading(false);
-  };
-  useEffect(() => void load(null), []);
-  useLayoutEffect(() => {
-    if (firstNew.current === null) return;
-    list.current?.children[firstNew.current]?.querySelector("a")?.focus();
-    firstNew.current = null;
-  }, [receipts]);
-  const name = fileId && receipts?.[0]?.fileName;
+  const pages = usePages<ListedReceipt>(async (cursor, signal) => {
+    const page = await cuts.listReceipts(fileId, cursor, cuts.PAGE_CUTS, signal);
+    return { items: page.cuts, next: page.nextCursor ?? null };
+  }, "");
+  const name = fileId && pages.items?.[0]?.fileName;
+  const empty = (
+    <div class="empty">
+      <h2>{a.emptyTitle}</h2>
+      <p>{a.empty}</p>
+      <a class="button" href="/">
+        {a.toFiles}
+      </a>
+    </div>
+  );
+  const head = (
+    <div class="receipts-head" aria-hidden="true">
+      <span>{a.heads.file}</span>
+      <span class="number">{a.heads.rows}</span>
+      <span class="number">{a.heads.bytes}</span>
+      <span class="number">{a.heads.time}</span>
+      <span>{a.heads.verdict}</span>
+    </div>
+  );
   return (
-    <main tabIndex={-1} aria-busy={isLoading}>
+    <main tabIndex={-1}>
       <h1>{name ? a.of(name) : a.title}</h1>
-      {receipts?.length === 0 && (
-        <div class="empty">
-          <h2>{a.emptyTitle}</h2>
-          <p>{a.empty}</p>
-          <a class="button" href="/">
-            {a.toFiles}
-          </a>
-        </div>
-      )}
-      {receipts && receipts.length > 0 && (
-        <>
-          <div class="receipts-head" aria-hidden="true">
-            <span>{a.heads.file}</span>
-            <span class="number">{a.heads.rows}</span>
-            <span class="number">{a.heads.bytes}</span>
-            <span class="number">{a.heads.time}</span>
-            <span>{a.heads.verdict}</span>
-          </div>
-          <ul class="list receipts" aria-label={a.list} ref={list}>
-            {receipts.map((receipt) => (
-              <Row key={receipt.id} receipt={receipt} />
-            ))}
-          </ul>
-        </>
-      )}
-      {problem && <ProblemNote problem={problem} />}
-      {(cursor || (problem && !receipts)) && (
-        <div class="more">
-          <button type="button" aria-busy={isLoading} onClick={() => void load(cursor)}>
-            {cursor ? a.more : t.retry}
-          </button>
-        </div>
-      )}
+      <Pages pages={pages} class="receipts" label={a.list} head={head} empty={empty} more={a.more}>
+        {(receipt) => <Row key={receipt.id} receipt={receipt} />}
+      </Pages>
     </main>
   );
 }

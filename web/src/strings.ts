@@ -80,6 +80,7 @@ export const t = {
     showPassword: "Show the password",
     toSignUp: "New here? Create an account",
     toSignIn: "You have an account? Sign in",
+    forgot: "Forgot your password?",
     againTitle: "Sign in again",
     againText: (user: string) =>
       `Your session has ended. Sign in as ${name(user)} to continue. Your work on this page stays as it is.`,
@@ -90,8 +91,12 @@ export const t = {
   },
 
   account: {
-    open: "Password and sessions",
-    title: "Your account",
+    sections: {
+      profile: "Account",
+      sessions: "Password and sessions",
+      keys: "API keys",
+      users: "Users",
+    },
     sessions: "Where you are signed in",
     current: "this session",
     used: (ago: string) => `used ${ago}`,
@@ -159,6 +164,7 @@ export const t = {
 
   usage: {
     label: "Storage used",
+    open: "Storage and cost",
     text: (used: string, quota: string) => `${used} of ${quota}`,
     hint: (used: string, reserved: string, quota: string) =>
       `${used} used, ${reserved} reserved for uploads, ${quota} in total. Files in the trash count too.`,
@@ -172,6 +178,7 @@ export const t = {
     rename: "Rename",
     tags: "Edit tags",
     expiry: "Set expiry",
+    share: "Share",
     reading: "Change how it is read",
     archive: "Archive",
     unarchive: "Move back to active",
@@ -354,6 +361,8 @@ export const t = {
     noParents: "You uploaded this file.",
     noChildren: "Nothing was cut from this file yet.",
     unknownFile: "a deleted file",
+    history: "History",
+    openHistory: "Who did what with this file",
     facts: "Facts",
     size: "Size",
     created: "Uploaded",
@@ -374,6 +383,9 @@ export const t = {
 
   reference: "API reference",
   receipts: "Receipts of cuts",
+  shares: "Shares",
+  administration: "Administration",
+  sharedWithMe: "Shared with me",
   place: "Place",
 
   shortcuts: {

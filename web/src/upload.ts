@@ -4,10 +4,33 @@
 // 429. This file decides after each error whether to wait, to renew the token, to begin again, or to give up.
 
 import type { Upload } from "tus-js-client";
-import * as api from "./api";
 import type { FileView, Profile } from "./api";
 import * as idb from "./idb";
+import * as net from "./net";
+import { Problem } from "./net";
 import { t } from "./strings";
+
+/** Where the files go: into the account of the user, or through a link. */
+export interface Target {
+  /** Whose uploads these are. After a reload, only uploads with the same owner are shown. */
+  owner: string;
+  endpoint: string;
+  /** Returns the headers that each request needs. */
+  headers(): Promise<Record<string, string>>;
+  /** Replaces an access token that the server refused. Without this function, the response 401 is final. */
+  renew?(token: string): Promise<void>;
+  /** Returns how many bytes of an unfinished upload the server has. */
+  getOffset(url: string): Promise<number>;
+  /** Ends an unfinished upload. */
+  end(url: string): Promise<unknown>;
+  /** Returns what this browser keeps of the address of an upload, and the address of what was kept. */
+  kept(url: string): string;
+  urlOf(kept: string): string;
+  /** Refuses a file before any byte is sent. */
+  refuse?(file: File): Problem | null;
+  getFile(id: string): Promise<FileView>;
+  getProfile(id: string): Promise<Profile | null>;
+}
 
 export type UploadStatus = "queued" | "sending" | "waiting" | "paused" | "needsFile" | "failed" | "done";
 
@@ -19,7 +42,7 @@ export interface Item {
   sent: number;
   /** Bytes per second over the last seconds; null until known. */
   speed: number | null;
-  problem: api.Problem | null;
+  problem: Problem | null;
   /** The stored file, after the upload. */
   result: FileView | null;
   profile: Profile | "loading" | "none";
@@ -53,7 +76,7 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 const AT_ONCE = 2;
 const MAX_WAIT_SECONDS = 30;
 
-let user = "";
+let target: Target;
 let works: Work[] = [];
 let snapshot: readonly Item[] = [];
 const listeners = new Set<() => void>();
@@ -85,7 +108,8 @@ function changed(now = true): void {
   setTimeout(tell, 250);
 }
 
-const fingerprintOf = (file: File): string => `${user}/${file.name}/${file.size}/${file.lastModified}`;
+const fingerprintOf = (file: File): string =>
+  `${target.owner}/${file.name}/${file.size}/${file.lastModified}`;
 const lockOf = (fingerprint: string): string => `cutty-upload ${fingerprint}`;
 
 function newWork(fingerprint: string, name: string, size: number, status: UploadStatus): Work {
@@ -114,17 +138,17 @@ function newWork(fingerprint: string, name: string, size: number, status: Upload
   };
 }
 
-/** Shows the unfinished uploads of this user that no other tab is sending. */
-export async function beginUploads(userId: string): Promise<void> {
-  if (user === userId) return;
-  user = userId;
+/** Shows the unfinished uploads of this owner that no other tab is sending. */
+export async function beginUploads(next: Target): Promise<void> {
+  if (target?.owner === next.owner) return;
+  target = next;
   const { held = [] } = await navigator.locks.query();
   const busy = new Set(held.map(({ name }) => name));
   for (const stored of await idb.all<Stored>("uploads")) {
-    if (stored.user !== user || busy.has(lockOf(stored.fingerprint))) continue;
+    if (stored.user !== target.owner || busy.has(lockOf(stored.fingerprint))) continue;
     if (works.some((work) => work.fingerprint === stored.fingerprint)) continue;
     const work = newWork(stored.fingerprint, stored.name, stored.size, "needsFile");
-    work.url = stored.url;
+    work.url = target.urlOf(stored.url);
     work.item.sent = stored.sent;
     works.push(work);
   }
@@ -137,10 +161,10 @@ async function readOffset(work: Work): Promise<void> {
   const { item, url } = work;
   if (item.status !== "needsFile" || !url) return;
   try {
-    const sent = await api.getOffset(url);
+    const sent = await target.getOffset(url);
     if (sent >= 0 && item.status === "needsFile") item.sent = sent;
   } catch (error) {
-    if (!(error instanceof api.Problem) || (error.status !== 404 && error.status !== 410)) return;
+    if (!(error instanceof Problem) || (error.status !== 404 && error.status !== 410)) return;
     // It has expired: the server has none of its bytes.
     work.url = null;
     item.sent = 0;
@@ -158,6 +182,8 @@ export function addFiles(files: Iterable<File>): void {
       continue;
     }
     const work = newWork(fingerprint, file.name, file.size, "queued");
+    work.item.problem = target.refuse?.(file) ?? null;
+    if (work.item.problem) work.item.status = "failed";
     work.file = file;
     added.push(work);
   }
@@ -217,7 +243,7 @@ export async function remove(key: string): Promise<void> {
   changed();
   await idb.remove("uploads", work.fingerprint);
   // If this fails, the upload expires on the server after 24 hours.
-  if (url && !isDone) await api.endUpload(url).catch(() => undefined);
+  if (url && !isDone) await target.end(url).catch(() => undefined);
 }
 
 function close(work: Work): void {
@@ -247,7 +273,7 @@ async function start(work: Work): Promise<void> {
   changed();
   if (!(await acquire(work))) {
     item.status = "failed";
-    item.problem = new api.Problem(0, "other_tab", t.upload.otherTabTitle, t.upload.otherTabDetail);
+    item.problem = new Problem(0, "other_tab", t.upload.otherTabTitle, t.upload.otherTabDetail);
     changed();
     return next();
   }
@@ -255,7 +281,7 @@ async function start(work: Work): Promise<void> {
   try {
     tus = await import("tus-js-client");
   } catch {
-    return failed(work, api.noConnection());
+    return failed(work, net.noConnection());
   }
   // The user may have paused or removed the upload in the meantime.
   if (item.status !== "sending" || !work.file) return;
@@ -269,16 +295,16 @@ function makeUpload(tus: typeof import("tus-js-client"), work: Work, file: File)
   const isCurrent = () => work.upload === upload && item.status === "sending";
   const upload = new tus.Upload(file, {
     // With an endpoint, tus-js-client would create another upload after a failed HEAD.
-    endpoint: work.url ? null : "/api/uploads",
+    endpoint: work.url ? null : target.endpoint,
     uploadUrl: work.url,
     chunkSize: CHUNK_BYTES,
     retryDelays: null,
     storeFingerprintForResuming: false,
     metadata: { filename: file.name, ...(file.type ? { filetype: file.type } : {}) },
     onBeforeRequest: async (request) => {
-      const token = await api.currentToken();
+      const headers = await target.headers();
       if (!isCurrent()) throw new Error("The upload was paused.");
-      request.setHeader("Authorization", `Bearer ${token}`);
+      for (const [name, value] of Object.entries(headers)) request.setHeader(name, value);
       if (request.getMethod() === "POST") request.setHeader("Idempotency-Key", work.creationKey);
     },
     onUploadUrlAvailable: () => {
@@ -294,7 +320,7 @@ function makeUpload(tus: typeof import("tus-js-client"), work: Work, file: File)
     },
     onChunkComplete: () => {
       work.failures = 0;
-      api.setReach("ok");
+      net.setReach("ok");
       store(work);
     },
     onSuccess: ({ lastResponse }) => {
@@ -305,10 +331,10 @@ function makeUpload(tus: typeof import("tus-js-client"), work: Work, file: File)
       const response = "originalResponse" in error ? error.originalResponse : null;
       const status = response?.getStatus() ?? 0;
       if (!response || status === 0) {
-        const isOurs = "causingError" in error && error.causingError instanceof api.Problem;
-        return failed(work, isOurs ? (error.causingError as api.Problem) : api.noConnection());
+        const isOurs = "causingError" in error && error.causingError instanceof Problem;
+        return failed(work, isOurs ? (error.causingError as Problem) : net.noConnection());
       }
-      const problem = api.problemOf(status, (name) => response.getHeader(name), response.getBody());
+      const problem = net.problemOf(status, (name) => response.getHeader(name), response.getBody());
       const sentToken = "originalRequest" in error ? error.originalRequest?.getHeader("Authorization") : null;
       failed(work, problem, sentToken?.slice("Bearer ".length) ?? null);
     },
@@ -319,7 +345,8 @@ function makeUpload(tus: typeof import("tus-js-client"), work: Work, file: File)
 function store(work: Work): void {
   const { fingerprint, url, item } = work;
   if (!url || !works.includes(work)) return;
-  const stored: Stored = { fingerprint, user, name: item.name, size: item.size, url, sent: item.sent };
+  const { name, size, sent } = item;
+  const stored: Stored = { fingerprint, user: target.owner, name, size, url: target.kept(url), sent };
   void idb.put("uploads", fingerprint, stored);
 }
 
@@ -334,18 +361,18 @@ function progressed(work: Work, sent: number): void {
   if (now - from > 500) work.item.speed = Math.max(0, ((sent - before) * 1000) / (now - from));
 }
 
-const isTemporary = ({ status, code }: api.Problem): boolean =>
+const isTemporary = ({ status, code }: Problem): boolean =>
   status === 0 || status === 408 || status === 423 || status === 429 || status >= 500
     ? code !== "quota_exceeded" && code !== "integrity_error"
     : status === 409;
 
-function failed(work: Work, problem: api.Problem, token: string | null = null): void {
+function failed(work: Work, problem: Problem, token: string | null = null): void {
   const { item } = work;
   item.speed = null;
-  if (problem.status === 401 && token && work.failures < 3) {
+  if (problem.status === 401 && token && target.renew && work.failures < 3) {
     work.failures++;
     // Stays "sending": renewing waits while the user has to sign in again.
-    void api.renewToken(token).then(
+    void target.renew(token).then(
       () => item.status === "sending" && work.upload?.start(),
       () => wait(work, problem),
     );
@@ -364,7 +391,7 @@ function failed(work: Work, problem: api.Problem, token: string | null = null): 
     return;
   }
   if (isTemporary(problem)) {
-    if (problem.status === 0) api.setReach(navigator.onLine ? "down" : "offline");
+    if (problem.status === 0) net.setReach(navigator.onLine ? "down" : "offline");
     return wait(work, problem);
   }
   item.status = "failed";
@@ -373,7 +400,7 @@ function failed(work: Work, problem: api.Problem, token: string | null = null): 
   next();
 }
 
-function wait(work: Work, problem: api.Problem): void {
+function wait(work: Work, problem: Problem): void {
   const { item } = work;
   item.status = "waiting";
   item.problem = problem;
@@ -390,7 +417,7 @@ function again(work: Work): void {
   void start(work);
 }
 
-api.onReach((reach) => {
+net.onReach((reach) => {
   if (reach === "ok") for (const work of works) if (work.item.problem?.status === 0) again(work);
 });
 
@@ -405,22 +432,22 @@ async function succeeded(work: Work, id: string | null): Promise<void> {
   next();
   if (!id) return;
   try {
-    item.result = await api.getFile(id);
+    item.result = await target.getFile(id);
     item.profile = "loading";
     changed();
     for (const listener of fileListeners) listener(item.result);
     await readProfile(work, id);
   } catch (error) {
-    item.problem = error instanceof api.Problem ? error : api.noConnection();
+    item.problem = error instanceof Problem ? error : net.noConnection();
     changed();
   }
 }
 
 async function readProfile(work: Work, id: string): Promise<void> {
   const { item } = work;
-  item.profile = (await api.getProfile(id)) ?? "none";
+  item.profile = (await target.getProfile(id)) ?? "none";
   // The numbers of rows and columns are known now.
-  item.result = await api.getFile(id);
+  item.result = await target.getFile(id);
   changed();
   for (const listener of fileListeners) listener(item.result);
 }

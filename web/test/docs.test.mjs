@@ -55,6 +55,7 @@ test("the page /docs is reached from the files, and has no faults in each colour
 
 // The order in which the examples for curl run, and the variables that a response gives to the examples after it.
 const uploadOf = (head) => /^location: .*\/(\S+)/im.exec(head)[1];
+const tokenOf = (share) => share.url.split("/").at(-1);
 /** The example of a login has the first password. */
 const NEW_PASSWORD = ["correct horse battery", "battery horse correct"];
 
@@ -91,11 +92,34 @@ const RUN = [
   ["patch_recipe"],
   ["run_recipe"],
   ["delete_recipe"],
+  ["post_key", ({ key }) => ({ KEY_ID: key.id })],
+  ["list_keys"],
+  ["patch_key"],
+  ["rotate_key"],
+  ["delete_key"],
   ["post_download", ({ download }) => ({ TICKET: download.url.split("/").at(-1) })],
   ["get_download"],
+  ["share_file", ({ share }) => ({ SHARE: share.id, LINK: tokenOf(share) })],
+  ["list_shares"],
+  ["get_share"],
+  ["patch_share"],
+  ["get_shared_info"],
+  ["get_shared"],
+  ["get_shared_rows"],
+  ["make_upload_link", ({ share }) => ({ UPLOAD_LINK: tokenOf(share) })],
+  ["post_shared"],
+  ["discover_shared"],
+  ["create_shared_upload", (_, head) => ({ UPLOAD: uploadOf(head) })],
+  ["discover_shared_upload"],
+  ["get_shared_offset"],
+  ["append_shared"],
+  ["create_shared_upload", (_, head) => ({ UPLOAD: uploadOf(head) })],
+  ["terminate_shared"],
+  ["delete_share"],
   ["save_cut", ({ file }) => ({ SAVED: file.id })],
   ["get_file_recipe", undefined, { FILE: "SAVED" }],
   ["get_lineage"],
+  ["get_history"],
   ["get_usage"],
   ["create_multipart", ({ uploadId }) => ({ MULTIPART: uploadId })],
   ["get_multipart"],
@@ -118,6 +142,9 @@ const RUN = [
   ["run_fsck"],
   ["list_findings"],
   ["get_isolate"],
+  ["list_usage"],
+  ["list_audit"],
+  ["verify_audit"],
   ["list_users", ({ users }) => ({ USER_ID: users[0].id })],
   ["patch_user"],
   ["get_openapi"],
@@ -127,11 +154,28 @@ const RUN = [
   ["change_password", ({ tokens }) => ({ TOKEN: tokens.access_token, REFRESH_TOKEN: tokens.refresh_token })],
   ["logout"],
   ["login", ({ tokens }) => ({ TOKEN: tokens.access_token }), {}, NEW_PASSWORD],
+  ["list_sign_ins"],
   ["list_sessions", ({ sessions }) => ({ SESSION: sessions[0].id })],
   ["end_session"],
   ["login", ({ tokens }) => ({ TOKEN: tokens.access_token }), {}, NEW_PASSWORD],
   ["end_all_sessions"],
+  ["request_reset"],
+  [
+    "list_mailbox",
+    ({ messages }) => ({ RESET_TOKEN: linkIn(messages, "reset"), VERIFY_TOKEN: linkIn(messages, "verify") }),
+  ],
+  ["verify_email"],
+  ["confirm_reset"],
+  ["login", ({ tokens }) => ({ TOKEN: tokens.access_token }), {}, NEW_PASSWORD],
+  ["patch_profile", undefined, {}, NEW_PASSWORD],
+  ["delete_account", undefined, {}, NEW_PASSWORD],
 ];
+
+/** The token of the newest link of a kind in the mailbox. */
+function linkIn(messages, kind) {
+  const links = messages.map(({ text }) => new RegExp(`#${kind}=(\\S+)`).exec(text)?.[1]);
+  return links.find((token) => token !== undefined);
+}
 
 test("every example for curl succeeds", { skip: !h.server && "needs the operators' token" }, async () => {
   const entries = new Map(operationsOf(description).map((entry) => [entry.operation.operationId, entry]));
@@ -147,6 +191,12 @@ test("every example for curl succeeds", { skip: !h.server && "needs the operator
       const { stdout } = await promisify(execFile)("bash", ["-euc", command], options);
       const [head, ...rest] = stdout.split("\r\n\r\n");
       const body = rest.join("\r\n\r\n");
+      // The queue delivers messages after a few seconds.
+      const isMailbox = command.includes("/api/admin/mailbox");
+      if (isMailbox && !(body.includes("#reset=") && body.includes("#verify="))) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        continue;
+      }
       // The profile of a new file is not computed yet.
       if (/^HTTP\/\S+ 409/.test(head) && body.includes("in_progress")) continue;
       return { head, body };
@@ -161,7 +211,7 @@ test("every example for curl succeeds", { skip: !h.server && "needs the operator
   }
   rmSync(folder, { recursive: true });
   assert.deepEqual(failed, []);
-  // A test has no finding to resolve.
+  // A test has no finding to resolve. The registration has sent a link, so the next one is refused for a minute.
   const unrun = [...entries.keys()].filter((name) => !RUN.some(([run]) => run === name));
-  assert.deepEqual(unrun, ["resolve_finding"]);
+  assert.deepEqual(unrun.sort(), ["request_verification", "resolve_finding"]);
 });

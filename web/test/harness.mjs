@@ -2,6 +2,7 @@
 //
 //   CUTTY_URL   the address of a running server (default: each file of tests starts a server, which serves build/ and
 //               web/dist)
+//   OPERATOR_TOKEN   the token of operators of that server; without it, the tests that need it are skipped
 //   CHROMIUM    the browser (default: chromium-headless-shell or chromium of the system)
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,6 +12,8 @@ import { Server } from "./server.mjs";
 /** The server of this file of tests; null if CUTTY_URL names another one. */
 export const server = process.env.CUTTY_URL ? null : await Server.create();
 export const URL_ = server?.url ?? process.env.CUTTY_URL.replace(/\/$/, "");
+/** The token of operators; undefined if it is not known. */
+export const operatorToken = server?.operatorToken ?? process.env.OPERATOR_TOKEN;
 export const PASSWORD = "correct horse battery";
 
 const paths = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium", "/usr/bin/google-chrome"];
@@ -113,6 +116,26 @@ export async function axe(page) {
   );
 }
 
+const modes = [
+  { colorScheme: "light", forcedColors: "none" },
+  { colorScheme: "dark", forcedColors: "none" },
+  { colorScheme: "light", forcedColors: "active" },
+];
+
+/** Checks a view in each mode and width, and collects what is wrong. */
+export async function look(page, view, found) {
+  for (const mode of modes) {
+    await page.emulateMedia(mode);
+    for (const width of [320, 360, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      const where = `${view} ${mode.colorScheme} ${mode.forcedColors} ${width}`;
+      for (const violation of await axe(page)) found.push(`${where}: ${violation}`);
+      const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      if (isWide) found.push(`${where}: wider than the window`);
+    }
+  }
+}
+
 /** Returns a function that calls the API as this user, with tokens of its own. */
 export async function apiOf(username) {
   const send = async (path, options = {}) => {
@@ -135,4 +158,49 @@ export async function apiOf(username) {
       headers: { ...options.headers, ...headers, authorization: `Bearer ${tokens.access_token}` },
     });
   };
+}
+
+/** Calls the API as an operator. */
+export async function operate(path, method = "GET", body = undefined) {
+  const headers = { authorization: `Bearer ${operatorToken}`, "content-type": "application/json" };
+  const response = await fetch(URL_ + path, { method, headers, body: body && JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${response.status} ${path}: ${await response.text()}`);
+  return response.json();
+}
+
+/** Opens a page of a new admin, who has the id `id`. */
+export async function newAdmin(options = {}) {
+  const page = await newPage(options);
+  const name = await signUp(page);
+  const { users } = await operate(`/api/admin/users?q=${name}`);
+  await operate(`/api/admin/users/${users[0].id}`, "PATCH", { role: "admin" });
+  await page.reload();
+  await page.getByRole("heading", { name: "Files", exact: true }).waitFor();
+  return { page, name, id: users[0].id };
+}
+
+/** Creates an account without a page. Returns a function that calls the API as this user, and the name. */
+export async function newUser() {
+  const username = newName();
+  const body = JSON.stringify({ username, password: PASSWORD, password2: PASSWORD });
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(`${URL_}/api/auth/register`, { method: "POST", headers, body });
+  if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+  return { username, send: await apiOf(username) };
+}
+
+/** Uploads a small file by the API. Returns the file. */
+export async function post(send, name, text = "id,city\n1,Bern\n2,Basel\n") {
+  const headers = { "content-type": "text/csv", "x-file-name": name };
+  return (await send("/api/files", text, headers)).file;
+}
+
+/** Calls `read` until its result is not null. The queue delivers entries of the audit log some seconds later. */
+export async function eventually(read, what) {
+  for (let tries = 0; tries < 60; tries++) {
+    const found = await read();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  throw new Error(`not there after 15 seconds: ${what}`);
 }

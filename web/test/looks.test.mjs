@@ -5,26 +5,6 @@ import { mockReceipts, openPanels } from "./panels.mjs";
 
 after(h.close);
 
-const modes = [
-  { colorScheme: "light", forcedColors: "none" },
-  { colorScheme: "dark", forcedColors: "none" },
-  { colorScheme: "light", forcedColors: "active" },
-];
-
-/** Checks a view in each mode and width, and collects what is wrong. */
-async function look(page, view, found) {
-  for (const mode of modes) {
-    await page.emulateMedia(mode);
-    for (const width of [320, 360, 1280]) {
-      await page.setViewportSize({ width, height: 800 });
-      const where = `${view} ${mode.colorScheme} ${mode.forcedColors} ${width}`;
-      for (const violation of await h.axe(page)) found.push(`${where}: ${violation}`);
-      const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-      if (isWide) found.push(`${where}: wider than the window`);
-    }
-  }
-}
-
 test("axe-core finds nothing on the page of rows", async () => {
   const page = await h.newPage({ reducedMotion: "reduce" });
   const found = [];
@@ -61,29 +41,29 @@ test("axe-core finds nothing on the page of rows", async () => {
   await page.locator(".bars").first().waitFor();
   await page.getByRole("grid").focus();
   await page.keyboard.press("ArrowDown");
-  await look(page, "rows", found);
+  await h.look(page, "rows", found);
   await page.getByText(/about the file/).click();
   await page.keyboard.press("f");
   await page.getByRole("button", { name: "As text" }).click();
   await page.getByLabel("Filter as text").fill("cty = Bern AND age > 3");
   await page.getByText('There is no column "cty"').waitFor();
-  await look(page, "filter", found);
+  await h.look(page, "filter", found);
   await page.getByRole("button", { name: /^How the file is read/ }).click();
   await page.getByLabel("Delimiter", { exact: true }).waitFor();
-  await look(page, "reading", found);
+  await h.look(page, "reading", found);
   await page.getByRole("button", { name: "Close" }).click();
   await page.getByRole("button", { name: "Columns", exact: true }).click();
   await page.getByLabel("Find a column").waitFor();
-  await look(page, "columns", found);
+  await h.look(page, "columns", found);
   await page.keyboard.press("Escape");
   await page.setViewportSize({ width: 1280, height: 800 });
   await page.getByTitle("age", { exact: true }).click();
   await page.getByRole("dialog").getByText("Keep this range").waitFor();
-  await look(page, "column", found);
+  await h.look(page, "column", found);
   await page.keyboard.press("Escape");
   await page.locator('.grid-row[data-row="1"] .grid-cell').first().dblclick();
   await page.getByRole("dialog").getByText("Keep only rows with this value").waitFor();
-  await look(page, "cell", found);
+  await h.look(page, "cell", found);
   assert.deepEqual(found, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();
@@ -94,10 +74,10 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 4
   const found = [];
   await page.goto(`${h.URL_}/`);
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
-  await look(page, "sign in", found);
+  await h.look(page, "sign in", found);
   const name = await h.signUp(page);
   await page.getByRole("heading", { name: "Your first file" }).waitFor();
-  await look(page, "empty", found);
+  await h.look(page, "empty", found);
   await h.upload(
     page,
     h.csv("a.csv"),
@@ -107,36 +87,36 @@ test("axe-core finds nothing, in each colour scheme, at 360 and 1280 px and at 4
   await page.getByLabel("Select \u2068a.csv\u2069").check();
   await page.getByRole("button", { name: "Tag", exact: true }).click();
   await page.getByLabel("Tags to add").fill("red, a long tag with several words in it");
-  await look(page, "tags", found);
+  await h.look(page, "tags", found);
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Tags of 1 file").waitFor();
-  await look(page, "list", found);
+  await h.look(page, "list", found);
   await page.getByLabel("Select \u2068a.csv\u2069").check();
-  await look(page, "selection", found);
+  await h.look(page, "selection", found);
   await page.getByRole("button", { name: "Delete permanently" }).click();
-  await look(page, "confirm", found);
+  await h.look(page, "confirm", found);
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
   await h
     .row(page, "a.csv")
     .getByRole("button", { name: /^Actions/ })
     .click();
-  await look(page, "menu", found);
+  await h.look(page, "menu", found);
   await page.keyboard.press("Escape");
   await h.openDetails(page, "totals.csv");
   await page.getByRole("dialog").getByText("Read as").waitFor();
   await page.getByRole("button", { name: "Change how it is read" }).click();
   await page.getByText("More rules").click();
-  await look(page, "details", found);
+  await h.look(page, "details", found);
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
   await page.getByRole("menuitem", { name: "Keyboard shortcuts" }).click();
-  await look(page, "shortcuts", found);
+  await h.look(page, "shortcuts", found);
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
   await page.getByRole("menuitem", { name: "Password and sessions" }).click();
   await page.getByText("this session").waitFor();
-  await look(page, "account", found);
+  await h.look(page, "sessions", found);
   assert.deepEqual(found, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();
@@ -172,27 +152,27 @@ test("axe-core finds nothing in the export panel, in recipes and in receipts", a
   await dialog.getByText("already").waitFor();
   known = [cut, failed];
   await dialog.getByText("Complete", { exact: true }).waitFor();
-  await look(page, "export", found);
+  await h.look(page, "export", found);
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Recipes" }).click();
   await dialog.getByText("This file does not have the columns").waitFor();
-  await look(page, "recipes", found);
+  await h.look(page, "recipes", found);
   known = receipts;
   await page.goto(`${h.URL_}/receipt`);
   await page.getByText("Broken").waitFor();
-  await look(page, "receipts", found);
+  await h.look(page, "receipts", found);
   await page.goto(`${h.URL_}/receipt?cut=${cutId}`);
   await page.getByText("Read as").waitFor();
   const buffer = Buffer.alloc(cut.bytesOut, "x");
   await page.locator("input[type=file]").setInputFiles({ name: "x.csv", mimeType: "text/csv", buffer });
   await page.getByText("but other bytes").waitFor();
-  await look(page, "receipt", found);
+  await h.look(page, "receipt", found);
   await page.route(`**/api/cuts/${cutId}`, (route) =>
     route.fulfill({ json: { success: true, cut: failed } }),
   );
   await page.reload();
   await page.getByText("Broken", { exact: true }).waitFor();
-  await look(page, "broken", found);
+  await h.look(page, "broken", found);
   assert.deepEqual(found, []);
   assert.deepEqual(await h.violations(page), []);
   await page.context().close();

@@ -169,9 +169,10 @@ test("the account: other sessions are ended, the password is changed, and all se
 
   await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
   await page.getByRole("menuitem", { name: "Password and sessions" }).click();
-  const dialog = page.getByRole("dialog", { name: "Your account" });
+  const dialog = page.getByRole("dialog", { name: "Settings" });
   await dialog.getByText("this session").waitFor();
-  assert.equal(await dialog.getByRole("listitem").count(), 2);
+  const sessions = dialog.getByRole("list", { name: "Where you are signed in" });
+  assert.equal(await sessions.getByRole("listitem").count(), 2);
   await dialog.getByRole("button", { name: /^Sign out: / }).click();
   await dialog.getByRole("button", { name: /^Sign out: / }).waitFor({ state: "detached" });
   await other.getByLabel("Sort").selectOption("filename");
@@ -204,6 +205,11 @@ test("the account: other sessions are ended, the password is changed, and all se
   await page.getByRole("button", { name: `Account of \u2068${name}\u2069` }).click();
   await page.getByRole("menuitem", { name: "Password and sessions" }).click();
   await dialog.getByText("this session").waitFor();
+  // No request is under way when the sessions end.
+  await dialog
+    .getByText(/^(Nothing is listed yet|Account created|Signed in)/)
+    .first()
+    .waitFor();
   await dialog.getByRole("button", { name: "Sign out everywhere" }).click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   assert.deepEqual(page.faults, []);

@@ -4,6 +4,48 @@
  */
 
 export interface paths {
+    "/api/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists or exports the entries of the audit log that the database holds, newest first.
+         * @description Older entries are segments in R2, which `POST /api/admin/audit/verify` verifies. An entry that comes through the queue
+         *     is listed some seconds after its request. Costs 1 D1 read; an export 1 D1 read for each 500 entries. 1 more D1 read if
+         *     the operator signed in with an account.
+         */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verifies the audit log, segments included: whether an entry was changed, removed, inserted or moved.
+         * @description One call checks about 100,000 entries. Repeat the call with `nextCursor` until `complete` is true.
+         */
+        post: operations["verify_audit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/findings": {
         parameters: {
             query?: never;
@@ -84,6 +126,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/mailbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the messages that a development server kept instead of sending them, newest first. The newest 200 messages are
+         *     kept, for one day. A service that sends email, or none, has no mailbox. Costs 1 D1 read, and 1 more if the operator
+         *     signed in with an account.
+         */
+        get: operations["list_mailbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/sweeps": {
         parameters: {
             query?: never;
@@ -99,6 +162,27 @@ export interface paths {
         put?: never;
         /** Runs the sweeps now and returns their reports. Cron runs them every five minutes. */
         post: operations["run_sweeps"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what users did and stored in a month, and the estimated cost. With `format=csv`, the response is CSV that is safe
+         *     for spreadsheets, with a line for each user and month. If there is a next page, the header `Link` has its address with
+         *     `rel="next"`. Costs 1 D1 read, and 1 more if the operator signed in with an account.
+         */
+        get: operations["list_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -139,10 +223,47 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Changes the role or the quota of an account, disables it, or enables it again. Costs 1 D1 call, and 1 more if the
-         *     operator signed in with an account.
+         * Changes the role, the limits or the monthly budget of an account, disables it, or enables it again. A changed budget
+         *     has an effect within 5 minutes. Costs 1 D1 call, and 1 more if the operator signed in with an account.
          */
         patch: operations["patch_user"];
+        trace?: never;
+    };
+    "/api/auth/email/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a link with which the signed-in user verifies the email. The link is valid for 24 hours and replaces older
+         *     links. Messages are at least 1 minute apart; the time grows up to 1 hour. Costs 2 D1 calls and 1 queue message.
+         */
+        post: operations["request_verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Verifies an email with the token of a link. A repeated request changes nothing. Costs 1 D1 call. */
+        post: operations["verify_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/auth/login": {
@@ -154,7 +275,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Signs a user in. The request names the user by username or email, and has the password. Costs 2 D1 calls. */
+        /**
+         * Signs a user in. The request names the user by username or email, and has the password. Costs 2 D1 calls
+         *     and 2 Durable Object requests for the delay after failures.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -204,6 +328,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/password/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a link with which the owner of an email sets a new password. The response is the same, and takes the same work,
+         *     whether or not an account has this email: Cutty looks for the account later. The link is valid for 1 hour, works
+         *     once, and replaces older links. Messages for one account are at least 1 minute apart; the time grows up to 1 hour.
+         *     Costs 0 D1 calls and 1 queue message.
+         */
+        post: operations["request_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password/reset/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets a new password with the token of a link. Every session of the user ends, and their access tokens are refused. The
+         *     email counts as verified. The response opens no session: sign in with the new password, also if the response is lost.
+         *     Costs 2 D1 calls.
+         */
+        post: operations["confirm_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/refresh": {
         parameters: {
             query?: never;
@@ -237,7 +404,7 @@ export interface paths {
         /**
          * Creates an account and signs in.
          * @description With an `Idempotency-Key`, a repeated request opens a new session for the account that the first request created.
-         *     Costs 1 D1 call.
+         *     Costs 1 D1 call and 1 Durable Object request for the rate limit.
          */
         post: operations["register"];
         delete?: never;
@@ -308,6 +475,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/sign-ins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists your sign-ins, failed attempts included, and other acts on your account, newest first. A sign-in is listed some
+         *     seconds after it. Costs 2 D1 calls.
+         */
+        get: operations["list_sign_ins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/user": {
         parameters: {
             query?: never;
@@ -319,6 +506,31 @@ export interface paths {
         get: operations["get_user"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes the username or the email of the signed-in user. A changed email is not verified, and links that were sent to
+         *     the old email no longer work. The sessions stay. A repeated request changes nothing. Costs 3 D1 calls.
+         */
+        patch: operations["patch_profile"];
+        trace?: never;
+    };
+    "/api/auth/user/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes the account of the signed-in user. This cannot be undone. From now on, the account, its sessions, its files
+         *     and its unfinished uploads cannot be reached, and other accounts can have its username and email. Names, texts and
+         *     addresses are erased within minutes; the bytes of the files are purged after `PURGE_AFTER_DAYS`. Costs 3 D1 calls.
+         */
+        post: operations["delete_account"];
         delete?: never;
         options?: never;
         head?: never;
@@ -436,9 +648,9 @@ export interface paths {
         /**
          * Uploads a file.
          * @description Send the bytes as the body, and the filename in `X-File-Name` (percent-encoded UTF-8). You can also send a
-         *     `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store the file)
-         *     and 2 R2 puts (the file and its profile). A form, and a body without `Content-Length`, cost 1 D1 call more, because
-         *     the length of the file is known only after the last byte. In these two cases, a file over 5 MiB is stored in parts
+         *     `multipart/form-data` form with a part named `file`. Costs 3 D1 calls (one to identify you, two to store the
+         *     file), 2 R2 puts (the file and its profile) and 1 Durable Object request for the rate limit. A form, and a body
+         *     without `Content-Length`, cost 1 D1 call more, because the length of the file is known only after the last byte. In these two cases, a file over 5 MiB is stored in parts
          *     of 5 MiB.
          */
         post: operations["post_file"];
@@ -457,7 +669,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Creates a multipart upload. Costs 2 D1 calls (one to identify you) and 1 R2 call. */
+        /**
+         * Creates a multipart upload. Costs 2 D1 calls (one to identify you), 1 R2 call and 1 Durable Object request for the
+         *     rate limit.
+         */
         post: operations["create_multipart"];
         delete?: never;
         options?: never;
@@ -536,7 +751,8 @@ export interface paths {
          * Stores a part of a multipart upload.
          * @description Every part except the last must have exactly `partSize` bytes. Parts may be sent in any order and in parallel. A new
          *     part replaces an earlier part with the same number. `Repr-Digest` and `Content-Digest` are both digests of the bytes
-         *     of the part (RFC 9530). Costs 3 D1 calls (one to identify you) and 1 R2 call.
+         *     of the part (RFC 9530). Costs 3 D1 calls (one to identify you), 1 R2 call and 1 Durable Object request for the rate
+         *     limit.
          */
         put: operations["put_part"];
         post?: never;
@@ -555,7 +771,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Uploads a file, like `POST /api/files`. Costs 3 D1 calls and 2 R2 puts. */
+        /** Uploads a file, like `POST /api/files`. Costs 3 D1 calls, 2 R2 puts and 1 Durable Object request. */
         post: operations["post_file_upload"];
         delete?: never;
         options?: never;
@@ -627,8 +843,8 @@ export interface paths {
          * Counts the rows that a filter keeps.
          * @description With `Accept: application/x-ndjson`, the response has a line for each 16 MiB that were read:
          *     `{"progress": {…}, "bytesTotal"}`. The last line is the JSON of the usual response, or a problem. The count ends when
-         *     the client leaves. A result is cached for `CACHE_TTL`, for this version of the file. Costs 2 D1 reads and 2 R2 reads;
-         *     without a filter, or from the cache, no R2 read.
+         *     the client leaves. A result is cached for `CACHE_TTL`, for this version of the file. Costs 2 D1 reads, 2 R2 reads
+         *     and 2 Durable Object requests for the rate limit; without a filter, or from the cache, only the D1 reads.
          */
         get: operations["count_rows"];
         put?: never;
@@ -661,7 +877,7 @@ export interface paths {
          *
          *     If the file has an index, the cut skips zones in which no row can match. `X-Bytes-Scanned` is the maximum number of
          *     bytes that the cut reads. With `limit`, the cut may read fewer bytes. `X-Bytes-Skipped` is the number of bytes that
-         *     the cut skips. Costs 4 D1 calls and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read
+         *     the cut skips. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests for the rate limit. The first R2 read gets the index and the digests. The second R2 read
          *     gets the file. If the cut skips zones, it reads each byte range between skipped zones with a separate R2 read.
          */
         get: operations["get_cut"];
@@ -670,7 +886,7 @@ export interface paths {
          * Cuts a file and streams the result. A JSON body describes the cut.
          * @description The body may have `selectedColumns`, `whereFilters`, `filter`, `q`, `outputFormat`, `streaming`, `filename` (the
          *     name of the result), and the options of the `GET` route. An `Idempotency-Key` is ignored: a cut changes no file, and
-         *     a repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
+         *     a repeated request returns the same bytes. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests.
          */
         post: operations["post_cut"];
         delete?: never;
@@ -711,6 +927,28 @@ export interface paths {
          *     description of `/columns` names, it costs 1 R2 read in addition.
          */
         get: operations["get_fields"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists who did what with your file, newest first: uploads, downloads, reads, cuts, changes, shares. A read is listed
+         *     some seconds after its request.
+         * @description An API key needs the scope `share`. Addresses, user agents and error texts are shown only for what you did yourself while signed in. The list goes back
+         *     `AUDIT_PERSONAL_DAYS` (90 days by default). Costs 3 D1 calls.
+         */
+        get: operations["get_history"];
         put?: never;
         post?: never;
         delete?: never;
@@ -763,10 +1001,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads. */
+        /** Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests. */
         get: operations["get_process"];
         put?: never;
-        /** Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads. */
+        /** Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests. */
         post: operations["post_process"];
         delete?: never;
         options?: never;
@@ -850,7 +1088,8 @@ export interface paths {
          *
          *     With a filter, the file is read until the page is full. Bytes in which no row can match are skipped. If the rows of a
          *     file of at least 4 MiB were counted within the last hour, a page with an `offset` begins to read near its first row.
-         *     This costs 1 D1 read and 1 R2 read in addition.
+         *     This costs 1 D1 read and 1 R2 read in addition. A page with a filter, and a page for which the whole file is read,
+         *     cost 2 Durable Object requests for the rate limit.
          */
         get: operations["get_rows"];
         put?: never;
@@ -874,9 +1113,33 @@ export interface paths {
          * Cuts a file and stores the result as a new file (CSV or TSV), with its lineage.
          * @description The body has the members of the body of `/cut`. It may also have the `filename` (default `<stem>-cut.csv` or
          *     `<stem>-cut.tsv`), the `tags` and the `metadata` of the new file. Costs 6 D1 calls, 2 R2 reads (the file and its
-         *     digests) and 2 R2 puts (the new file and its profile). A result over 5 MiB is stored in parts of 5 MiB.
+         *     digests), 2 R2 puts (the new file and its profile) and 2 Durable Object requests for the rate limit. A result over 5 MiB is stored in parts of 5 MiB.
          */
         post: operations["save_cut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{id}/share": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shares a file: by a link to its bytes, by a link to a cut of it, or with another account.
+         * @description The URL of a link is signed. It names the version of the file, the method, the expiry and the disposition, and ends
+         *     when the share expires, is used up or is revoked, and when the file is permanently deleted. While the file is in the
+         *     trash, the link does not work. A cut is stored as a file now, so the holder of the link learns of nothing else. An
+         *     account that already has a share of the file gets the new terms. An `Idempotency-Key` is ignored. Costs 3 D1 calls; a
+         *     cut costs what `POST /api/files/{id}/save` costs, and 1 D1 call.
+         */
+        post: operations["share_file"];
         delete?: never;
         options?: never;
         head?: never;
@@ -898,6 +1161,67 @@ export interface paths {
          *     the file is not in the cache, it costs 1 R2 read in addition.
          */
         post: operations["parse_filter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists your API keys by name. No response shows a secret. Costs 2 D1 calls. */
+        get: operations["list_keys"];
+        put?: never;
+        /**
+         * Makes an API key for a script. The secret in the response is shown only once.
+         * @description Send the secret as `Authorization: Bearer <secret>`, or as the password of HTTP Basic with any user name. You can have
+         *     100 keys. If the response is lost, revoke the key, or rotate it to get another secret. Costs 2 D1 calls.
+         */
+        post: operations["post_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes an API key. From now on, no request is accepted with it. Costs 2 D1 calls. */
+        delete: operations["delete_key"];
+        options?: never;
+        head?: never;
+        /** Changes the name or the expiry of an API key. Costs 2 D1 calls. */
+        patch: operations["patch_key"];
+        trace?: never;
+    };
+    "/api/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives an API key a new secret, which is shown only once. The older secrets work until the overlap has ended.
+         * @description A key has at most 5 secrets. If you rotate it more often within an overlap, the oldest secrets end. If the response is
+         *     lost, rotate the key again. Costs 2 D1 calls.
+         */
+        post: operations["rotate_key"];
         delete?: never;
         options?: never;
         head?: never;
@@ -977,13 +1301,189 @@ export interface paths {
         put?: never;
         /**
          * Runs a saved recipe on a file, and streams the result like `POST /api/files/{id}/cut`.
-         * @description The file must have every column that the recipe names. Costs 5 D1 calls and 2 R2 reads.
+         * @description The file must have every column that the recipe names. Costs 5 D1 calls, 2 R2 reads and 2 Durable
+         *     Object requests for the rate limit.
          */
         post: operations["run_recipe"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/shared/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Downloads the file of a share, or byte ranges of it.
+         * @description The request needs no account. If the uses of the share are limited, or if it has a password (`X-Share-Password`), the
+         *     response is 302: it counts a use and leads to a link with which the download can be repeated and resumed for an hour,
+         *     without another use. `HEAD` counts no use. Costs 2 D1
+         *     calls, 1 R2 read and 1 Durable Object request for the rate limit. A request for ranges, which counts no use, costs 1 D1
+         *     call less, and 1 R2 read for each range.
+         */
+        get: operations["get_shared"];
+        put?: never;
+        /**
+         * Opens a share with a password, or uploads a file through a link for uploads.
+         * @description To a link for a download, send the `password` as JSON or as a form (`application/x-www-form-urlencoded`); a share
+         *     without a password needs no body. The request counts a use. The response to JSON has a `url` with which the download
+         *     can be repeated and resumed for an hour; the response to a form is a redirect (303) to this URL. Costs 2 D1 calls and 1
+         *     Durable Object request for the rate limit.
+         *
+         *     To a link for uploads, send the bytes of the file as the body, or a `multipart/form-data` form with a part named
+         *     `file`. The password stands in `X-Share-Password`. Costs what `POST /api/files` costs.
+         */
+        post: operations["post_shared"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shared/{token}/info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what a link is for: the name and the size of the file, or what may be uploaded. Counts no use. Costs 1 D1 call
+         *     and 1 Durable Object request for the rate limit.
+         */
+        get: operations["get_shared_info"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shared/{token}/rows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a page of rows of the file of a share, like `GET /api/files/{id}/rows`, without a filter.
+         * @description If the uses of the share are limited, or if it has a password, the link must be opened first: the `url` of `POST
+         *     /api/shared/{token}` has the token for this request. Costs 1 D1 call, 2 R2 reads and 1 Durable Object request for the
+         *     rate limit; 3 if the whole file is read.
+         */
+        get: operations["get_shared_rows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shared/{token}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Creates a resumable upload through a link (tus: creation).
+         * @description `Upload-Metadata` may have the keys `filename` and `filetype`. The length must be known. The upload counts as a use
+         *     when the file is stored. Costs 2 D1 calls and 2 Durable Object requests (one for the
+         *     rate limit).
+         */
+        post: operations["create_shared_upload"];
+        delete?: never;
+        /** Returns the supported tus version, extensions, maximum size and checksum algorithms. Costs no calls. */
+        options: operations["discover_shared"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shared/{token}/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Cancels an upload through a link (tus: termination). Costs 1 D1 call and 2 Durable Object
+         *     requests (one for the rate limit), which cost at most 1 R2 call.
+         */
+        delete: operations["terminate_shared"];
+        /** Returns the same as `OPTIONS /api/shared/{token}/uploads`. */
+        options: operations["discover_shared_upload"];
+        /**
+         * Returns the offset of an upload through a link (tus: core). Costs 1 D1 call and 2 Durable Object
+         *     requests (one for the rate limit).
+         */
+        head: operations["get_shared_offset"];
+        /**
+         * Appends bytes to an upload through a link (tus: core). When Cutty has received all bytes, it stores the file and
+         *     counts a use. Costs 1 D1 call, and what `PATCH /api/uploads/{id}` costs.
+         */
+        patch: operations["append_shared"];
+        trace?: never;
+    };
+    "/api/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists your shares, the newest first. Shares that ended are listed for 30 days. Costs 2 D1 calls. */
+        get: operations["list_shares"];
+        put?: never;
+        /**
+         * Makes a link through which somebody uploads files into your account: in one request, as a form, or by tus.
+         * @description The files count against your quota and get the tags of the link. The holder of the link sees the name of the link and
+         *     its limits, and no file. An `Idempotency-Key` is ignored. Costs 2 D1 calls.
+         */
+        post: operations["make_upload_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/shares/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a share. Costs 2 D1 calls. */
+        get: operations["get_share"];
+        put?: never;
+        post?: never;
+        /**
+         * Revokes a share. Its link is refused from now on. A cut that was shared stays among your files. A repeated request
+         *     changes nothing. Costs 3 D1 calls.
+         */
+        delete: operations["delete_share"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes when a share ends. The response has a new link. The old link works until it would have ended, or until the new
+         *     expiry if that is earlier. Costs 3 D1 calls.
+         */
+        patch: operations["patch_share"];
         trace?: never;
     };
     "/api/uploads": {
@@ -998,9 +1498,9 @@ export interface paths {
         /**
          * Creates a resumable upload (tus: creation).
          * @description `Upload-Metadata` may have the keys `filename`, `filetype`, `tags` (comma-separated), `metadata` (a flat JSON
-         *     object) and `expiresAt`. The keys may be in upper or lower case. The body may contain the first bytes, with the type
-         *     `application/offset+octet-stream`. Costs 2 D1 calls (one to identify you) and 1 Durable Object request. If the body
-         *     has bytes, they cost the same calls as in a `PATCH`.
+         *     object), `expiresAt` and `storageClass` (`Standard` or `InfrequentAccess`). The keys may be in upper or lower case.
+         *     The body may contain the first bytes, with the type `application/offset+octet-stream`. Costs 2 D1 calls (one to
+         *     identify you) and 2 Durable Object requests (one for the rate limit). If the body has bytes, they cost the same calls as in a `PATCH`.
          */
         post: operations["create_upload"];
         delete?: never;
@@ -1037,7 +1537,8 @@ export interface paths {
         /**
          * Appends bytes to an upload (tus: core). When Cutty has received all bytes, it stores the file.
          * @description If the connection breaks, Cutty keeps the received bytes. But if the request has `Upload-Checksum` or a digest,
-         *     Cutty keeps either all bytes of the request or none. Costs 1 Durable Object request, 1 R2 put for each part that
+         *     Cutty keeps either all bytes of the request or none. Costs 2 Durable Object requests (one for the rate limit), 1 R2
+         *     put for each part that
          *     becomes full, and at most once a minute 1 D1 call to check that your account still exists. The last request also
          *     costs 1 D1 call and 2 or 3 R2 calls. One of these R2 calls stores the profile.
          */
@@ -1051,7 +1552,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns your quota and how much of it you use. Costs 2 D1 calls. */
+        /**
+         * Returns your limits, how much of them you use, and for the last 13 months what you did and stored, and the estimated
+         *     cost. Months and days are in UTC. Reads and cuts are counted some seconds after they end. Costs 3 D1 calls.
+         */
         get: operations["get_usage"];
         put?: never;
         post?: never;
@@ -1088,7 +1592,10 @@ export interface paths {
         /**
          * Checks whether the database responds, and whether the object store responds and can be written. Costs 1 D1 query and
          *     1 R2 head. The check of writing costs 1 R2 put and 1 R2 delete of a small object. Each isolate makes this check at
-         *     most once in 30 seconds. Other requests use the outcome of the last check.
+         *     most once in 30 seconds. Other requests use the outcome of the last check. If a content scanner is set, also reports
+         *     whether the last scan worked. If the isolate has made no scan in the last 30 seconds, the request scans a few bytes.
+         *     If only the scanner fails and the server accepts files without a scan, the response is 200 with the status
+         *     `degraded`.
          */
         get: operations["get_ready"];
         put?: never;
@@ -1120,6 +1627,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The account is deleted. */
+        AccountDeleted: {
+            success: boolean;
+        };
         /** @description A session of the signed-in user. */
         AccountSession: {
             /**
@@ -1146,16 +1657,23 @@ export interface components {
         };
         /** @description An account. */
         AdminUser: {
+            /** @description Whether the budget of the current month is spent. */
+            budgetSpent: boolean;
+            /**
+             * Format: double
+             * @description Monthly budget in US dollars; null if there is none.
+             */
+            budgetUsd?: number | null;
             /**
              * Format: date-time
              * @description When the account was created.
              */
-            created_at: string;
+            createdAt: string;
             /**
              * Format: date-time
              * @description When the account was disabled; null if it is not disabled.
              */
-            disabled_at?: string | null;
+            disabledAt?: string | null;
             /** @description Email address, if one was given. */
             email?: string | null;
             /**
@@ -1167,18 +1685,30 @@ export interface components {
             id: string;
             /**
              * Format: int64
+             * @description Allowance in bytes for permanently deleted files that wait for their purge; null if the default holds.
+             */
+            purgeAllowanceBytes?: number | null;
+            /**
+             * Format: int64
              * @description Quota in bytes; null if the default holds.
              */
-            quota_bytes?: number | null;
+            quotaBytes?: number | null;
+            /**
+             * Format: int64
+             * @description Greatest number of files; null if the default holds.
+             */
+            quotaFiles?: number | null;
             /** @description Role of the user. */
             role: components["schemas"]["Role"];
             /**
              * Format: int64
              * @description Bytes of the stored files.
              */
-            used_bytes: number;
+            usedBytes: number;
             /** @description Username. */
             username: string;
+            /** @description What happens when the budget is spent. */
+            whenBudgetSpent: components["schemas"]["WhenBudgetSpent"];
         };
         /** @description An account. */
         AdminUserResponse: {
@@ -1197,6 +1727,97 @@ export interface components {
             /** @description The character around quoted fields: `"`, `'` or `none`. */
             quote: string;
         };
+        /** @description An API key, as its owner sees it. */
+        ApiKey: {
+            /**
+             * Format: date-time
+             * @description When the key was made.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the key expires; null if it does not expire.
+             */
+            expiresAt?: string | null;
+            /** @description The last four characters of the newest secret. */
+            hint: string;
+            /** @description Id of the key, a UUID. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description The minute in which the key was used last; null if it was never used.
+             */
+            lastUsedAt?: string | null;
+            /** @description The name, unique among your keys. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Until when an older secret works after a rotation; null if only the newest secret works.
+             */
+            overlapEndsAt?: string | null;
+            /** @description The operations that the key allows: `read`, `write`, `cut`, `share`, `admin`. */
+            scopes: string[];
+            /** @description The key sees only files that have this tag; null if it sees all files. */
+            tag?: string | null;
+        };
+        /** @description An entry of the audit log. */
+        AuditEntry: {
+            /** @description The action, such as `upload`, `download`, `view`, `login` or `refuse`. */
+            action: string;
+            /**
+             * Format: int64
+             * @description Bytes transferred.
+             */
+            bytesTransferred?: number | null;
+            /** @description Numbers of refused requests of unknown senders, by the code of the problem. */
+            counts?: Record<string, unknown> | null;
+            /**
+             * Format: int64
+             * @description Duration in milliseconds.
+             */
+            durationMs?: number | null;
+            /** @description The code of the problem. */
+            errorCode?: string | null;
+            /** @description The detail of the problem; erased after `AUDIT_PERSONAL_DAYS`, or with the file. */
+            errorMessage?: string | null;
+            /** @description Id of the file. */
+            fileId?: string | null;
+            /** @description Hash of the entry in the chain; null until the entry is sealed. */
+            hash?: string | null;
+            /** @description Id of the entry. */
+            id: string;
+            /** @description Address of the client; erased after `AUDIT_PERSONAL_DAYS`. */
+            ipAddress?: string | null;
+            /** @description Who acted: `user:…`, `api_key:…`, `share:…`, `operator`; null for an unknown sender. */
+            principal?: string | null;
+            /** @description Id of the request. */
+            requestId?: string | null;
+            /** @description Method and path of the route of a refused request. */
+            route?: string | null;
+            /**
+             * Format: int64
+             * @description Number in the chain; null until the entry is sealed.
+             */
+            seq?: number | null;
+            /** @description Id of another thing that the action was about, such as a share or a key. */
+            subject?: string | null;
+            /** @description Whether the action succeeded. */
+            success: boolean;
+            /** @description When the action ended. */
+            timestamp: string;
+            /** @description User agent of the client; erased after `AUDIT_PERSONAL_DAYS`. */
+            userAgent?: string | null;
+            /** @description Id of the account whose files or account the action was about; null for nobody's. */
+            userId?: string | null;
+        };
+        /** @description Entries, newest first. */
+        AuditResponse: {
+            entries: components["schemas"]["AuditEntry"][];
+            hasMore: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            success: boolean;
+        };
         /** @description A bin of a histogram. The filter `column >= from AND column < to` keeps its rows. */
         Bin: {
             /**
@@ -1208,6 +1829,23 @@ export interface components {
             from: string;
             /** @description The value after the greatest value, as an operand of a filter. */
             to: string;
+        };
+        /** @description Where the audit log is broken. */
+        Broken: {
+            /** @description Id of the entry; null if the entry is missing. */
+            id?: string | null;
+            /**
+             * @description `changed`: the entry, or a seal, is not as the service wrote it. `missing`: the entry is not there. `inserted`: the
+             *     service did not write the entry. `moved`: the entry stands at another place of the chain. `unreadable`: the object
+             *     of a segment is missing or was changed, or the anchor in R2 was changed.
+             * @example changed
+             */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Number of the entry in the chain; null for an entry that is not sealed.
+             */
+            seq?: number | null;
         };
         /** @description Use of a memory budget. */
         BudgetResponse: {
@@ -1227,6 +1865,11 @@ export interface components {
             mostWasmBytes: number;
             /** @description Number of requests that wait for a lease. */
             waiting: number;
+        };
+        /** @description The changed user. */
+        ChangedUserResponse: {
+            success: boolean;
+            user: components["schemas"]["User"];
         };
         /** @description A column. */
         Column: {
@@ -1321,6 +1964,24 @@ export interface components {
             session?: components["schemas"]["CookieSession"] | null;
             success: boolean;
         };
+        /** @description The estimated cost of a month in US dollars, each number with at most 6 decimals. */
+        CostView: {
+            /**
+             * Format: double
+             * @description Operations.
+             */
+            operations: number;
+            /**
+             * Format: double
+             * @description Storage: the mean of the daily peaks, so far.
+             */
+            storage: number;
+            /**
+             * Format: double
+             * @description The sum.
+             */
+            total: number;
+        };
         /** @description The number of rows. */
         CountResponse: {
             count: components["schemas"]["RowCount"];
@@ -1346,6 +2007,7 @@ export interface components {
              * @description Size of the whole file in bytes.
              */
             size: number;
+            storageClass?: components["schemas"]["StorageClass"] | null;
             /** @description At most 32 tags of at most 64 bytes. */
             tags?: string[] | null;
         };
@@ -1470,6 +2132,11 @@ export interface components {
             permanent: true;
             success: boolean;
         };
+        /** @description The password that confirms the deletion. */
+        DeletionRequest: {
+            /** @description The current password. */
+            current_password: string;
+        };
         /** @description How a file is read. */
         Dialect: {
             /** @description Other readings that were considered. */
@@ -1586,6 +2253,11 @@ export interface components {
             /** @description Path and ticket. The URL needs no other credentials, so keep it secret. */
             url: string;
         };
+        /** @description The token of a link. */
+        EmailConfirmation: {
+            /** @description The token at the end of the link. */
+            token: string;
+        };
         /** @description The estimate of a cut. */
         Estimate: {
             /**
@@ -1666,6 +2338,11 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
+        /**
+         * @description How a file is shared.
+         * @enum {string}
+         */
+        FileShareKind: "download" | "cut" | "account";
         /** @description A file as clients see it. */
         FileView: {
             /**
@@ -1708,6 +2385,8 @@ export interface components {
             lastAccessed?: string | null;
             /** @description Status of the file: `active`, `archived` or `deleted` (in the trash). */
             lifecycleStatus: components["schemas"]["LifecycleStatus"];
+            /** @description What you may do with a file that another account shares with you: `read`, or `cut` to read and cut it. */
+            may?: string | null;
             /** @description Metadata that the owner sets. */
             metadata: Record<string, unknown>;
             /**
@@ -1720,6 +2399,9 @@ export interface components {
              * @description Number of rows, without the header; null until known.
              */
             rowCount?: number | null;
+            scan?: components["schemas"]["ScanView"] | null;
+            /** @description Username of the owner, if another account shares the file with you. Then its tags and metadata are not shown. */
+            sharedBy?: string | null;
             /**
              * Format: int64
              * @description Length in bytes.
@@ -1788,12 +2470,12 @@ export interface components {
             /** @description The size, etag and SHA-256 in the row, and the values that were found in the store. */
             details: Record<string, unknown>;
             /** @description The id of the file. */
-            file_id: string;
+            fileId: string;
             /**
              * Format: date-time
              * @description When the damage was found first (RFC 3339, UTC, milliseconds).
              */
-            first_seen_at: string;
+            firstSeenAt: string;
             /** @description The finding's id, a UUID. */
             id: string;
             /** @description Kind of damage. */
@@ -1802,16 +2484,16 @@ export interface components {
              * Format: date-time
              * @description When the damage was found last (RFC 3339, UTC, milliseconds).
              */
-            last_seen_at: string;
+            lastSeenAt: string;
             /** @description The key of the object. */
-            r2_key: string;
+            r2Key: string;
             /**
              * Format: date-time
              * @description When the finding was resolved; null while it is open.
              */
-            resolved_at?: string | null;
+            resolvedAt?: string | null;
             /** @description The owner of the file. */
-            user_id: string;
+            userId: string;
         };
         /** @description One finding. */
         FindingResponse: {
@@ -1876,6 +2558,14 @@ export interface components {
          * @enum {string}
          */
         HistogramKind: "number" | "time";
+        /** @description What happened with a file, newest first. */
+        HistoryResponse: {
+            entries: components["schemas"]["AuditEntry"][];
+            hasMore: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            success: boolean;
+        };
         /** @description Memory statistics of an isolate. */
         IsolateResponse: {
             /**
@@ -1897,6 +2587,82 @@ export interface components {
             memoryBytes: number;
             success: boolean;
         };
+        /** @description A change of an API key. An absent member changes nothing. */
+        KeyPatch: {
+            /**
+             * Format: date-time
+             * @description The new expiry; null if the key does not expire.
+             */
+            expiresAt?: string | null;
+            /** @description The new name; not null. */
+            name?: string;
+        };
+        /** @description An API key to make. */
+        KeyRequest: {
+            /**
+             * Format: date-time
+             * @description When the key expires: a date and time in the future with a time zone. The key does not expire if this is null or
+             *     absent.
+             */
+            expiresAt?: string | null;
+            /** @description The name, unique among your keys: one line of at most 100 bytes. */
+            name: string;
+            /** @description The operations that the key allows, at least one. `admin` is only for users with the role `admin`. */
+            scopes: components["schemas"]["ScopeName"][];
+            /**
+             * @description A tag of 1 to 64 bytes. If it is present, the key sees only files that have this tag, and gives this tag to the
+             *     files that it stores.
+             */
+            tag?: string | null;
+        };
+        /** @description An API key. */
+        KeyResponse: {
+            key: components["schemas"]["ApiKey"];
+            success: boolean;
+        };
+        /** @description An API key that was revoked. */
+        KeyRevoked: {
+            success: boolean;
+        };
+        /** @description An API key and its new secret. */
+        KeyWithSecret: {
+            key: components["schemas"]["ApiKey"];
+            /** @description The secret. It is shown only here. */
+            secret: string;
+            success: boolean;
+        };
+        /** @description A page of API keys. */
+        KeysResponse: {
+            hasMore: boolean;
+            keys: components["schemas"]["ApiKey"][];
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            success: boolean;
+        };
+        /** @description Files of one kind. */
+        KindView: {
+            /**
+             * Format: int64
+             * @description Bytes of these files.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Number of these files.
+             */
+            files: number;
+        };
+        /** @description The kept files by kind. Each file counts once. */
+        KindsView: {
+            /** @description Saved cuts. */
+            derived: components["schemas"]["KindView"];
+            /** @description Files that an operator imported. */
+            imports: components["schemas"]["KindView"];
+            /** @description Files of every kind in the trash. */
+            trash: components["schemas"]["KindView"];
+            /** @description Uploaded files. */
+            uploads: components["schemas"]["KindView"];
+        };
         /**
          * @description The status of a file, as its owner sees it.
          * @enum {string}
@@ -1908,6 +2674,14 @@ export interface components {
             hasMore: boolean;
             nextCursor?: string | null;
             parents: components["schemas"]["Relative"][];
+            success: boolean;
+        };
+        /** @description The request was accepted. */
+        LinkRequested: {
+            success: boolean;
+        };
+        /** @description The link has done its work. */
+        LinkUsed: {
             success: boolean;
         };
         /** @description A page of files. */
@@ -1943,6 +2717,30 @@ export interface components {
         LogoutResponse: {
             success: boolean;
         };
+        /** @description A message in the mailbox. */
+        MailboxMessage: {
+            /**
+             * Format: date-time
+             * @description When the message was written.
+             */
+            createdAt: string;
+            /** @description Id of the message. */
+            id: string;
+            /** @description Subject. */
+            subject: string;
+            /** @description Text. A link in it is valid. */
+            text: string;
+            /** @description Address of the recipient. */
+            to: string;
+        };
+        /** @description Messages, newest first. */
+        MailboxResponse: {
+            hasMore: boolean;
+            messages: components["schemas"]["MailboxMessage"][];
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            success: boolean;
+        };
         /** @description A record that cannot be read, or that strict mode refuses. */
         MalformedRecord: {
             /**
@@ -1962,6 +2760,48 @@ export interface components {
              * @description Number of the row, from 1; 0 is the header.
              */
             record: number;
+        };
+        /**
+         * @description What another account may do with a shared file.
+         * @enum {string}
+         */
+        May: "read" | "cut";
+        /** @description What a user did and stored in a month (UTC). */
+        MonthView: {
+            /**
+             * Format: int64
+             * @description Bytes of uploads and saved cuts.
+             */
+            bytesIn: number;
+            /**
+             * Format: int64
+             * @description Bytes of downloads, and of the results of cuts.
+             */
+            bytesOut: number;
+            /**
+             * Format: int64
+             * @description Bytes that cuts read.
+             */
+            bytesScanned: number;
+            /** @description The estimated cost. */
+            costUsd: components["schemas"]["CostView"];
+            /** @description The month, as `YYYY-MM`. */
+            month: string;
+            /** @description Operations by action: `upload`, `download`, `process` (cuts), `update`, `delete`, `restore`, `share` and others. */
+            operations: {
+                [key: string]: components["schemas"]["OperationsView"];
+            };
+            /**
+             * Format: int64
+             * @description Sum of the daily peaks of the stored bytes, until today. Divided by the number of days in the month, it is the
+             *     number of byte-months that R2 bills.
+             */
+            storageByteDays: number;
+            /**
+             * Format: int64
+             * @description The highest number of stored bytes.
+             */
+            storagePeakBytes: number;
         };
         /** @description A multipart upload. */
         MultipartResponse: {
@@ -2016,6 +2856,30 @@ export interface components {
              * @description Ignored, like `size`.
              */
             uploadedAt?: string | null;
+        };
+        /** @description A share that was opened. */
+        OpenedResponse: {
+            /**
+             * Format: date-time
+             * @description When this path ends (RFC 3339).
+             */
+            expiresAt: string;
+            success: boolean;
+            /** @description A path with which the file can be downloaded, repeatedly and in ranges, without another use. */
+            url: string;
+        };
+        /** @description Entries of the audit log with one action. */
+        OperationsView: {
+            /**
+             * Format: int64
+             * @description Number of operations, with those that failed.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Number of operations that failed.
+             */
+            failed: number;
         };
         /** @description Response to the upload of a part. */
         PartResponse: {
@@ -2093,10 +2957,19 @@ export interface components {
              */
             record: number;
         };
+        /** @description Where the costs come from. */
+        PricesView: {
+            /** @description Always true: the costs are estimated from list prices, without free tiers. The invoice of the platform differs. */
+            estimate: boolean;
+            /** @description The day on which somebody read the prices, as `YYYY-MM-DD`. */
+            pricesReadOn: string;
+            /** @description Where the prices are published. */
+            pricesSource: string;
+        };
         /** @description An error (RFC 9457). Some problems have more members. */
         Problem: {
             /** @enum {string} */
-            code: "bad_request" | "bad_filter" | "unknown_column" | "unknown_option" | "bad_cursor" | "bad_metadata" | "unauthenticated" | "token_expired" | "bad_credentials" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "conflict" | "user_exists" | "upload_offset" | "in_progress" | "gone" | "length_required" | "precondition_failed" | "too_large" | "unsupported_type" | "bad_range" | "empty_file" | "digest_mismatch" | "malformed_csv" | "idempotency_reuse" | "weak_password" | "bad_name" | "checksum_mismatch" | "rate_limited" | "internal" | "integrity_error" | "unavailable" | "quota_exceeded";
+            code: "bad_request" | "bad_filter" | "unknown_column" | "unknown_option" | "bad_cursor" | "bad_metadata" | "unauthenticated" | "token_expired" | "bad_credentials" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "conflict" | "user_exists" | "upload_offset" | "in_progress" | "gone" | "length_required" | "precondition_failed" | "too_large" | "unsupported_type" | "bad_range" | "empty_file" | "digest_mismatch" | "malformed_csv" | "infected" | "idempotency_reuse" | "weak_password" | "bad_name" | "checksum_mismatch" | "rate_limited" | "internal" | "integrity_error" | "unavailable" | "quota_exceeded";
             /** @description What is wrong, and what to do next. The text may change */
             detail: string;
             /** @description The code, for older clients */
@@ -2174,6 +3047,15 @@ export interface components {
             /** @description The places of the first 100 of these sequences. Null if the profile was made by an older version of Cutty. */
             undecodablePlaces?: components["schemas"]["Place"][] | null;
         };
+        /** @description A change of the username or the email. An absent member changes nothing. */
+        ProfileRequest: {
+            /** @description The current password. */
+            current_password: string;
+            /** @description The new email; null removes the email. */
+            email?: string | null;
+            /** @description The new username: 1 to 64 characters of `A-Z a-z 0-9 . _ + -`. */
+            username?: string | null;
+        };
         /** @description Profile of a file. */
         ProfileResponse: {
             /** @description Dialect, counts, the first 100 malformed rows, and statistics of each column. */
@@ -2183,6 +3065,7 @@ export interface components {
         /** @description State of the services that the Worker needs. */
         ReadyResponse: {
             database: components["schemas"]["Health"];
+            scanner?: components["schemas"]["Health"] | null;
             status: components["schemas"]["Health"];
             storage: components["schemas"]["Health"];
             success: boolean;
@@ -2280,6 +3163,25 @@ export interface components {
              */
             verified: boolean;
         };
+        /** @description What the sender of a file may know about it. */
+        ReceivedFile: {
+            /** @description SHA-256 of the bytes, 64 hex digits. */
+            checksum?: string | null;
+            /** @description Media type. */
+            contentType: string;
+            /** @description Name of the file. */
+            filename: string;
+            /**
+             * Format: int64
+             * @description Size in bytes.
+             */
+            size: number;
+        };
+        /** @description A file that was uploaded through a link. */
+        ReceivedResponse: {
+            file: components["schemas"]["ReceivedFile"];
+            success: boolean;
+        };
         /** @description A recipe that was deleted. */
         RecipeDeleted: {
             success: boolean;
@@ -2372,11 +3274,31 @@ export interface components {
             /** @description How the child was made; always `cut`. */
             relationshipType: string;
         };
+        /** @description A new password, and the token of a link. */
+        ResetConfirmation: {
+            /** @description At least 8 characters; not a commonly used password. */
+            new_password: string;
+            /** @description The token at the end of the link. */
+            token: string;
+        };
+        /** @description The address of an account. */
+        ResetRequest: {
+            /** @description The email of the account. */
+            email: string;
+        };
         /**
          * @description Role of a user.
          * @enum {string}
          */
         Role: "user" | "admin";
+        /** @description A rotation of an API key. */
+        RotateRequest: {
+            /**
+             * Format: int64
+             * @description Seconds for which the older secrets still work: 0 to 604,800 (7 days), default 86,400 (24 hours).
+             */
+            overlap?: number | null;
+        };
         /** @description The number of rows that a filter keeps. */
         RowCount: {
             /**
@@ -2584,6 +3506,29 @@ export interface components {
             success: boolean;
         };
         /**
+         * @description The verdict on a stored file. A file in which the scanner found something is not stored.
+         * @enum {string}
+         */
+        ScanVerdict: "clean" | "unscanned" | "derived";
+        /** @description The verdict of the content scanner. */
+        ScanView: {
+            /**
+             * Format: date-time
+             * @description When the scanner answered, or when the scan failed (RFC 3339, UTC, milliseconds).
+             */
+            scannedAt: string;
+            /**
+             * @description `clean`; `unscanned` if the scan failed and the server accepts such files; or `derived` for a saved cut, which
+             *     is not scanned.
+             */
+            verdict: components["schemas"]["ScanVerdict"];
+        };
+        /**
+         * @description A permission of an API key.
+         * @enum {string}
+         */
+        ScopeName: "read" | "write" | "cut" | "share" | "admin";
+        /**
          * @description Where the refresh token of a session goes.
          * @enum {string}
          */
@@ -2607,6 +3552,223 @@ export interface components {
             sessions: components["schemas"]["AccountSession"][];
             success: boolean;
         };
+        /**
+         * @description What a share is for.
+         * @enum {string}
+         */
+        ShareKind: "download" | "cut" | "upload" | "account";
+        /** @description What the holder of a link sends to open a share. */
+        ShareOpening: {
+            /** @description The password, if the share has one. */
+            password?: string | null;
+        };
+        /** @description A new expiry of a share. */
+        SharePatch: {
+            /**
+             * Format: int32
+             * @description Seconds from now until the share ends, as when it was made; null for a share with an account that has no end.
+             */
+            expiresIn: number | null;
+        };
+        /** @description A share of a file. */
+        ShareRequest: {
+            disposition?: components["schemas"]["SharedDisposition"] | null;
+            /**
+             * Format: int32
+             * @description Seconds until the share ends. For a link: 1 to 604,800 (7 days); default `SIGNED_URL_EXPIRY`. For an account: 1
+             *     to 315,360,000; without it, the share has no end.
+             */
+            expiresIn?: number | null;
+            /** @description `download` for a link to the file, `cut` for a link to a cut of it, `account` for another account. */
+            kind: components["schemas"]["FileShareKind"];
+            /**
+             * Format: int64
+             * @description How often the link can be used: 1 to 1,000,000; without it, as often as its holders want. Not for `account`.
+             */
+            maxUses?: number | null;
+            may?: components["schemas"]["May"] | null;
+            /** @description What you call the share; at most 255 bytes. Holders of the link do not see it. */
+            name?: string | null;
+            /** @description A password that the holder of the link must know: at least 8 characters, not a common one. Not for `account`. */
+            password?: string | null;
+            /** @description The cut, for `cut`: the body of `POST /api/files/{id}/save`. The cut is stored as a file now. */
+            recipe?: components["schemas"]["SavedCutBody"] | null;
+            /** @description The username of the account, for `account`. */
+            username?: string | null;
+        };
+        /** @description One share. */
+        ShareResponse: {
+            share: components["schemas"]["ShareView"];
+            success: boolean;
+        };
+        /**
+         * @description Whether a share can be used.
+         * @enum {string}
+         */
+        ShareStatus: "active" | "expired" | "used" | "revoked" | "paused";
+        /** @description A share. */
+        ShareView: {
+            /** @description Media types that may be uploaded. */
+            contentTypes?: string[];
+            /**
+             * Format: date-time
+             * @description When the share was made (RFC 3339).
+             */
+            createdAt: string;
+            /** @description What a browser does with the file. */
+            disposition: components["schemas"]["SharedDisposition"];
+            /**
+             * Format: date-time
+             * @description When the share ends (RFC 3339); null if it has no end.
+             */
+            expiresAt?: string | null;
+            /** @description The file that is sent; null for uploads. */
+            fileId?: string | null;
+            /** @description The name of this file; null if it was permanently deleted. */
+            filename?: string | null;
+            /** @description Whether the holder of the link needs a password. */
+            hasPassword: boolean;
+            /** @description Id of the share. */
+            id: string;
+            /** @description What the share is for. */
+            kind: components["schemas"]["ShareKind"];
+            /**
+             * Format: int64
+             * @description Greatest size of an uploaded file in bytes; null if the share is not for uploads.
+             */
+            maxBytes?: number | null;
+            /**
+             * Format: int64
+             * @description How often the link can be used; null if that is not limited.
+             */
+            maxUses?: number | null;
+            may?: components["schemas"]["May"] | null;
+            /** @description What you call the share. */
+            name?: string | null;
+            /** @description The page of the link, for people. */
+            pageUrl?: string | null;
+            /** @description The file that was cut, if the share is a cut. */
+            sourceFileId?: string | null;
+            /** @description Whether the share can be used. */
+            status: components["schemas"]["ShareStatus"];
+            /** @description Tags of uploaded files. */
+            tags?: string[];
+            /**
+             * @description The link, for programs: `GET` downloads, `POST` uploads. Everyone who has the link can use it without an
+             *     account, so give it only to people who may use it. Null for a share with an account, and for one that cannot be
+             *     used any more.
+             */
+            url?: string | null;
+            /** @description The username of the account that may read the file. */
+            username?: string | null;
+            /**
+             * Format: int64
+             * @description How often the link was used. Without `maxUses`, a request for a range is not counted.
+             */
+            uses: number;
+        };
+        /**
+         * @description What a browser does with a shared file.
+         * @enum {string}
+         */
+        SharedDisposition: "attachment" | "inline";
+        /** @description What the holder of a link may know. */
+        SharedInfo: {
+            /**
+             * Format: int64
+             * @description Number of columns; null until it is known.
+             */
+            columnCount?: number | null;
+            /** @description Media type of the file. */
+            contentType?: string | null;
+            /** @description Media types that may be uploaded. */
+            contentTypes?: string[];
+            /**
+             * Format: date-time
+             * @description When the link ends (RFC 3339).
+             */
+            expiresAt?: string | null;
+            /** @description Name of the file. */
+            filename?: string | null;
+            /** @description What the link is for: `download`, `cut` or `upload`. */
+            kind: components["schemas"]["ShareKind"];
+            /**
+             * Format: int64
+             * @description Greatest size of an uploaded file in bytes.
+             */
+            maxBytes?: number | null;
+            /** @description Whether `POST` must open the share before the file or its rows can be read. */
+            mustOpen: boolean;
+            /** @description The name of a link for uploads. */
+            name?: string | null;
+            /** @description Whether the link needs a password. Then the members about the file are null until the share is opened. */
+            passwordRequired: boolean;
+            /**
+             * Format: int64
+             * @description Number of rows; null until it is known.
+             */
+            rowCount?: number | null;
+            /**
+             * Format: int64
+             * @description Size of the file in bytes.
+             */
+            size?: number | null;
+            success: boolean;
+            /**
+             * Format: int64
+             * @description How often the link can still be used; null if that is not limited.
+             */
+            usesLeft?: number | null;
+        };
+        /** @description A form with one file. */
+        SharedUploadForm: {
+            /**
+             * Format: binary
+             * @description The file. The `filename` of this part is the name of the file.
+             */
+            file: string;
+        };
+        /** @description A page of shares. */
+        SharesResponse: {
+            hasMore: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            shares: components["schemas"]["ShareView"][];
+            success: boolean;
+        };
+        /** @description A sign-in, an attempt, or another act on the account. */
+        SignInView: {
+            /**
+             * @description `login`, `logout`, `register`, `change_password`, `change_profile`, `reset_password`, `verify_email`,
+             *     `end_sessions`, `reuse_token` or `delete_account`.
+             */
+            action: string;
+            /** @description The code of the problem; null if it succeeded. */
+            error_code?: string | null;
+            /** @description Id of the entry in the audit log. */
+            id: string;
+            /** @description Address of the client; null after `AUDIT_PERSONAL_DAYS`. */
+            ip_address?: string | null;
+            /** @description Whether it succeeded. A failed `login` is an attempt with a wrong password. */
+            success: boolean;
+            /** @description When it happened. */
+            timestamp: string;
+            /** @description User agent of the client; null after `AUDIT_PERSONAL_DAYS`. */
+            user_agent?: string | null;
+        };
+        /** @description Sign-ins, newest first. */
+        SignInsResponse: {
+            has_more: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            next_cursor?: string | null;
+            sign_ins: components["schemas"]["SignInView"][];
+            success: boolean;
+        };
+        /**
+         * @description A storage class of R2.
+         * @enum {string}
+         */
+        StorageClass: "Standard" | "InfrequentAccess";
         /** @description State of the object store. */
         StorageResponse: {
             status: components["schemas"]["Health"];
@@ -2652,7 +3814,7 @@ export interface components {
              * Format: date-time
              * @description When the run ended (RFC 3339, UTC, milliseconds).
              */
-            finished_at: string;
+            finishedAt: string;
             /** @description The run's id, a UUID of version 7. UUIDs of version 7 sort by time. */
             id: string;
             /** @description The name of the sweep. */
@@ -2661,7 +3823,7 @@ export interface components {
              * Format: date-time
              * @description When the run started (RFC 3339, UTC, milliseconds).
              */
-            started_at: string;
+            startedAt: string;
         };
         /** @description Reports of sweeps, newest first. */
         SweepsResponse: {
@@ -2707,32 +3869,105 @@ export interface components {
             file: string;
             /** @description A flat JSON object, at most 8 KiB */
             metadata?: string;
+            /**
+             * @description Storage class of the file in R2; without the field, `Standard`. The field must come before the file
+             * @enum {string}
+             */
+            storageClass?: "Standard" | "InfrequentAccess";
             /** @description At most 32 tags of at most 64 bytes, separated by commas */
             tags?: string;
+        };
+        /**
+         * @description The kind of a link for uploads.
+         * @enum {string}
+         */
+        UploadKind: "upload";
+        /** @description A link through which somebody uploads files into your account. */
+        UploadLinkRequest: {
+            /** @description Media types that the link takes: `text/csv` and `text/tab-separated-values`; both by default. */
+            contentTypes?: string[] | null;
+            /**
+             * Format: int32
+             * @description Seconds until the link ends: 1 to 604,800 (7 days); default `SIGNED_URL_EXPIRY`.
+             */
+            expiresIn?: number | null;
+            /** @description `upload`. */
+            kind: components["schemas"]["UploadKind"];
+            /**
+             * Format: int64
+             * @description Greatest size of a file in bytes: 1 to `MAX_UPLOAD_SIZE`, default `MAX_FILE_SIZE`.
+             */
+            maxBytes?: number | null;
+            /**
+             * Format: int64
+             * @description How many files the link takes: 1 (default) to 1,000,000.
+             */
+            maxUses?: number | null;
+            /** @description What you call the link; at most 255 bytes. Holders of the link see it. */
+            name?: string | null;
+            /** @description A password that the holder of the link must know: at least 8 characters, not a common one. */
+            password?: string | null;
+            /** @description Tags that the uploaded files get. */
+            tags?: string[] | null;
+        };
+        /** @description The limits and the usage of a user, with the last months. */
+        UsageReport: components["schemas"]["UsageView"] & components["schemas"]["PricesView"] & {
+            /** @description The current month and at most the 12 months before, the newest first. A month without usage is left out. */
+            months: components["schemas"]["MonthView"][];
         };
         /** @description The usage of the signed-in user. */
         UsageResponse: {
             success: boolean;
-            usage: components["schemas"]["UsageView"];
+            usage: components["schemas"]["UsageReport"];
         };
-        /** @description The quota and the usage of a user. */
+        /** @description The limits and the usage of a user. */
         UsageView: {
+            /** @description Whether the estimated cost of the current month has reached the budget. It is updated every 5 minutes. */
+            budgetSpent: boolean;
+            /**
+             * Format: double
+             * @description Monthly budget in US dollars; null if there is none.
+             */
+            budgetUsd?: number | null;
             /**
              * Format: int64
              * @description Number of files, including files in the trash and unfinished uploads.
              */
             files: number;
+            /** @description The kept files by kind. */
+            kinds: components["schemas"]["KindsView"];
             /**
              * Format: int64
-             * @description Greatest number of files that the user may have. The sum of `files` and `waitingFiles` may be up to twice this
-             *     number.
+             * @description Older name of `quotaFiles`.
              */
             maxFiles: number;
+            /**
+             * Format: int64
+             * @description Allowance for these bytes. An upload is refused if used, reserved, spooled and waiting bytes together would exceed
+             *     the sum of quota and allowance.
+             */
+            purgeAllowanceBytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of permanently deleted files that wait for their purge.
+             */
+            purgeBytes: number;
+            /**
+             * Format: int64
+             * @description Number of permanently deleted files that wait for their purge.
+             */
+            purgeFiles: number;
             /**
              * Format: int64
              * @description Bytes that the user may keep.
              */
             quotaBytes: number;
+            /**
+             * Format: int64
+             * @description Greatest number of files that the user may have. The sum of `files` and `purgeFiles` may be up to twice this
+             *     number.
+             */
+            quotaFiles: number;
             /**
              * Format: int64
              * @description Bytes reserved for uploads that are not complete.
@@ -2750,25 +3985,28 @@ export interface components {
             usedBytes: number;
             /**
              * Format: int64
-             * @description Allowance for waiting bytes. An upload is refused if used, reserved, spooled and waiting bytes together would
-             *     exceed the sum of quota and allowance.
+             * @description Older name of `purgeAllowanceBytes`.
              */
             waitingAllowanceBytes: number;
             /**
              * Format: int64
-             * @description Bytes of permanently deleted files that wait for their purge.
+             * @description Older name of `purgeBytes`.
              */
             waitingBytes: number;
             /**
              * Format: int64
-             * @description Number of permanently deleted files that wait for their purge.
+             * @description Older name of `purgeFiles`.
              */
             waitingFiles: number;
+            /** @description What happens when the budget is spent: `warn`, `refuseCuts` (also saved cuts) or `refuseChanges` (also uploads). */
+            whenBudgetSpent: components["schemas"]["WhenBudgetSpent"];
         };
         /** @description A user, as shown to that user. */
         User: {
             /** @description Email address, if one was given; unique without regard to case. */
             email?: string | null;
+            /** @description Whether the user has proved, with a link, that the email address is theirs. */
+            email_verified: boolean;
             /** @description Id of the user; it never changes. */
             id: string;
             /** @description Role of the user. */
@@ -2779,16 +4017,41 @@ export interface components {
         /** @description A change of an account. An absent member changes nothing. */
         UserChange: {
             /**
+             * Format: double
+             * @description The new monthly budget in US dollars, with at most 6 decimals; null for none. If the budget is 0, it is spent from
+             *     the start.
+             */
+            budgetUsd?: number | null;
+            /**
              * @description Whether the account is disabled. A disabled account cannot sign in, its sessions end, and its links and uploads are
              *     refused within 60 seconds. Its files stay.
              */
             disabled?: boolean | null;
             /**
              * Format: int64
+             * @description The new allowance in bytes for permanently deleted files that wait for their purge; null for the default
+             *     (`WAITING_QUOTA_PERCENT` of the quota).
+             */
+            purgeAllowanceBytes?: number | null;
+            /**
+             * Format: int64
              * @description The new quota in bytes; null for the default (`DEFAULT_QUOTA_BYTES`).
              */
             quotaBytes?: number | null;
+            /**
+             * Format: int64
+             * @description The new greatest number of files; null for the default (`MAX_FILES_PER_USER`).
+             */
+            quotaFiles?: number | null;
             role?: components["schemas"]["Role"] | null;
+            whenBudgetSpent?: components["schemas"]["WhenBudgetSpent"] | null;
+        };
+        /** @description What one user did and stored in a month. */
+        UserMonthView: components["schemas"]["MonthView"] & {
+            /** @description Id of the user. */
+            userId: string;
+            /** @description Username; null if the account does not exist. */
+            username?: string | null;
         };
         /** @description The signed-in user, with the user's quota and usage. */
         UserResponse: {
@@ -2804,6 +4067,14 @@ export interface components {
             success: boolean;
             users: components["schemas"]["AdminUser"][];
         };
+        /** @description The usage of users, ordered by user id. With `user`, the newest month is first. */
+        UsersUsageResponse: components["schemas"]["PricesView"] & {
+            hasMore: boolean;
+            /** @description `cursor` for the next page; null on the last page. */
+            nextCursor?: string | null;
+            success: boolean;
+            usage: components["schemas"]["UserMonthView"][];
+        };
         /** @description A value and how often it occurs. */
         ValueCount: {
             /**
@@ -2813,6 +4084,40 @@ export interface components {
             count: number;
             /** @description The value. */
             value: string;
+        };
+        /** @description The result of verifying one part of the audit log. */
+        VerifiedAudit: {
+            /**
+             * Format: int64
+             * @description Number of entries that this call checked.
+             */
+            checked: number;
+            /** @description Whether the whole log was checked, or a broken entry was found. If false, repeat the call with `nextCursor`. */
+            complete: boolean;
+            firstBroken?: components["schemas"]["Broken"] | null;
+            /**
+             * Format: int64
+             * @description Number of the last entry of the chain that this call checked.
+             */
+            lastSeq: number;
+            /** @description `cursor` for the next call. */
+            nextCursor?: string | null;
+            /**
+             * Format: int64
+             * @description Number of checked entries that have arrived but are not sealed yet.
+             */
+            unsealed: number;
+            /** @description Whether everything that was checked is as the service wrote it. */
+            valid: boolean;
+        };
+        /** @description Options of the verification. */
+        VerifyRequest: {
+            /** @description `nextCursor` of the previous call; absent or null for the start of the log. */
+            cursor?: string | null;
+        };
+        /** @description The result of the verification. */
+        VerifyResponse: components["schemas"]["VerifiedAudit"] & {
+            success: boolean;
         };
         /** @description A violation of a rule of the self-check. */
         Violation: {
@@ -2830,6 +4135,11 @@ export interface components {
          * @enum {string}
          */
         ViolationCode: "missing_object" | "truncated_object" | "replaced_object" | "changed_object" | "unreadable_object" | "damaged_file" | "incomplete_row" | "condemned_file" | "unnamed_attempt" | "unreferenced_object" | "missing_quota" | "wrong_used_bytes" | "wrong_reserved_bytes" | "wrong_usage" | "upload_without_file" | "odd_time" | "orphan_row";
+        /**
+         * @description What happens when the budget of the month is spent. Rows contain these names.
+         * @enum {string}
+         */
+        WhenBudgetSpent: "warn" | "refuseCuts" | "refuseChanges";
     };
     responses: never;
     parameters: never;
@@ -2839,6 +4149,256 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Only entries of this account. */
+                user?: string;
+                /** @description Only entries about this file. */
+                file?: string;
+                /** @description Only this action, such as `upload`, `download` or `login`. If the name is unknown, the error lists all names. */
+                action?: "upload" | "download" | "view" | "list" | "process" | "save" | "update" | "delete" | "restore" | "ticket" | "share" | "change_share" | "revoke_share" | "save_recipe" | "change_recipe" | "delete_recipe" | "key" | "change_key" | "rotate_key" | "revoke_key" | "register" | "login" | "logout" | "refresh" | "reuse_token" | "end_sessions" | "change_password" | "change_profile" | "delete_account" | "request_reset" | "reset_password" | "request_verification" | "verify_email" | "refuse" | "refuse_operator_token" | "count_refusals" | "run_sweeps" | "resolve_finding" | "run_fsck" | "change_user" | "verify_audit" | "read_audit" | "read_sweeps" | "read_findings" | "read_isolate" | "read_users" | "read_mailbox" | "read_usage";
+                /** @description `true`: only successful actions. `false`: only failed actions. */
+                success?: boolean;
+                /** @description Only requests from this address. */
+                address?: string;
+                /** @description Only entries from this time on, such as `2026-11-01T00:00:00Z`. */
+                from?: string;
+                /** @description Only entries before this time. */
+                until?: string;
+                /** @description `json` (default): one page. `csv` or `ndjson`: all entries, streamed, at most 400,000; a longer export breaks off. */
+                format?: "json" | "csv" | "ndjson";
+                /** @description Number of entries on a page of `json`: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the previous page of `json`. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description The filename (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditResponse"];
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerifyRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifyResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_findings: {
         parameters: {
             query?: {
@@ -3295,11 +4855,130 @@ export interface operations {
             };
         };
     };
+    list_mailbox: {
+        parameters: {
+            query?: {
+                /** @description Number of messages on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailboxResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: the service has no mailbox */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sweeps: {
         parameters: {
             query?: {
                 /** @description Name of a sweep: only its reports are listed. If the name is unknown, the error lists all names. */
-                kind?: "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "erase_callers" | "forget_receipts" | "forget_markers" | "forget_audit_entries" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_reports";
+                kind?: "close_accounts" | "send_links" | "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "seal_audit" | "archive_audit" | "forget_audit_segments" | "erase_callers" | "watch_budgets" | "forget_receipts" | "forget_markers" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_shares" | "forget_reports" | "forget_api_keys" | "forget_api_key_secrets" | "forget_months" | "forget_days";
                 /** @description Number of reports on a page: 1 to 1,000, default 50. */
                 limit?: number;
                 /** @description `nextCursor` of the previous page. */
@@ -3409,7 +5088,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Name of the only sweep to run. By default, all sweeps run. */
-                kind?: "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "erase_callers" | "forget_receipts" | "forget_markers" | "forget_audit_entries" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_reports";
+                kind?: "close_accounts" | "send_links" | "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "seal_audit" | "archive_audit" | "forget_audit_segments" | "erase_callers" | "watch_budgets" | "forget_receipts" | "forget_markers" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_shares" | "forget_reports" | "forget_api_keys" | "forget_api_key_secrets" | "forget_months" | "forget_days";
             };
             header?: never;
             path?: never;
@@ -3480,6 +5159,125 @@ export interface operations {
             };
             /** @description unsupported_type: This type of content is not accepted */
             415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_usage: {
+        parameters: {
+            query?: {
+                /** @description The month, as `YYYY-MM` (UTC). Default: the current month; with `user`, the last 13 months. */
+                month?: string;
+                /** @description Id of a user: only the usage of this user. */
+                user?: string;
+                /** @description `json` (default) or `csv`. */
+                format?: "json" | "csv";
+                /** @description Number of users on a page: 1 to 1,000, default 50. A user without usage in the month counts and is not shown. */
+                limit?: number;
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description The filename (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description Address of the next page, with `rel="next"`; absent on the last page */
+                    Link?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsersUsageResponse"];
+                    "text/csv": string;
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
@@ -3740,6 +5538,261 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A link is sent */
+            202: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkRequested"];
+                };
+            };
+            /** @description bad_request: the body has members */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: the account has no email, or its email is verified */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: the body has a content coding */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: a link was sent recently */
+            429: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: the service sends no email, or a part of it is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmailConfirmation"];
+            };
+        };
+        responses: {
+            /** @description The email is verified */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkUsed"];
+                };
+            };
+            /** @description bad_request: a field is missing or not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the link was replaced, has expired, or is for another email */
+            410: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: a JSON body over 1 MiB */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: the body is not JSON */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: too many attempts from this address */
+            429: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4194,6 +6247,250 @@ export interface operations {
             };
         };
     };
+    request_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetRequest"];
+            };
+        };
+        responses: {
+            /** @description If an account has this email, a link is sent */
+            202: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkRequested"];
+                };
+            };
+            /** @description bad_request: this is not an email address */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: a JSON body over 1 MiB */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: the body is not JSON */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: too many attempts from this address */
+            429: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: the service sends no email, or a part of it is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    confirm_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetConfirmation"];
+            };
+        };
+        responses: {
+            /** @description The password is set */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkUsed"];
+                };
+            };
+            /** @description bad_request: a field is missing or not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the link was used, was replaced, or has expired */
+            410: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: a JSON body over 1 MiB */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: the body is not JSON */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description weak_password; the link can be used again */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: too many attempts from this address */
+            429: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     refresh: {
         parameters: {
             query?: never;
@@ -4339,12 +6636,22 @@ export interface operations {
                 headers: {
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The refresh token of a session in a cookie */
                     "Set-Cookie"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4356,6 +6663,16 @@ export interface operations {
             /** @description bad_request: a field is missing or not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4367,6 +6684,16 @@ export interface operations {
             /** @description forbidden: a page of another origin sent a request for a session in a cookie */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4378,6 +6705,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4389,8 +6726,18 @@ export interface operations {
             /** @description user_exists */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4402,6 +6749,16 @@ export interface operations {
             /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4413,6 +6770,16 @@ export interface operations {
             /** @description too_large: a JSON body over 1 MiB */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4424,6 +6791,16 @@ export interface operations {
             /** @description unsupported_type: the body is not JSON */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4435,6 +6812,16 @@ export interface operations {
             /** @description weak_password */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4446,8 +6833,18 @@ export interface operations {
             /** @description rate_limited: too many attempts from this address */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4459,6 +6856,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4470,8 +6877,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4483,6 +6900,16 @@ export interface operations {
             /** @description quota_exceeded: the service admits no more accounts */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -4864,6 +7291,114 @@ export interface operations {
             };
         };
     };
+    list_sign_ins: {
+        parameters: {
+            query?: {
+                /** @description Number of sign-ins on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInsResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_user: {
         parameters: {
             query?: never;
@@ -4933,6 +7468,302 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_profile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProfileRequest"];
+            };
+        };
+        responses: {
+            /** @description The changed user */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedUserResponse"];
+                };
+            };
+            /** @description bad_request: a field is missing or not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the current password is wrong, or the account has no password */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description user_exists: another account has the username or the email; or conflict: another request changed the account meanwhile */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: a JSON body over 1 MiB */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: the body is not JSON */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: too many attempts from this address, or for this account */
+            429: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionRequest"];
+            };
+        };
+        responses: {
+            /** @description The account is deleted */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDeleted"];
+                };
+            };
+            /** @description bad_request: a field is missing or not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated or token_expired */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the current password is wrong, or the account has no password */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: another request changed the account meanwhile */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: a JSON body over 1 MiB */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: the body is not JSON */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: too many attempts from this address, or for this account */
+            429: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5351,7 +8182,7 @@ export interface operations {
                 headers: {
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
@@ -5442,7 +8273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -5469,6 +8300,17 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5530,6 +8372,10 @@ export interface operations {
                     "Last-Modified"?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description SHA-256 of the whole file (RFC 9530), if it is known */
                     "Repr-Digest"?: string;
                     /** @description Bytes of the file that the cut reads */
@@ -5542,6 +8388,12 @@ export interface operations {
                     "X-Cut-Id"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5567,12 +8419,22 @@ export interface operations {
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description SHA-256 of the whole file (RFC 9530), if it is known */
                     "Repr-Digest"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5594,8 +8456,18 @@ export interface operations {
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description SHA-256 of the whole file (RFC 9530), if it is known */
                     "Repr-Digest"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5605,6 +8477,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5616,6 +8498,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5627,6 +8519,16 @@ export interface operations {
             /** @description gone: the ticket has expired, or the file has changed */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5638,6 +8540,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5649,6 +8561,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5662,6 +8584,16 @@ export interface operations {
                 headers: {
                     /** @description The range of the bytes in the body (RFC 9110 §14.4) */
                     "Content-Range"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5670,9 +8602,42 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5684,6 +8649,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5695,8 +8670,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5708,6 +8693,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5736,6 +8731,11 @@ export interface operations {
                 tag?: string[];
                 /** @description Only files whose name contains this text; the case of ASCII letters is ignored. */
                 q?: string;
+                /**
+                 * @description `true`: the files that other accounts share with you, those shared last first, instead of your own files. Only
+                 *     `limit` and `cursor` may stand beside it.
+                 */
+                shared?: boolean;
                 /** @description `createdAt`, `filename` or `size`; with `-` before the name for descending order. Default `-createdAt`. */
                 sort?: "createdAt" | "-createdAt" | "filename" | "-filename" | "size" | "-size";
             };
@@ -5851,6 +8851,8 @@ export interface operations {
                 "X-File-Metadata"?: string;
                 /** @description Time at which Cutty moves the file to the trash (RFC 3339). */
                 "X-File-Expires"?: string;
+                /** @description Storage class of the file in R2; default `Standard`. */
+                "X-File-Storage-Class"?: "Standard" | "InfrequentAccess";
                 /** @description sha-256 of the bytes (RFC 9530). Bytes with another digest are refused. */
                 "Repr-Digest"?: string;
                 /**
@@ -5880,10 +8882,20 @@ export interface operations {
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5895,6 +8907,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5906,8 +8928,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5919,6 +8951,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5930,6 +8972,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5941,8 +8993,18 @@ export interface operations {
             /** @description in_progress: the first request with this key is not finished (see Retry-After); or another conflict */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5954,6 +9016,16 @@ export interface operations {
             /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5965,6 +9037,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5976,6 +9058,16 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5984,9 +9076,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -5995,11 +9097,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited: too many keys within 24 hours, or another limit (see Retry-After) */
+            /** @description rate_limited: too many uploads in this minute, or another limit (see Retry-After) */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6011,6 +9123,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6022,8 +9144,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6035,6 +9167,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6066,10 +9208,20 @@ export interface operations {
                 headers: {
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6081,6 +9233,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6092,8 +9254,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6105,6 +9277,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6116,6 +9298,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6127,8 +9319,18 @@ export interface operations {
             /** @description in_progress: the first request with this key is not finished (see Retry-After); or another conflict */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6140,6 +9342,16 @@ export interface operations {
             /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6151,6 +9363,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6162,6 +9384,16 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6170,9 +9402,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6181,11 +9423,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited: too many keys within 24 hours, or another limit (see Retry-After) */
+            /** @description rate_limited: too many uploads in this minute, or another limit (see Retry-After) */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6197,6 +9449,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6208,8 +9470,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6221,6 +9493,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6533,7 +9815,7 @@ export interface operations {
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
@@ -6648,7 +9930,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description idempotency_reuse: the key was used for another request; or the content of the body is not valid */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -6860,8 +10142,18 @@ export interface operations {
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6873,6 +10165,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6884,8 +10186,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6897,6 +10209,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6908,6 +10230,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6919,6 +10251,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6930,8 +10272,18 @@ export interface operations {
             /** @description conflict: The request conflicts with the current state; user_exists: This username or email is already taken; upload_offset: The upload has another offset; in_progress: Another operation is still in progress */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6943,6 +10295,16 @@ export interface operations {
             /** @description gone: The resource is no longer available */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6954,6 +10316,16 @@ export interface operations {
             /** @description length_required: The Content-Length header is missing */
             411: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6965,6 +10337,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6976,6 +10358,16 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6984,9 +10376,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -6995,11 +10397,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited: too many keys within 24 hours, or another limit (see Retry-After) */
+            /** @description rate_limited: too many uploads in this minute, or another limit (see Retry-After) */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7011,6 +10423,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7022,8 +10444,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7046,6 +10478,8 @@ export interface operations {
                 "X-File-Metadata"?: string;
                 /** @description Time at which Cutty moves the file to the trash (RFC 3339). */
                 "X-File-Expires"?: string;
+                /** @description Storage class of the file in R2; default `Standard`. */
+                "X-File-Storage-Class"?: "Standard" | "InfrequentAccess";
                 /** @description sha-256 of the bytes (RFC 9530). Bytes with another digest are refused. */
                 "Repr-Digest"?: string;
                 /**
@@ -7075,10 +10509,20 @@ export interface operations {
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7090,6 +10534,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7101,8 +10555,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7114,6 +10578,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7125,6 +10599,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7136,8 +10620,18 @@ export interface operations {
             /** @description in_progress: the first request with this key is not finished (see Retry-After); or another conflict */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7149,6 +10643,16 @@ export interface operations {
             /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7160,6 +10664,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7171,6 +10685,16 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7179,9 +10703,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7190,11 +10724,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited: too many keys within 24 hours, or another limit (see Retry-After) */
+            /** @description rate_limited: too many uploads in this minute, or another limit (see Retry-After) */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7206,6 +10750,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7217,8 +10771,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7230,6 +10794,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -7965,7 +11539,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -8142,7 +11716,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -8227,8 +11801,18 @@ export interface operations {
             /** @description Success */
             200: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8240,6 +11824,16 @@ export interface operations {
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
             304: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8249,6 +11843,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8260,8 +11864,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8273,6 +11887,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8284,6 +11908,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8295,6 +11929,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8306,6 +11950,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8314,9 +11968,42 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8328,6 +12015,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8339,8 +12036,39 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8455,6 +12183,10 @@ export interface operations {
                     "Content-Encoding"?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Bytes of the file that the cut reads */
                     "X-Bytes-Scanned"?: number;
                     /** @description Bytes of the file that the cut need not read */
@@ -8465,6 +12197,12 @@ export interface operations {
                     "X-Cut-Id"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8478,6 +12216,16 @@ export interface operations {
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
             304: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8487,6 +12235,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8498,8 +12256,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8511,6 +12279,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8522,6 +12300,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8533,6 +12321,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8544,6 +12342,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8552,9 +12360,42 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8566,6 +12407,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8577,8 +12428,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8590,6 +12451,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8649,6 +12520,10 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Bytes of the file that the cut reads */
                     "X-Bytes-Scanned"?: number;
                     /** @description Bytes of the file that the cut need not read */
@@ -8659,6 +12534,12 @@ export interface operations {
                     "X-Cut-Id"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8672,6 +12553,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8683,8 +12574,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8696,6 +12597,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8707,6 +12618,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8718,6 +12639,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8729,6 +12660,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8740,6 +12681,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8751,6 +12702,16 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8759,9 +12720,42 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8773,6 +12767,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8784,8 +12788,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8797,6 +12811,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -8959,7 +12983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -9123,8 +13147,130 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_history: {
+        parameters: {
+            query?: {
+                /** @description Number of entries on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the file. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
@@ -9533,6 +13679,10 @@ export interface operations {
                     "Content-Encoding"?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Bytes of the file that the cut reads */
                     "X-Bytes-Scanned"?: number;
                     /** @description Bytes of the file that the cut need not read */
@@ -9543,6 +13693,12 @@ export interface operations {
                     "X-Cut-Id"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9556,6 +13712,16 @@ export interface operations {
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
             304: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9565,6 +13731,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9576,8 +13752,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9589,6 +13775,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9600,6 +13796,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9611,6 +13817,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9622,6 +13838,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9630,9 +13856,42 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9644,6 +13903,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9655,8 +13924,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9668,6 +13947,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9727,6 +14016,10 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Bytes of the file that the cut reads */
                     "X-Bytes-Scanned"?: number;
                     /** @description Bytes of the file that the cut need not read */
@@ -9737,6 +14030,12 @@ export interface operations {
                     "X-Cut-Id"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9750,6 +14049,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9761,8 +14070,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9774,6 +14093,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9785,6 +14114,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9796,6 +14135,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9807,6 +14156,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9818,6 +14177,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9829,6 +14198,16 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9837,9 +14216,42 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9851,6 +14263,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9862,8 +14284,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -9875,6 +14307,16 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10451,10 +14893,20 @@ export interface operations {
             /** @description Success */
             200: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10466,6 +14918,16 @@ export interface operations {
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
             304: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10475,6 +14937,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10486,8 +14958,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10499,6 +14981,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10510,6 +15002,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10521,6 +15023,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10532,6 +15044,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10540,9 +15062,42 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10554,6 +15109,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10565,8 +15130,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10622,12 +15197,22 @@ export interface operations {
                 headers: {
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10639,6 +15224,16 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10650,8 +15245,18 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10663,6 +15268,16 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10674,6 +15289,16 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10685,6 +15310,16 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10696,8 +15331,18 @@ export interface operations {
             /** @description in_progress: the first request with this key is not finished (see Retry-After); or another conflict */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10709,6 +15354,16 @@ export interface operations {
             /** @description gone: the file of the first request with this key is in the trash, has expired or was deleted */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10720,6 +15375,16 @@ export interface operations {
             /** @description precondition_failed: a condition is not true */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10731,6 +15396,16 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10742,6 +15417,16 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10750,9 +15435,19 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10761,11 +15456,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited: too many keys within 24 hours, or another limit (see Retry-After) */
+            /** @description rate_limited: Too many requests */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10777,6 +15482,16 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10788,8 +15503,18 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10801,6 +15526,319 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    share_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the file. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShareRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
+                    Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -10918,8 +15956,659 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: {
+                /** @description Number of keys on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description `nextCursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
+                    Location?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecret"];
+                };
+            };
+            /** @description bad_request or bad_metadata: a member is missing or not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the scope admin without the role admin; or the credential is an API key */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: one of your keys has this name, or you have 100 keys */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bad_name */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRevoked"];
+                };
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyPatch"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: another of your keys has this name */
+            409: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bad_name */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the key */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecret"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
@@ -11131,7 +16820,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -11186,7 +16875,7 @@ export interface operations {
                 headers: {
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
                     /** @description `HIT` or `MISS`: whether the response came from a cache */
                     "X-Cache"?: string;
@@ -11279,7 +16968,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -11655,7 +17344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
@@ -11719,6 +17408,10 @@ export interface operations {
                     "Idempotency-Replayed"?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Bytes of the file that the cut reads */
                     "X-Bytes-Scanned"?: number;
                     /** @description Bytes of the file that the cut need not read */
@@ -11729,6 +17422,12 @@ export interface operations {
                     "X-Cut-Id"?: string;
                     /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
                     "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11737,6 +17436,3473 @@ export interface operations {
                     "application/*": string;
                     "text/csv": string;
                     "text/tab-separated-values": string;
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_shared: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The password, if the share has one */
+                "X-Share-Password"?: string;
+                /**
+                 * @description Entity tags, or `*`. The request fails with 412 if the file has none of these tags. The tag of the bytes and the
+                 *     tag of the metadata are both accepted.
+                 */
+                "If-Match"?: string;
+                /**
+                 * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
+                 *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
+                 *     routes the tag of the bytes.
+                 */
+                "If-None-Match"?: string;
+                /**
+                 * @description HTTP-date. The request fails with 412 if the file was changed after this time. Ignored if the request has
+                 *     `If-Match`.
+                 */
+                "If-Unmodified-Since"?: string;
+                /**
+                 * @description HTTP-date, for GET and HEAD. The response is 304 if the file was not changed after this time. Ignored if the
+                 *     request has `If-None-Match`.
+                 */
+                "If-Modified-Since"?: string;
+            };
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `bytes` */
+                    "Accept-Ranges"?: string;
+                    /** @description SHA-256 of the body (RFC 9530), if it is known */
+                    "Content-Digest"?: string;
+                    /** @description The filename (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    ETag?: string;
+                    /** @description Time of the last change of the file (HTTP-date) */
+                    "Last-Modified"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description SHA-256 of the whole file (RFC 9530), if it is known */
+                    "Repr-Digest"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                };
+            };
+            /** @description The requested ranges */
+            206: {
+                headers: {
+                    /** @description `bytes` */
+                    "Accept-Ranges"?: string;
+                    /** @description SHA-256 of the body (RFC 9530), if it is known */
+                    "Content-Digest"?: string;
+                    /** @description The filename (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description The range of the bytes in the body (RFC 9110 §14.4) */
+                    "Content-Range"?: string;
+                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    ETag?: string;
+                    /** @description Time of the last change of the file (HTTP-date) */
+                    "Last-Modified"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description SHA-256 of the whole file (RFC 9530), if it is known */
+                    "Repr-Digest"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "multipart/byteranges": string;
+                    "text/csv": string;
+                    "text/tab-separated-values": string;
+                };
+            };
+            /** @description A use was counted. Location is a link that can be used for an hour */
+            302: {
+                headers: {
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
+                    Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description `bytes` */
+                    "Accept-Ranges"?: string;
+                    /** @description The filename (RFC 6266) */
+                    "Content-Disposition"?: string;
+                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    ETag?: string;
+                    /** @description Time of the last change of the file (HTTP-date) */
+                    "Last-Modified"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description SHA-256 of the whole file (RFC 9530), if it is known */
+                    "Repr-Digest"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the password is missing or wrong */
+            403: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the share has expired, was used up or revoked, or its file was deleted */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description bad_range: The range is outside the file */
+            416: {
+                headers: {
+                    /** @description The range of the bytes in the body (RFC 9110 §14.4) */
+                    "Content-Range"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_shared: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The password of the link */
+                "X-Share-Password"?: string;
+                /** @description The name of an uploaded file, percent-encoded UTF-8 */
+                "X-File-Name"?: string;
+                /** @description sha-256 of the bytes (RFC 9530). Bytes with another digest are refused. */
+                "Repr-Digest"?: string;
+                /**
+                 * @description sha-256 of the bytes, in the same form as `Repr-Digest`. The two headers have the same meaning here, because
+                 *     Cutty accepts no body with a content coding.
+                 */
+                "Content-Digest"?: string;
+                /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
+                Digest?: string;
+            };
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ShareOpening"];
+                "application/x-www-form-urlencoded": components["schemas"]["ShareOpening"];
+                "multipart/form-data": components["schemas"]["SharedUploadForm"];
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description A use was counted */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedResponse"];
+                };
+            };
+            /** @description The file is stored */
+            201: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceivedResponse"];
+                };
+            };
+            /** @description A use was counted. Location is a link that can be used for an hour */
+            303: {
+                headers: {
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
+                    Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the password is missing or wrong */
+            403: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: the share has expired, was used up or revoked, or its file was deleted */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_shared_info: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharedInfo"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: The resource is no longer available */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_shared_rows: {
+        parameters: {
+            query?: {
+                /** @description Number of rows to skip. */
+                offset?: number;
+                /** @description Number of rows on the page: 1 to 1,000, default 100. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Facts about the reading of the file, as `name=value` pairs with semicolons between them */
+                    "X-Cutty-Notice"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RowsResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the share must be opened first */
+            403: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: The resource is no longer available */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_shared_upload: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The password, if the share has one */
+                "X-Share-Password"?: string;
+                /** @description 1.0.0 */
+                "Tus-Resumable": "1.0.0";
+                /** @description Size of the whole file in bytes */
+                "Upload-Length": number;
+                /** @description Keys and values in base64, at most 16 KiB */
+                "Upload-Metadata"?: string;
+                /** @description sha1 or sha256 of the body, in base64 */
+                "Upload-Checksum"?: string;
+                /** @description sha-256 of the bytes (RFC 9530). Bytes with another digest are refused. */
+                "Repr-Digest"?: string;
+                /**
+                 * @description sha-256 of the bytes, in the same form as `Repr-Digest`. The two headers have the same meaning here, because
+                 *     Cutty accepts no body with a content coding.
+                 */
+                "Content-Digest"?: string;
+                /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
+                Digest?: string;
+            };
+            path: {
+                /** @description The last part of the link */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Created. If the body had all bytes, the file is stored too. Location is the URL of the upload */
+            201: {
+                headers: {
+                    /** @description Address of the file that the upload became */
+                    "Content-Location"?: string;
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
+                    Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description When the upload expires (HTTP-date) */
+                    "Upload-Expires"?: string;
+                    /** @description Bytes that the service has stored */
+                    "Upload-Offset"?: number;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the file that the upload became */
+                    "X-File-ID"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: The resource is no longer available */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: A precondition failed */
+            412: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description checksum_mismatch: The bytes do not match the checksum */
+            460: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discover_shared: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Any text */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; the response has no body */
+            204: {
+                headers: {
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    terminate_shared: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": "1.0.0";
+            };
+            path: {
+                /** @description The last part of the link */
+                token: string;
+                /** @description The upload */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Cancelled */
+            204: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: The request conflicts with the current state; user_exists: This username or email is already taken; upload_offset: The upload has another offset; in_progress: Another operation is still in progress */
+            409: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: The resource is no longer available */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: A precondition failed */
+            412: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discover_shared_upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Any text */
+                token: string;
+                /** @description Any text */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; the response has no body */
+            204: {
+                headers: {
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description The supported algorithms of Upload-Checksum */
+                    "Tus-Checksum-Algorithm"?: string;
+                    /** @description The supported extensions of the protocol */
+                    "Tus-Extension"?: string;
+                    /** @description Maximum length of an upload, in bytes */
+                    "Tus-Max-Size"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_shared_offset: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": "1.0.0";
+            };
+            path: {
+                /** @description The last part of the link */
+                token: string;
+                /** @description The upload */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description See Upload-Offset and Upload-Length */
+            200: {
+                headers: {
+                    /** @description Address of the file that the upload became */
+                    "Content-Location"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description `1` if the length of the upload is not known yet */
+                    "Upload-Defer-Length"?: string;
+                    /** @description When the upload expires (HTTP-date) */
+                    "Upload-Expires"?: string;
+                    /** @description Length of the upload in bytes, if it is known */
+                    "Upload-Length"?: number;
+                    /** @description The metadata of the upload, as the client sent it */
+                    "Upload-Metadata"?: string;
+                    /** @description Bytes that the service has stored */
+                    "Upload-Offset"?: number;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the file that the upload became */
+                    "X-File-ID"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description gone: The resource is no longer available */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description precondition_failed: A precondition failed */
+            412: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    append_shared: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description 1.0.0 */
+                "Tus-Resumable": "1.0.0";
+                /** @description Offset of the first byte: the current offset of the upload */
+                "Upload-Offset": number;
+                /** @description sha1 or sha256 of the body, in base64 */
+                "Upload-Checksum"?: string;
+                /** @description sha-256 of the bytes (RFC 9530). Bytes with another digest are refused. */
+                "Repr-Digest"?: string;
+                /**
+                 * @description sha-256 of the bytes, in the same form as `Repr-Digest`. The two headers have the same meaning here, because
+                 *     Cutty accepts no body with a content coding.
+                 */
+                "Content-Digest"?: string;
+                /** @description sha-256 of the bytes, in the older form `SHA-256=base64` (RFC 3230). */
+                Digest?: string;
+            };
+            path: {
+                /** @description The last part of the link */
+                token: string;
+                /** @description The upload */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Received. See Upload-Offset */
+            204: {
+                headers: {
+                    /** @description Address of the file that the upload became */
+                    "Content-Location"?: string;
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description When the upload expires (HTTP-date) */
+                    "Upload-Expires"?: string;
+                    /** @description Bytes that the service has stored */
+                    "Upload-Offset"?: number;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the file that the upload became */
+                    "X-File-ID"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description conflict: The request conflicts with the current state; user_exists: This username or email is already taken; upload_offset: The upload has another offset; in_progress: Another operation is still in progress */
+            409: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gone: The resource is no longer available */
+            410: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: A precondition failed */
+            412: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The supported versions of the protocol */
+                    "Tus-Version"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description rate_limited: Too many requests */
+            429: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description checksum_mismatch: The bytes do not match the checksum */
+            460: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_shares: {
+        parameters: {
+            query?: {
+                /** @description Number of shares on a page: 1 to 1,000, default 50. */
+                limit?: number;
+                /** @description Start of the page: `nextCursor` of the previous page. */
+                cursor?: string;
+                /** @description Only shares of this file and of its cuts. */
+                fileId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SharesResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_upload_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
+                    Location?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description quota_exceeded: The storage quota is exceeded */
+            507: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the share. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the share. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareResponse"];
+                };
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: the credentials do not allow this */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found: The resource does not exist */
+            404: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_share: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the share. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SharePatch"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareResponse"];
                 };
             };
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
@@ -11796,6 +20962,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description gone: the share was revoked */
+            410: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description too_large: The body is too large */
             413: {
                 headers: {
@@ -11809,17 +20986,6 @@ export interface operations {
             };
             /** @description unsupported_type: This type of content is not accepted */
             415: {
-                headers: {
-                    /** @description Id of the request, which is also in the log */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
-            422: {
                 headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
@@ -11845,17 +21011,6 @@ export interface operations {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
-                    /** @description Id of the request, which is also in the log */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description quota_exceeded: The storage quota is exceeded */
-            507: {
-                headers: {
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11908,8 +21063,12 @@ export interface operations {
                     "Content-Location"?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
-                    /** @description Address of the new file, upload or download */
+                    /** @description Address of the new file, upload, download or share, or where the download of a share goes on */
                     Location?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
                     /** @description When the upload expires (HTTP-date) */
@@ -11920,6 +21079,12 @@ export interface operations {
                     "X-Cache"?: string;
                     /** @description Id of the file that the upload became */
                     "X-File-ID"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11929,8 +21094,18 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11942,10 +21117,20 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11957,8 +21142,18 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11970,8 +21165,18 @@ export interface operations {
             /** @description method_not_allowed: X-HTTP-Method-Override names a method that this path does not have */
             405: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11983,8 +21188,18 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -11996,10 +21211,20 @@ export interface operations {
             /** @description conflict: The request conflicts with the current state; user_exists: This username or email is already taken; upload_offset: The upload has another offset; in_progress: Another operation is still in progress */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12011,8 +21236,18 @@ export interface operations {
             /** @description gone: The resource is no longer available */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12024,10 +21259,20 @@ export interface operations {
             /** @description precondition_failed: A precondition failed */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
                     /** @description The supported versions of the protocol */
                     "Tus-Version"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12039,8 +21284,18 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12052,8 +21307,18 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12062,11 +21327,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12075,13 +21350,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited: too many keys within 24 hours, or another limit (see Retry-After) */
+            /** @description rate_limited: too many uploads in this minute, or another limit (see Retry-After) */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12093,8 +21378,18 @@ export interface operations {
             /** @description checksum_mismatch: The bytes do not match the checksum */
             460: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12106,8 +21401,18 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12119,10 +21424,20 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12134,8 +21449,18 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12677,6 +22002,17 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            422: {
+                headers: {
+                    /** @description Version of the protocol: `1.0.0` */
+                    "Tus-Resumable"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
@@ -12746,6 +22082,10 @@ export interface operations {
                     "Content-Location"?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
                     /** @description When the upload expires (HTTP-date) */
@@ -12756,6 +22096,12 @@ export interface operations {
                     "X-Cache"?: string;
                     /** @description Id of the file that the upload became */
                     "X-File-ID"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12765,8 +22111,18 @@ export interface operations {
             /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
             400: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12778,10 +22134,20 @@ export interface operations {
             /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
             401: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
                     /** @description The scheme of the credentials (RFC 6750) */
                     "WWW-Authenticate"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12793,8 +22159,18 @@ export interface operations {
             /** @description forbidden: the credentials do not allow this */
             403: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12806,8 +22182,18 @@ export interface operations {
             /** @description not_found: The resource does not exist */
             404: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12819,8 +22205,18 @@ export interface operations {
             /** @description request_timeout: The body came too slowly */
             408: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12832,10 +22228,20 @@ export interface operations {
             /** @description conflict: The request conflicts with the current state; user_exists: This username or email is already taken; upload_offset: The upload has another offset; in_progress: Another operation is still in progress */
             409: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12847,8 +22253,18 @@ export interface operations {
             /** @description gone: The resource is no longer available */
             410: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12860,10 +22276,20 @@ export interface operations {
             /** @description precondition_failed: A precondition failed */
             412: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
                     /** @description The supported versions of the protocol */
                     "Tus-Version"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12875,8 +22301,18 @@ export interface operations {
             /** @description too_large: The body is too large */
             413: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12888,8 +22324,18 @@ export interface operations {
             /** @description unsupported_type: This type of content is not accepted */
             415: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12898,11 +22344,21 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
+            /** @description empty_file: The file is empty; digest_mismatch: The bytes do not match the digest; malformed_csv: The file cannot be read as CSV; infected: The content scanner refused the file; idempotency_reuse: The idempotency key belongs to another request; weak_password: The password is too weak; bad_name: The name cannot be used */
             422: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12911,13 +22367,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description rate_limited: too many keys within 24 hours, or another limit (see Retry-After) */
+            /** @description rate_limited: too many uploads in this minute, or another limit (see Retry-After) */
             429: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12929,8 +22395,18 @@ export interface operations {
             /** @description checksum_mismatch: The bytes do not match the checksum */
             460: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12942,8 +22418,18 @@ export interface operations {
             /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
             500: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12955,10 +22441,20 @@ export interface operations {
             /** @description unavailable: A part of the service is unavailable */
             503: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Seconds after which the client should send the request again */
                     "Retry-After"?: number;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;
@@ -12970,8 +22466,18 @@ export interface operations {
             /** @description quota_exceeded: The storage quota is exceeded */
             507: {
                 headers: {
+                    /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
+                    RateLimit?: string;
+                    /** @description The limits that the request has met */
+                    "RateLimit-Policy"?: string;
                     /** @description Version of the protocol: `1.0.0` */
                     "Tus-Resumable"?: string;
+                    /** @description The limit of which the least is left */
+                    "X-RateLimit-Limit"?: number;
+                    /** @description What is left of this limit */
+                    "X-RateLimit-Remaining"?: number;
+                    /** @description Seconds after which this limit is whole again */
+                    "X-RateLimit-Reset"?: number;
                     /** @description Id of the request, which is also in the log */
                     "X-Request-Id"?: string;
                     [name: string]: unknown;

@@ -256,7 +256,7 @@ fn needs_quotes(value: &[u8], delimiter: u8) -> bool {
     memchr::memchr2(delimiter, b'"', value).is_some() || memchr::memchr2(b'\r', b'\n', value).is_some()
 }
 
-fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn push_doubling_quotes(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'"', rest) {
         out.extend_from_slice(&rest[..=at]);
@@ -278,7 +278,7 @@ fn quote_first_field(out: &mut Vec<u8>, start: usize, delimiter: u8) {
 /// Whether a spreadsheet would read the cell as a formula (OWASP, "CSV Injection"): it starts with `=`, `+`, `-`, `@`,
 /// a tab, a line break, or the full-width form of one of the four signs. A plain number, signed or not, is not a
 /// formula.
-fn reads_as_formula(value: &[u8]) -> bool {
+pub(super) fn reads_as_formula(value: &[u8]) -> bool {
     match value {
         [b'=' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,
         [b'+' | b'-', rest @ ..] => !is_unsigned_number(rest),

@@ -4,6 +4,7 @@ mod delimited;
 mod json;
 pub mod options;
 mod row_progress;
+mod table;
 
 use super::open::OpenedCsv;
 use super::open::header::Header;
@@ -12,6 +13,7 @@ use delimited::DelimitedWriter;
 use json::JsonWriter;
 use options::{OutputFormat, OutputOptions, ValueKind};
 pub(super) use row_progress::RowProgress;
+pub use table::append_safe_row;
 
 /// Writes the rows of one cut. [`Writer::new`] prepares everything that depends only on the cut, so writing a row
 /// allocates nothing.

@@ -107,7 +107,9 @@ pub(super) async fn check_objects(app: &App, position: FsckPosition) -> Result<F
     let cursor = Some(position.behind.0.as_str()).filter(|cursor| !cursor.is_empty());
     let listing = app.objects.list("", cursor, OBJECTS_PER_PAGE).await?;
     let mut step = FsckStep { checked: listing.objects.len() as u64, ..FsckStep::default() };
-    let is_ours = |key: &String| !FOREIGN_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    let anchor = StorageKey::AuditAnchor.to_string();
+    let is_ours =
+        |key: &String| *key != anchor && !FOREIGN_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
     let keys: Vec<String> = listing.objects.into_iter().map(|(key, _)| key).filter(is_ours).collect();
     for key in unreferenced(app, keys).await? {
         // The object may have been deleted, and its row removed, between the listing and the query.

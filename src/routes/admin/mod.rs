@@ -1,6 +1,9 @@
-//! `/api/admin`: sweeps, findings, the self-check, memory statistics and accounts, for operators. The routes need
+//! `/api/admin`: sweeps, findings, the self-check, memory statistics, accounts, their usage and the mailbox, for operators. The routes need
 //! `OPERATOR_TOKEN`, or an account with the role `admin`.
 
+mod audit;
+mod mailbox;
+mod usage;
 mod users;
 
 use std::collections::BTreeMap;
@@ -11,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::{App, SharedApp};
-use crate::audit::entry::{Action, Entry};
+use crate::audit::action::Action;
+use crate::audit::entry::Entry;
 use crate::audit::security::{AdminView, SecurityEvent};
 use crate::domain::budget::CallBudget;
 use crate::domain::caller::Caller;
@@ -40,7 +44,10 @@ pub fn routes() -> Routes {
         .route(route!(resolve_finding))
         .route(route!(run_fsck))
         .route(route!(get_isolate))
+        .merge(audit::routes())
+        .merge(usage::routes())
         .merge(users::routes())
+        .merge(mailbox::routes())
 }
 
 /// Query of the list of sweep reports.
@@ -271,7 +278,7 @@ impl OperatorAct<'_> {
         let entry = Entry::new(self.app, Some(self.operator), self.action, self.caller).since(start);
         let entry = subject.into_iter().fold(entry, Entry::about);
         let entry = outcome.as_ref().err().into_iter().fold(entry, Entry::failed);
-        self.app.audit().log(&entry);
+        self.app.audit().record(entry);
         outcome
     }
 }

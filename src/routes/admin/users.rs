@@ -7,12 +7,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{OperatorAct, report_read};
 use crate::app::SharedApp;
-use crate::audit::entry::Action;
+use crate::audit::action::Action;
 use crate::audit::security::AdminView;
 use crate::auth::accounts::{AccountChange, AccountFacts, AccountQuery};
 use crate::domain::caller::Caller;
 use crate::domain::ids::UserId;
+use crate::domain::prices::{MAX_DOLLARS, Micros};
 use crate::domain::principal::Role;
+use crate::domain::spending::WhenBudgetSpent;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::pagination::{self, Cursor, ListFingerprint, MAX_SAFE_INTEGER};
 use crate::routes::extract::body::JsonBody;
@@ -94,6 +96,23 @@ struct UserChange {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<u64>, maximum = 9007199254740991_u64)]
     quota_bytes: Option<Option<u64>>,
+    /// The new greatest number of files; null for the default (`MAX_FILES_PER_USER`).
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u64>, maximum = 9007199254740991_u64)]
+    quota_files: Option<Option<u64>>,
+    /// The new allowance in bytes for permanently deleted files that wait for their purge; null for the default
+    /// (`WAITING_QUOTA_PERCENT` of the quota).
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<u64>, maximum = 9007199254740991_u64)]
+    purge_allowance_bytes: Option<Option<u64>>,
+    /// The new monthly budget in US dollars, with at most 6 decimals; null for none. If the budget is 0, it is spent from
+    /// the start.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1_000_000_000)]
+    budget_usd: Option<Option<f64>>,
+    /// What happens when the budget of a month is spent: `warn` (the usage shows it), `refuseCuts` (cuts and saved cuts are
+    /// refused) or `refuseChanges` (uploads are refused too). The default is `warn`.
+    when_budget_spent: Option<WhenBudgetSpent>,
 }
 
 impl UserChange {
@@ -101,16 +120,61 @@ impl UserChange {
     fn summary(&self) -> String {
         let role = self.role.map(|role| format!(" role={}", role.name()));
         let disabled = self.disabled.map(|disabled| format!(" disabled={disabled}"));
-        let quota = self.quota_bytes.map(|bytes| match bytes {
-            Some(bytes) => format!(" quotaBytes={bytes}"),
-            None => " quotaBytes=default".to_owned(),
-        });
-        [role, disabled, quota].into_iter().flatten().collect()
+        let number = |name: &str, number: Option<Option<f64>>| {
+            let text =
+                number.map(|number| number.map_or_else(|| "default".to_owned(), |number| number.to_string()));
+            text.map(|text| format!(" {name}={text}"))
+        };
+        #[allow(clippy::cast_precision_loss)]
+        let whole = |name: &str, value: Option<Option<u64>>| {
+            number(name, value.map(|value| value.map(|value| value as f64)))
+        };
+        let limits = [
+            whole("quotaBytes", self.quota_bytes),
+            whole("quotaFiles", self.quota_files),
+            whole("purgeAllowanceBytes", self.purge_allowance_bytes),
+            number("budgetUsd", self.budget_usd),
+        ];
+        let spent = self.when_budget_spent.map(|when| format!(" whenBudgetSpent={}", when.name()));
+        [role, disabled].into_iter().chain(limits).chain([spent]).flatten().collect()
+    }
+
+    /// Checks the numbers and returns the change.
+    ///
+    /// # Errors
+    /// `bad_request`, which names the member.
+    fn checked(&self) -> Result<AccountChange> {
+        let refuse = |name: &str, wanted: &str| {
+            let detail = format!("{name} must be {wanted}, or null.");
+            Problem::new(Code::BadRequest, detail).with("field", name)
+        };
+        for (name, number) in [
+            ("quotaBytes", self.quota_bytes),
+            ("quotaFiles", self.quota_files),
+            ("purgeAllowanceBytes", self.purge_allowance_bytes),
+        ] {
+            if number.flatten().is_some_and(|number| number > MAX_SAFE_INTEGER) {
+                return Err(refuse(name, &format!("a whole number from 0 to {MAX_SAFE_INTEGER}")));
+            }
+        }
+        let wanted = format!("a number of dollars from 0 to {MAX_DOLLARS} with at most 6 decimals");
+        let parse = |dollars: f64| Micros::from_dollars(dollars).ok_or_else(|| refuse("budgetUsd", &wanted));
+        Ok(AccountChange {
+            role: self.role,
+            disabled: self.disabled,
+            quota_bytes: self.quota_bytes,
+            quota_files: self.quota_files,
+            purge_allowance_bytes: self.purge_allowance_bytes,
+            budget: self.budget_usd.map(|dollars| dollars.map(parse).transpose()).transpose()?,
+            when_budget_spent: self.when_budget_spent,
+        })
     }
 }
 
 /// Reads a member that may be null. It is `None` only if it is absent.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Option<u64>>, D::Error> {
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
@@ -122,8 +186,8 @@ struct UserChanged {
     user: AccountFacts,
 }
 
-/// Changes the role or the quota of an account, disables it, or enables it again. Costs 1 D1 call, and 1 more if the
-/// operator signed in with an account.
+/// Changes the role, the limits or the monthly budget of an account, disables it, or enables it again. A changed budget
+/// has an effect within 5 minutes. Costs 1 D1 call, and 1 more if the operator signed in with an account.
 #[utoipa::path(patch, path = "/api/admin/users/{id}", tag = "admin", request_body = UserChange,
     params(("id" = String, Path, description = "Id of the user")),
     responses((status = 200, body = UserChanged), (status = 400), (status = 401), (status = 403), (status = 404),
@@ -148,12 +212,7 @@ async fn patch_user(
                 "You cannot disable your own account or give up your own role. Ask another operator.";
             return Err(Problem::new(Code::Conflict, detail));
         }
-        if body.quota_bytes.flatten().is_some_and(|bytes| bytes > MAX_SAFE_INTEGER) {
-            let detail = format!("quotaBytes must be a whole number from 0 to {MAX_SAFE_INTEGER}, or null.");
-            return Err(Problem::new(Code::BadRequest, detail).with("field", "quotaBytes"));
-        }
-        let change =
-            AccountChange { role: body.role, disabled: body.disabled, quota_bytes: body.quota_bytes };
+        let change = body.checked()?;
         app.accounts().change(&user, &change).await?.ok_or_else(no_such_user)
     };
     let user = act.log(Some(&format!("{id}{}", body.summary())), change).await?;

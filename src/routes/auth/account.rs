@@ -185,7 +185,7 @@ async fn end_session(
     PathText(id): PathText,
 ) -> Result<Json<SessionsEnded>> {
     let user = account_of(&authenticated)?;
-    app.accounts().end_session(user, &id).await?;
+    app.accounts().end_session(user, &id, &caller).await?;
     app.audit().report(&SecurityEvent::EndSessions { user: user.clone() }, &caller);
     Ok(Json(SessionsEnded { success: true }))
 }
@@ -207,13 +207,17 @@ async fn end_all_sessions(
     uri: Uri,
 ) -> Result<Response> {
     let user = account_of(&authenticated)?;
-    app.accounts().end_all_sessions(user).await?;
+    app.accounts().end_all_sessions(user, &caller).await?;
     app.audit().report(&SecurityEvent::EndSessions { user: user.clone() }, &caller);
     let cleared = cookie::check_same_origin(&headers, &uri).is_ok().then(cookie::cleared);
     Ok(with_cookie(StatusCode::OK, SessionsEnded { success: true }, cleared))
 }
 
-fn account_of(Authenticated(principal): &Authenticated) -> Result<&UserId> {
+/// Returns the id of the signed-in user.
+///
+/// # Errors
+/// `internal` if the principal has no account.
+pub(super) fn account_of(Authenticated(principal): &Authenticated) -> Result<&UserId> {
     principal.owner().ok_or_else(|| Problem::internal("the principal has no account"))
 }
 

@@ -5,6 +5,9 @@
 
 mod account;
 mod cookie;
+mod links;
+mod profile;
+mod sign_ins;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -18,14 +21,13 @@ use crate::app::{App, SharedApp};
 use crate::audit::security::{SecurityEvent, SignInOutcome};
 use crate::auth::names::parse_username;
 use crate::auth::service::{Registration, Session, Tokens, User};
-use crate::auth::usage::UsageView;
 use crate::domain::caller::Caller;
 use crate::domain::ids::UserId;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::fingerprint::RequestFingerprint;
 use crate::idempotency::{Claim, ClaimOutcome, KeyScope, reused};
 use crate::routes::extract::body::JsonBody;
-use crate::routes::extract::identity::Authenticated;
+use crate::routes::extract::limits::Limits;
 use crate::routes::layers::idempotency::{describe_key, key_of, mark_replayed};
 use crate::routes::table::{Routes, route};
 
@@ -37,8 +39,10 @@ pub fn routes() -> Routes {
         .route(route!(refresh))
         .route(route!(logout))
         .route(route!(get_session))
-        .route(route!(get_user))
+        .merge(profile::routes())
         .merge(account::routes())
+        .merge(links::routes())
+        .merge(sign_ins::routes())
 }
 
 /// Data of a new account.
@@ -160,14 +164,6 @@ struct CookieSession {
     expires_in: u32,
 }
 
-/// The signed-in user, with the user's quota and usage.
-#[derive(Serialize, ToSchema)]
-struct UserResponse {
-    success: bool,
-    user: User,
-    usage: UsageView,
-}
-
 /// Response of a logout.
 #[derive(Serialize, ToSchema)]
 struct LogoutResponse {
@@ -177,7 +173,7 @@ struct LogoutResponse {
 /// Creates an account and signs in.
 ///
 /// With an `Idempotency-Key`, a repeated request opens a new session for the account that the first request created.
-/// Costs 1 D1 call.
+/// Costs 1 D1 call and 1 Durable Object request for the rate limit.
 #[utoipa::path(
     post, path = "/api/auth/register", tag = "auth", security(()), request_body = RegisterRequest,
     responses(
@@ -198,6 +194,7 @@ async fn register(
     uri: Uri,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
     JsonBody(body): JsonBody<RegisterRequest>,
 ) -> Result<Response> {
     body.session.check(&headers, &uri)?;
@@ -210,7 +207,7 @@ async fn register(
         return Err(problem.with("field", "password2"));
     }
     let Some(key) = key_of(&headers)? else {
-        let registered = app.accounts().register(body.registration(None, &caller)).await;
+        let registered = register_limited(&app, &limits, body.registration(None, &caller)).await;
         report(&app, SecurityEvent::Register, &caller, &registered);
         return session_response(StatusCode::CREATED, registered?, body.session, &app);
     };
@@ -220,7 +217,7 @@ async fn register(
     let scope = KeyScope::registration(parse_username(&body.username)?);
     match app.claim(scope, key, &fingerprint).await? {
         ClaimOutcome::Acquired(claim) => {
-            let registered = app.accounts().register(body.registration(Some(&claim), &caller)).await;
+            let registered = register_limited(&app, &limits, body.registration(Some(&claim), &caller)).await;
             report(&app, SecurityEvent::Register, &caller, &registered);
             if registered.is_err() {
                 app.release(&claim).await;
@@ -228,17 +225,31 @@ async fn register(
             session_response(StatusCode::CREATED, registered?, body.session, &app)
         }
         ClaimOutcome::Replayed(..) | ClaimOutcome::EffectRecorded(_) => {
-            register_again(&app, &caller, &body).await.map(mark_replayed)
+            register_again((&app, &limits), &caller, &body).await.map(mark_replayed)
         }
     }
 }
 
+/// Registers an account, unless there were too many registrations from the address. An invalid registration does not
+/// count.
+async fn register_limited(app: &App, limits: &Limits, wanted: Registration<'_>) -> Result<Session> {
+    app.accounts().check_registration(&wanted)?;
+    limits.admit_sign_up(wanted.caller).await?;
+    app.accounts().register(wanted).await
+}
+
 /// Responds to a repeated registration. The tokens of the first response are not stored. So this function signs the
 /// user in with the password of the repeated request, and the response has new tokens.
-async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> Result<Response> {
+async fn register_again(
+    (app, limits): (&App, &Limits),
+    caller: &Caller,
+    body: &RegisterRequest,
+) -> Result<Response> {
     app.admit_account(&body.username, caller).await?;
-    let session = app.accounts().login(body.username.trim(), &body.password, caller).await;
-    report(app, SecurityEvent::SignIn, caller, &session);
+    let attempt = app.begin_attempt(&body.username, caller).await?;
+    let (session, account) = app.accounts().login(body.username.trim(), &body.password, caller).await;
+    limits.settle_later(attempt.ended(&session));
+    report_sign_in(app, caller, &session, account);
     match session {
         Ok(session) => session_response(StatusCode::CREATED, session, body.session, app),
         Err(problem) if problem.code() == Code::BadCredentials => Err(reused()),
@@ -246,7 +257,8 @@ async fn register_again(app: &App, caller: &Caller, body: &RegisterRequest) -> R
     }
 }
 
-/// Signs a user in. The request names the user by username or email, and has the password. Costs 2 D1 calls.
+/// Signs a user in. The request names the user by username or email, and has the password. Costs 2 D1 calls
+/// and 2 Durable Object requests for the delay after failures.
 #[utoipa::path(
     post, path = "/api/auth/login", tag = "auth", security(()), request_body = LoginRequest,
     responses(
@@ -264,6 +276,7 @@ async fn login(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     uri: Uri,
+    Extension(limits): Extension<Limits>,
     JsonBody(body): JsonBody<LoginRequest>,
 ) -> Result<Response> {
     body.session.check(&headers, &uri)?;
@@ -272,8 +285,10 @@ async fn login(
         Problem::new(Code::BadRequest, "Send a username or an email.").with("field", "username")
     })?;
     app.admit_login(&login, &caller).await?;
-    let session = app.accounts().login(&login, &body.password, &caller).await;
-    report(&app, SecurityEvent::SignIn, &caller, &session);
+    let attempt = app.begin_attempt(&login, &caller).await?;
+    let (session, account) = app.accounts().login(&login, &body.password, &caller).await;
+    limits.settle_later(attempt.ended(&session));
+    report_sign_in(&app, &caller, &session, account);
     session_response(StatusCode::OK, session?, body.session, &app)
 }
 
@@ -301,6 +316,7 @@ async fn refresh(
     let (tokens, form) = sent_tokens(body, &headers, &uri)?;
     let token = live_token(&app, tokens).await?;
     let Session { user, tokens } = app.accounts().refresh(&token, &caller).await?;
+    app.audit().report(&SecurityEvent::Refresh { user: user.id.clone() }, &caller);
     let (tokens, cookie) = tokens_view(tokens, form, &app)?;
     let body = RefreshResponse { success: true, user, top: tokens.clone(), tokens };
     Ok(with_cookie(StatusCode::OK, body, cookie))
@@ -329,7 +345,7 @@ async fn logout(
 ) -> Result<Response> {
     let form = if body.refresh_token.is_none() { SessionForm::Cookie } else { SessionForm::Tokens };
     let ended = match sent_tokens(body, &headers, &uri) {
-        Ok((tokens, _)) => end_sessions(&app, &tokens).await,
+        Ok((tokens, _)) => end_sessions(&app, &tokens, &caller).await,
         Err(problem) => Err(problem),
     };
     match ended {
@@ -406,10 +422,10 @@ async fn live_token(app: &App, tokens: Vec<String>) -> Result<String> {
 ///
 /// # Errors
 /// `unauthenticated` if no text is a refresh token; `unavailable` if the database failed.
-async fn end_sessions(app: &App, tokens: &[String]) -> Result<UserId> {
+async fn end_sessions(app: &App, tokens: &[String], caller: &Caller) -> Result<UserId> {
     let (mut ended, mut refused) = (None, None);
     for token in tokens {
-        match app.accounts().logout(token).await {
+        match app.accounts().logout(token, caller).await {
             Ok(user) => ended = ended.or(Some(user)),
             Err(problem) if problem.code() == Code::Unauthenticated => refused = Some(problem),
             Err(problem) => return Err(problem),
@@ -419,24 +435,16 @@ async fn end_sessions(app: &App, tokens: &[String]) -> Result<UserId> {
     ended.ok_or_else(|| refused.unwrap_or_else(no_token))
 }
 
-/// Returns the signed-in user, with the user's quota and usage. Costs 2 D1 calls.
-#[utoipa::path(
-    get, path = "/api/auth/user", tag = "auth", security(("bearer" = [])),
-    responses(
-        (status = 200, description = "The user", body = UserResponse),
-        (status = 401, description = "unauthenticated or token_expired"),
-    )
-)]
-async fn get_user(State(app): State<SharedApp>, authenticated: Authenticated) -> Result<Response> {
-    let (user, usage) = app.accounts().user_and_usage(&authenticated.0).await?;
-    Ok(no_store_response(StatusCode::OK, UserResponse { success: true, user, usage }))
-}
-
 /// Logs whether a session was opened. The event never contains the username that was sent, because users sometimes type
 /// their password in the field for the username.
 fn report(app: &App, event: fn(SignInOutcome) -> SecurityEvent, caller: &Caller, opened: &Result<Session>) {
     let outcome = opened.as_ref().map(|session| session.user.id.clone()).map_err(Problem::code);
     app.audit().report(&event(outcome), caller);
+}
+
+fn report_sign_in(app: &App, caller: &Caller, opened: &Result<Session>, account: Option<UserId>) {
+    let outcome = opened.as_ref().map(|session| session.user.id.clone()).map_err(Problem::code);
+    app.audit().report(&SecurityEvent::SignIn { outcome, account }, caller);
 }
 
 fn session_response(status: StatusCode, session: Session, form: SessionForm, app: &App) -> Result<Response> {

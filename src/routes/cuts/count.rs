@@ -1,6 +1,5 @@
 //! `GET /api/files/{id}/count`: how many rows a filter keeps.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -9,12 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Pairs, add_notice, reading_request, refuse_other_options};
-use crate::app::SharedApp;
 use crate::body::outgoing::ResponseBody;
 use crate::cuts::CutService;
 use crate::domain::caller::Caller;
 use crate::domain::row_count::RowCount;
 use crate::error::{Problem, Result};
+use crate::routes::extract::limits::Limits;
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::layers::problems::logged_document;
@@ -39,26 +38,31 @@ struct CountResponse {
 ///
 /// With `Accept: application/x-ndjson`, the response has a line for each 16 MiB that were read:
 /// `{"progress": {…}, "bytesTotal"}`. The last line is the JSON of the usual response, or a problem. The count ends when
-/// the client leaves. A result is cached for `CACHE_TTL`, for this version of the file. Costs 2 D1 reads and 2 R2 reads;
-/// without a filter, or from the cache, no R2 read.
+/// the client leaves. A result is cached for `CACHE_TTL`, for this version of the file. Costs 2 D1 reads, 2 R2 reads
+/// and 2 Durable Object requests for the rate limit; without a filter, or from the cache, only the D1 reads.
 #[utoipa::path(get, path = "/api/files/{id}/count", tag = "cuts",
     params(("id" = String, Path),
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and a filter as text")),
-    responses((status = 200, body = CountResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
+    responses((status = 200, body = CountResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422), (status = 429), (status = 507)))]
 async fn count_rows(
-    State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     Extension(caller): Extension<Caller>,
     uri: Uri,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
     Params(pairs): Pairs,
 ) -> Result<Response> {
     refuse_other_options(&pairs, &[])?;
+    let app = storage.app.clone();
     let request = reading_request(&pairs)?;
-    let file = storage.find_undamaged(id).await?;
+    let file = storage.find_to_cut(id).await?;
     let notice = file.notice(&request.input);
-    let counting = CutService::new(storage).count(file, &request).await?;
+    let cuts = CutService::new(storage.clone());
+    let counting = match cuts.known_count(&file, &request).await {
+        Some(known) => known,
+        None => CutService::new(limits.admit_cut(storage, &file).await?).count(file, &request).await?,
+    };
     let mut response = if accepts_lines(&headers) {
         let path = uri.path().to_owned();
         let describe = move |problem: &Problem| logged_document(&app, problem, &path, &caller.request_id);

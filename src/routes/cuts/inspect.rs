@@ -18,6 +18,7 @@ use crate::cuts::estimate::Estimate;
 use crate::cuts::pages::{FileColumns, KnownColumns};
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::FileId;
+use crate::domain::principal::Scope;
 use crate::domain::reading;
 use crate::error::{Code, Problem, Result};
 use crate::routes::document::document;
@@ -130,7 +131,7 @@ async fn columns_of(
     pairs: &[(String, String)],
 ) -> Result<(FileRow, FileColumns)> {
     let request = reading_request(pairs)?;
-    let file = storage.find_undamaged(id).await?;
+    let file = storage.find_undamaged(Scope::Read, id).await?;
     let columns = CutService::new(storage).columns(&file, request.input).await?;
     Ok((file, columns))
 }
@@ -166,7 +167,7 @@ async fn get_profile(
     Storage(storage): Storage,
     FilePath(id): FilePath,
 ) -> Result<Response> {
-    let file = storage.find_undamaged(id).await?;
+    let file = storage.find_undamaged(Scope::Read, id).await?;
     let Some(profile) = storage.profile(&file).await? else {
         app.request_profile(&file).await;
         let detail = "The profile of the file is being computed. Repeat the request in a few seconds.";
@@ -195,7 +196,7 @@ async fn get_estimate(
     Params(pairs): Pairs,
 ) -> Result<Json<EstimateResponse>> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
-    let file = storage.find_undamaged(id).await?;
+    let file = storage.find_undamaged(Scope::Cut, id).await?;
     let estimate = CutService::new(storage).estimate(&file, &request).await?;
     Ok(Json(EstimateResponse { success: true, estimate }))
 }

@@ -4,8 +4,8 @@
 mod body;
 mod count;
 mod inspect;
-mod rows;
-mod save;
+pub mod rows;
+pub mod save;
 mod send;
 
 pub use body::{CutBody, FilterTree};

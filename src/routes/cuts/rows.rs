@@ -1,5 +1,6 @@
 //! `/rows`: pages of rows.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderMap, Method};
@@ -7,16 +8,21 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Pairs, add_notice, reading_request, refuse_other_options};
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::csv::MalformedCsv;
+use crate::csv::request::CutRequest;
 use crate::cuts::CutService;
+use crate::domain::principal::Scope;
 use crate::domain::reading::MalformedRecord;
 use crate::error::{Code, Problem, Result};
 use crate::routes::conditions::{Conditions, evaluate_for_result};
 use crate::routes::document::document;
+use crate::routes::extract::limits::Limits;
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::table::{Routes, route};
+use crate::storage::R2StorageService;
+use crate::storage::file::FileRow;
 
 /// Default number of rows on a page.
 const DEFAULT_ROWS: u64 = 100;
@@ -45,7 +51,7 @@ struct PageParams {
 /// A page of rows.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct RowsResponse {
+pub struct RowsResponse {
     success: bool,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -77,16 +83,18 @@ struct RowsResponse {
 ///
 /// With a filter, the file is read until the page is full. Bytes in which no row can match are skipped. If the rows of a
 /// file of at least 4 MiB were counted within the last hour, a page with an `offset` begins to read near its first row.
-/// This costs 1 D1 read and 1 R2 read in addition.
+/// This costs 1 D1 read and 1 R2 read in addition. A page with a filter, and a page for which the whole file is read,
+/// cost 2 Durable Object requests for the rate limit.
 #[utoipa::path(get, path = "/api/files/{id}/rows", tag = "cuts", params(("id" = String, Path), Conditions, PageParams,
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and a filter as text")),
-    responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422)))]
+    responses((status = 200, body = RowsResponse), (status = 400), (status = 401), (status = 404), (status = 413), (status = 422), (status = 429)))]
 async fn get_rows(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     method: Method,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
     Params(pairs): Pairs,
 ) -> Result<Response> {
     refuse_other_options(&pairs, &["columns", "limit", "offset"])?;
@@ -98,9 +106,41 @@ async fn get_rows(
             format!("The parameter limit must be a whole number from 1 to {MAX_ROWS}."),
         ));
     }
-    let file = storage.find_undamaged(id).await?;
+    let file = storage.find_undamaged(Scope::Read, id).await?;
     let limit = usize::try_from(limit).map_err(Problem::internal)?;
-    let page = CutService::new(storage).rows(&file, &request, limit).await?;
+    let storage = match scans(&file, &request) {
+        true => limits.admit_cut(storage, &file).await?,
+        false => storage,
+    };
+    let mut response = rows_of(&app, storage, &file, &request, limit).await?;
+    let not_modified = evaluate_for_result(&app, &file, &method, &headers, response.headers())?;
+    if let Some(not_modified) = not_modified {
+        return Ok(not_modified);
+    }
+    add_notice(response.headers_mut(), file.notice(&request.input))?;
+    Ok(response)
+}
+
+/// Whether a page of rows can read the whole file: because it has a filter, or because the file has no row index for the
+/// reading of the request. Such a page counts like a cut.
+pub fn scans(file: &FileRow, request: &CutRequest) -> bool {
+    let is_utf8 = || file.shown_dialect().is_some_and(|dialect| dialect["encoding"] == "UTF-8");
+    let has_index = file.row_count.is_some() && file.is_read_as_profiled(&request.input) && is_utf8();
+    request.filter.is_some() || !has_index
+}
+
+/// Returns a page of at most `limit` rows of an undamaged file.
+///
+/// # Errors
+/// The errors of [`CutService::rows`].
+pub async fn rows_of(
+    app: &App,
+    storage: R2StorageService,
+    file: &FileRow,
+    request: &CutRequest,
+    limit: usize,
+) -> Result<Response> {
+    let page = CutService::new(storage).rows(file, request, limit).await?;
     let response = RowsResponse {
         success: true,
         columns: page.columns,
@@ -111,11 +151,5 @@ async fn get_rows(
         has_more: page.has_more,
         failure: page.failure,
     };
-    let mut response = document(response, page.lease, app.clock.clone())?;
-    let not_modified = evaluate_for_result(&app, &file, &method, &headers, response.headers())?;
-    if let Some(not_modified) = not_modified {
-        return Ok(not_modified);
-    }
-    add_notice(response.headers_mut(), file.notice(&request.input))?;
-    Ok(response)
+    document(response, page.lease, app.clock.clone())
 }

@@ -1,8 +1,8 @@
 //! `/save`: stores a cut as a file.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::csv::{FileEncoding, OutputFormat};
 use crate::cuts::memory::CUT_AND_PART;
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::CutId;
+use crate::domain::storage_class::StorageClass;
 use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::tags::Tags;
@@ -23,6 +24,7 @@ use crate::http::user_metadata::UserMetadata;
 use crate::routes::conditions::{Conditions, evaluate_for_result};
 use crate::routes::extract::body::JsonBody;
 use crate::routes::extract::file_headers::{bad_metadata, checked_filename};
+use crate::routes::extract::limits::Limits;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::layers::idempotency::{FingerprintOf, idempotent};
 use crate::routes::table::{Routes, route};
@@ -49,30 +51,27 @@ struct SaveResponse {
 ///
 /// The body has the members of the body of `/cut`. It may also have the `filename` (default `<stem>-cut.csv` or
 /// `<stem>-cut.tsv`), the `tags` and the `metadata` of the new file. Costs 6 D1 calls, 2 R2 reads (the file and its
-/// digests) and 2 R2 puts (the new file and its profile). A result over 5 MiB is stored in parts of 5 MiB.
+/// digests), 2 R2 puts (the new file and its profile) and 2 Durable Object requests for the rate limit. A result over 5 MiB is stored in parts of 5 MiB.
 #[utoipa::path(post, path = "/api/files/{id}/save", tag = "cuts", params(("id" = String, Path), Conditions),
     request_body = Object,
     responses((status = 201, body = SaveResponse), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415), (status = 422), (status = 507)))]
+        (status = 415), (status = 422), (status = 429), (status = 507)))]
 async fn save_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
     JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
-    let request = CutRequest::from_json(&body).map_err(request_problem)?;
-    if request.compress.is_some() {
-        let detail = "A saved cut cannot be compressed, because Cutty must be able to read its rows. Leave compress out.";
-        return Err(Problem::new(Code::BadRequest, detail));
-    }
-    let file = storage.find_undamaged(id).await?;
+    let request = request_of(&body)?;
+    let file = storage.find_to_cut(id).await?;
     let new = new_file(&file, &request)?;
     let notice = file.notice(&request.input);
-    let cuts = CutService::new(storage);
     // A false condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare`
     // fails, the client gets the error of `prepare`, whatever the conditions are.
     let outcome = evaluate_for_result(&app, &file, &Method::POST, &headers, &HeaderMap::new());
+    let cuts = CutService::new(limits.admit_cut(storage, &file).await?);
     let prepared = cuts.prepare(file, request, CUT_AND_PART).await?;
     if let Err(problem) = outcome {
         prepared.cancel().await;
@@ -84,6 +83,19 @@ async fn save_cut(
     Ok(response)
 }
 
+/// Parses the body of a request that stores a cut.
+///
+/// # Errors
+/// `bad_request`, `bad_filter` or `unknown_option` for an invalid body.
+pub fn request_of(body: &Value) -> Result<CutRequest> {
+    let request = CutRequest::from_json(body).map_err(request_problem)?;
+    if request.compress.is_some() {
+        let detail = "A saved cut cannot be compressed, because Cutty must be able to read its rows. Leave compress out.";
+        return Err(Problem::new(Code::BadRequest, detail));
+    }
+    Ok(request)
+}
+
 /// Returns the response to a saved cut.
 pub fn saved_cut(row: FileRow, cut_id: CutId) -> Result<Response> {
     let location = HeaderValue::from_str(&format!("/api/files/{}", row.id)).map_err(Problem::internal)?;
@@ -91,7 +103,11 @@ pub fn saved_cut(row: FileRow, cut_id: CutId) -> Result<Response> {
     Ok((StatusCode::CREATED, [(http::header::LOCATION, location)], Json(body)).into_response())
 }
 
-fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
+/// Returns the data of the file in which a cut is stored.
+///
+/// # Errors
+/// `bad_request` if the result would not be CSV or TSV; `bad_name`, `unsupported_type` and `bad_metadata`.
+pub fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
     let (content_type, extension) = match request.output.format {
         OutputFormat::Csv => ("text/csv", "csv"),
         OutputFormat::Tsv => ("text/tab-separated-values", "tsv"),
@@ -119,6 +135,7 @@ fn new_file(file: &FileRow, request: &CutRequest) -> Result<NewFile> {
             tags: tags.into_vec(),
             metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),
             expires_at: None,
+            storage_class: StorageClass::Standard,
         },
         expected_sha256: None,
         origin: Origin::Upload,

@@ -1,5 +1,6 @@
 //! `/cut` and `/process`: send the result of a cut to the client.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{
@@ -30,6 +31,7 @@ use crate::http::sniff;
 use crate::routes::conditions::{Conditions, evaluate_for_result};
 use crate::routes::extract::body::JsonBody;
 use crate::routes::extract::file_headers::header_text;
+use crate::routes::extract::limits::Limits;
 use crate::routes::extract::params::Params;
 use crate::routes::extract::storage::{FilePath, Storage};
 use crate::routes::table::{Routes, route};
@@ -56,74 +58,78 @@ pub(super) fn routes() -> Routes {
 ///
 /// If the file has an index, the cut skips zones in which no row can match. `X-Bytes-Scanned` is the maximum number of
 /// bytes that the cut reads. With `limit`, the cut may read fewer bytes. `X-Bytes-Skipped` is the number of bytes that
-/// the cut skips. Costs 4 D1 calls and 2 R2 reads. The first R2 read gets the index and the digests. The second R2 read
+/// the cut skips. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests for the rate limit. The first R2 read gets the index and the digests. The second R2 read
 /// gets the file. If the cut skips zones, it reads each byte range between skipped zones with a separate R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path), Conditions,
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `GET /api/files/{id}/cut`")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 422), (status = 507)))]
+        (status = 422), (status = 429), (status = 507)))]
 async fn get_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     method: Method,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
     Params(pairs): Pairs,
 ) -> Result<Response> {
     let request = CutRequest::from_query(borrowed(&pairs)).map_err(request_problem)?;
-    send_cut(&app, storage, id, request, (&method, &headers)).await
+    send_cut((&app, &limits), storage, id, request, (&method, &headers)).await
 }
 
 /// Cuts a file and streams the result. A JSON body describes the cut.
 ///
 /// The body may have `selectedColumns`, `whereFilters`, `filter`, `q`, `outputFormat`, `streaming`, `filename` (the
 /// name of the result), and the options of the `GET` route. An `Idempotency-Key` is ignored: a cut changes no file, and
-/// a repeated request returns the same bytes. Costs 4 D1 calls and 2 R2 reads.
+/// a repeated request returns the same bytes. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests.
 #[utoipa::path(post, path = "/api/files/{id}/cut", tag = "cuts", params(("id" = String, Path), Conditions),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415), (status = 422), (status = 507)))]
+        (status = 415), (status = 422), (status = 429), (status = 507)))]
 async fn post_cut(
     State(app): State<SharedApp>,
     Storage(storage): Storage,
     FilePath(id): FilePath,
     headers: HeaderMap,
+    Extension(limits): Extension<Limits>,
     JsonBody(CutBody(body)): JsonBody<CutBody>,
 ) -> Result<Response> {
-    send_cut(&app, storage, id, cut_of_body(&body)?, (&Method::POST, &headers)).await
+    send_cut((&app, &limits), storage, id, cut_of_body(&body)?, (&Method::POST, &headers)).await
 }
 
-/// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
+/// Cuts a file, like `GET /api/files/{id}/cut`. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests.
 #[utoipa::path(get, path = "/api/files/{id}/process", tag = "cuts",
     params(("id" = String, Path), Conditions,
         ("column__op" = Option<String>, Query, description = "A condition. The query may have several conditions, and the options of `GET /api/files/{id}/cut`")),
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 422), (status = 507)))]
+        (status = 422), (status = 429), (status = 507)))]
 async fn get_process(
     app: State<SharedApp>,
     storage: Storage,
     id: FilePath,
     method: Method,
     headers: HeaderMap,
+    limits: Extension<Limits>,
     pairs: Pairs,
 ) -> Result<Response> {
-    get_cut(app, storage, id, method, headers, pairs).await
+    get_cut(app, storage, id, method, headers, limits, pairs).await
 }
 
-/// Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls and 2 R2 reads.
+/// Cuts a file, like `POST /api/files/{id}/cut`. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests.
 #[utoipa::path(post, path = "/api/files/{id}/process", tag = "cuts", params(("id" = String, Path), Conditions),
     request_body = Object,
     responses((status = 200, content_type = "text/csv"), (status = 400), (status = 401), (status = 404), (status = 413),
-        (status = 415), (status = 422), (status = 507)))]
+        (status = 415), (status = 422), (status = 429), (status = 507)))]
 async fn post_process(
     app: State<SharedApp>,
     storage: Storage,
     id: FilePath,
     headers: HeaderMap,
+    limits: Extension<Limits>,
     body: JsonBody<CutBody>,
 ) -> Result<Response> {
-    post_cut(app, storage, id, headers, body).await
+    post_cut(app, storage, id, headers, limits, body).await
 }
 
 /// Parses the body of a request for a cut.
@@ -141,32 +147,31 @@ pub fn cut_of_body(body: &Value) -> Result<CutRequest> {
 /// # Errors
 /// The errors of [`send_cut_of`]; `not_found`.
 pub async fn send_cut(
-    app: &SharedApp,
+    (app, limits): (&SharedApp, &Limits),
     storage: R2StorageService,
     id: FileId,
     request: CutRequest,
     sent: (&Method, &HeaderMap),
 ) -> Result<Response> {
     let client = ClientOptions::from_head(sent)?;
-    let file = storage.find_undamaged(id).await?;
-    send_cut_of(app, storage, file, request, client, sent).await
+    let file = storage.find_to_cut(id).await?;
+    send_cut_of((app, limits), storage, file, request, client, sent).await
 }
 
 /// Sends a cut of an undamaged file: as a stream, or as a whole if the request says so. `sent` is the method and the
 /// headers of the request, and `client` the options in them.
 ///
 /// # Errors
-/// The errors of [`CutService::prepare`] and [`CutService::begin`]; `precondition_failed`.
+/// The errors of [`CutService::prepare`] and [`CutService::begin`]; `precondition_failed`; `rate_limited`.
 pub async fn send_cut_of(
-    app: &SharedApp,
+    (app, limits): (&SharedApp, &Limits),
     storage: R2StorageService,
     file: FileRow,
     request: CutRequest,
     client: ClientOptions,
     (method, sent): (&Method, &HeaderMap),
 ) -> Result<Response> {
-    let owner = file.user_id.clone();
-    let cuts = CutService::new(storage);
+    let owner = storage.owner_of_results()?.clone();
     let coding = Coding::choose(&request, &client);
     let mut headers = cut_headers(&file, &request, coding)?;
     add_notice(&mut headers, file.notice(&request.input))?;
@@ -175,6 +180,7 @@ pub async fn send_cut_of(
     // A condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare` fails,
     // the client gets the error of `prepare`.
     let outcome = evaluate_for_result(app, &file, method, sent, &headers);
+    let cuts = CutService::new(limits.admit_cut(storage, &file).await?);
     let prepared = cuts.prepare(file, request, memory).await?;
     match outcome {
         Ok(None) => {}

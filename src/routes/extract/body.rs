@@ -213,7 +213,7 @@ fn refuse_content_coding(headers: &HeaderMap) -> Result<()> {
 
 /// Parses exactly one JSON object. An error names the path of the wrong field. If any object in the body, at any depth,
 /// has a member twice, this is an error too.
-fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
+pub fn parse_json<T: DeserializeOwned>(text: &[u8]) -> Result<T> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Problem::new(Code::BadRequest, "The body is not UTF-8. Encode the JSON as UTF-8."))?;
     if !has_few_values(text) {

@@ -1,10 +1,11 @@
-//! Reads the values that describe an uploaded file from the request headers: filename, tags, metadata, expiry and
-//! digest.
+//! Reads the values that describe an uploaded file from the request headers: filename, tags, metadata, expiry,
+//! storage class and digest.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName};
 use utoipa::IntoParams;
 
+use crate::domain::storage_class::StorageClass;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::boundary::Boundary;
@@ -32,6 +33,9 @@ pub struct FileHeaders {
     /// Time at which Cutty moves the file to the trash (RFC 3339).
     #[param(rename = "X-File-Expires")]
     expires: Option<String>,
+    /// Storage class of the file in R2; default `Standard`.
+    #[param(rename = "X-File-Storage-Class")]
+    storage_class: Option<String>,
 }
 
 /// The headers with a digest of the bytes.
@@ -65,13 +69,29 @@ pub fn named_by(headers: &HeaderMap) -> Result<Option<Filename>> {
     value.map(|value| checked_filename(Filename::from_header(value.as_bytes()))).transpose()
 }
 
-/// Reads tags, metadata and expiry from the headers of a request.
+/// Reads tags, metadata, expiry and storage class from the headers of a request.
 pub fn description_of(headers: &HeaderMap, now: Timestamp) -> Result<Description> {
     let header = |name: &'static str| header_text(headers, HeaderName::from_static(name));
-    describe(header("x-file-tags")?, header("x-file-metadata")?, header("x-file-expires")?, now)
+    let storage_class = storage_class(header("x-file-storage-class")?)?;
+    let description =
+        describe(header("x-file-tags")?, header("x-file-metadata")?, header("x-file-expires")?, now)?;
+    Ok(Description { storage_class, ..description })
 }
 
-/// Parses the tags, metadata and expiry of a file.
+/// Parses the storage class of a file; the default if the request names none.
+///
+/// # Errors
+/// `bad_request` if there is no class with this name.
+pub fn storage_class(name: Option<&str>) -> Result<StorageClass> {
+    let Some(name) = name else { return Ok(StorageClass::default()) };
+    StorageClass::parse(name).ok_or_else(|| {
+        let known = StorageClass::ALL.map(StorageClass::name);
+        let detail = format!("There is no such storage class. Send {} or {}.", known[0], known[1]);
+        Problem::new(Code::BadRequest, detail).with("known", known.to_vec())
+    })
+}
+
+/// Parses the tags, metadata and expiry of a file. The storage class of the result is the default.
 ///
 /// # Errors
 /// `bad_metadata`.
@@ -88,6 +108,7 @@ pub fn describe(
         tags: tags.map(Tags::into_vec).unwrap_or_default(),
         metadata: metadata.map(|metadata| metadata.as_object().clone()).unwrap_or_default(),
         expires_at: expires.map_err(|error| bad_metadata(&error))?.map(Timestamp::new),
+        storage_class: StorageClass::default(),
     })
 }
 

@@ -3,6 +3,8 @@
 pub mod body;
 pub mod file_headers;
 pub mod identity;
+pub mod limits;
+pub mod name;
 pub mod observed;
 pub mod params;
 pub mod storage;

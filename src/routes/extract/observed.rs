@@ -1,5 +1,6 @@
-//! Facts about a request that become known while the service handles the request. If the service refuses the request,
-//! the outermost layer logs these facts as a security event.
+//! Facts about a request that become known while the service handles the request. From these facts, the outermost layer
+//! makes the audit entry of a read or of a failed operation. If the service refuses the request, the entry is a security
+//! event.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,10 +9,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{Extensions, StatusCode};
 
+use crate::app::App;
+use crate::audit::entry::Entry;
 use crate::audit::security::{RefusedRequest, SecurityEvent};
-use crate::domain::ids::EventId;
+use crate::domain::caller::Caller;
+use crate::domain::ids::{EventId, FileId};
 use crate::domain::principal::Principal;
-use crate::error::Code;
+use crate::error::{Code, Problem};
+use crate::routes::audited::{self, Audited};
 
 /// Facts about one request. All copies share the facts.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +35,11 @@ impl Observed {
         if let Some(Self(facts)) = extensions.get() {
             let _ = facts.principal.set(principal.clone());
         }
+    }
+
+    /// Notes the principal of a request, for a handler that finds the principal itself.
+    pub fn note(&self, principal: &Principal) {
+        let _ = self.0.principal.set(principal.clone());
     }
 
     /// Notes that the request is for operators, and that its token is not the operator token.
@@ -60,6 +70,28 @@ impl Observed {
             true => SecurityEvent::WrongOperatorToken(refusal),
             false => SecurityEvent::Refusal(refusal),
         })
+    }
+
+    /// Returns the audit entry of a request that no other code has an entry for: the entry of a read, or of an operation
+    /// that failed. `None` if the principal is not known, or if the operation has no such entry. `path` is the path of the
+    /// request.
+    pub fn entry(&self, app: &App, caller: &Caller, path: &str, problem: Option<&Problem>) -> Option<Entry> {
+        let Facts { route, principal, .. } = &*self.0;
+        let (operation, principal) = (route.get()?, principal.get()?);
+        let action = match (audited::of(operation)?, problem) {
+            (Audited::ByLayer(action), _) | (Audited::ByService(action), Some(_)) => action,
+            _ => return None,
+        };
+        if caller.has_entry() {
+            return None;
+        }
+        let mut entry = Entry::new(app, Some(principal), action, caller);
+        let id = path.split('/').find_map(EventId::parse).map(|id| id.to_string());
+        match id.filter(|_| operation.contains("/api/files/{id}")) {
+            Some(file) => entry.file_id = FileId::parse(&file),
+            None => entry.subject = path.split('/').find_map(EventId::parse).map(|id| id.to_string()),
+        }
+        Some(problem.into_iter().fold(entry, Entry::failed))
     }
 }
 

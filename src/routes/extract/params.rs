@@ -4,18 +4,21 @@
 //! a request with a misspelled `limit` would be handled as a request without a limit. The descriptions are the only
 //! lists of the names.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, Query, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
-use utoipa::openapi::path::{Operation, ParameterIn, Paths};
+use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::{PathItem, RefOr, Response as Described};
 
 use crate::csv::request::input::QUOTE_CHARACTER;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::pagination::InvalidPage;
+use crate::routes::parameters::names_of;
 
 /// The query, parsed into `T`.
 pub struct Params<T>(pub T);
@@ -42,23 +45,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 const FILTERS: &str = "column__op";
 
 /// Middleware: refuses a request with a query parameter that the description of its operation does not name.
-pub async fn refuse_unknown(description: fn() -> Operation, request: Request, next: Next) -> Response {
-    match unknown(description, request.uri()) {
+pub async fn refuse_unknown(operation: Arc<str>, request: Request, next: Next) -> Response {
+    match unknown(&operation, request.uri()) {
         Some(problem) => problem.into_response(),
         None => next.run(request).await,
     }
 }
 
-fn unknown(description: fn() -> Operation, uri: &Uri) -> Option<Problem> {
+fn unknown(operation: &str, uri: &Uri) -> Option<Problem> {
     uri.query().filter(|query| !query.is_empty())?;
     // The handler refuses a query that is not a list of pairs.
     let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(uri).ok()?;
-    let described = description().parameters.unwrap_or_default();
-    let query_names = described.iter().filter_map(|parameter| match parameter {
-        RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.as_str()),
-        RefOr::T(_) | RefOr::Ref(_) => None,
-    });
-    let known: Vec<_> = query_names.collect();
+    let known: Vec<_> = names_of(operation).query.iter().map(String::as_str).collect();
     let is_known = |name: &str| known.contains(&if name == "quote" { QUOTE_CHARACTER } else { name });
     let (name, _) = given.iter().find(|(name, _)| !is_known(name))?;
     if known.contains(&FILTERS) {

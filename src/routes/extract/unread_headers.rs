@@ -10,6 +10,8 @@
 //! condition even if the response has neither an `ETag` nor a `Last-Modified`. For such a response, a condition with a
 //! date is ignored, `If-Match` is true only for `*`, and `If-None-Match` is false only for `*`.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -25,16 +27,18 @@ use crate::body::stream::NativeBody;
 use crate::error::{Code, Problem, Result};
 use crate::http::conditional::{self, PreconditionOutcome, Validators};
 use crate::routes::conditions::headers_of_not_modified;
+use crate::routes::parameters::names_of;
 
 static CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, IF_MODIFIED_SINCE];
 
 /// Headers that describe the file or the bytes of a request. The items are: (1) the name of the header; (2) the advice
 /// in the `detail` of the refusal.
-static DESCRIPTIONS: [(HeaderName, &str); 17] = [
+static DESCRIPTIONS: [(HeaderName, &str); 18] = [
     (HeaderName::from_static("x-file-name"), ELSEWHERE),
     (HeaderName::from_static("x-file-tags"), ELSEWHERE),
     (HeaderName::from_static("x-file-metadata"), ELSEWHERE),
     (HeaderName::from_static("x-file-expires"), ELSEWHERE),
+    (HeaderName::from_static("x-file-storage-class"), ELSEWHERE),
     (
         HeaderName::from_static("content-md5"),
         "Cutty checks SHA-256 only: send Repr-Digest: sha-256=:base64:.",
@@ -63,7 +67,7 @@ const NO_DIGEST: &str = "Only requests that upload bytes may have a digest.";
 /// parameters of the operation in the OpenAPI description. A GET or HEAD is not refused because of a header in
 /// `CONDITIONS`: its handler runs. If the response is successful, this function then evaluates the conditions of the
 /// request as if the response had neither `ETag` nor `Last-Modified`.
-pub async fn refuse_unread(description: fn() -> Operation, request: Request, next: Next) -> Response {
+pub async fn refuse_unread(operation: Arc<str>, request: Request, next: Next) -> Response {
     match possible_body(&request) {
         Err(problem) => return problem.into_response(),
         Ok(None) => {}
@@ -77,8 +81,9 @@ pub async fn refuse_unread(description: fn() -> Operation, request: Request, nex
     if *method == Method::OPTIONS || !has_any(headers) {
         return next.run(request).await;
     }
-    let read = names_in(&description());
-    let is_unread = |name: &HeaderName| headers.contains_key(name) && !read.contains(&name.to_string());
+    let read = &names_of(&operation).headers;
+    let is_unread =
+        |name: &HeaderName| headers.contains_key(name) && !read.iter().any(|known| known == name.as_str());
     if let Some((name, advice)) = DESCRIPTIONS.iter().find(|(name, _)| is_unread(name)) {
         return refusal(name, advice).into_response();
     }

@@ -15,6 +15,7 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::EventId;
 use crate::domain::log::{Level, LogLine};
 use crate::error::{Code, Problem};
+use crate::http::authorization::Authorization;
 use crate::http::safe_headers;
 use crate::routes::extract::observed::Observed;
 
@@ -39,20 +40,36 @@ impl IntoResponse for Problem {
 #[derive(Debug, Clone)]
 pub struct OriginalPath(pub String);
 
-/// Returns the path for logs and problems. The path of a download contains a ticket, which is a secret.
+/// Returns the path for logs and problems. The path of a download contains a ticket, and the path of a shared file
+/// contains the token of a link. Both are secrets, also in a path that no route has.
 fn without_secrets(path: &str) -> String {
-    match path.split_once("/downloads/") {
-        Some((start, _)) => format!("{start}/downloads/{{ticket}}"),
-        None => path.to_owned(),
-    }
+    let mut hidden = None;
+    let segments = path.split('/').map(|segment| {
+        let text = percent_encoding::percent_decode_str(segment).decode_utf8_lossy().to_ascii_lowercase();
+        let is_secret = text.starts_with("s1.") || text.starts_with("t1.");
+        let shown = hidden.take().filter(|_| !segment.is_empty() || is_secret);
+        hidden = match text.as_str() {
+            "downloads" => Some("{ticket}"),
+            "shared" => Some("{token}"),
+            _ => None,
+        };
+        match (shown, is_secret) {
+            (Some(name), _) => name,
+            (None, true) if text.starts_with("t1.") => "{ticket}",
+            (None, true) => "{token}",
+            (None, false) => segment,
+        }
+    });
+    segments.collect::<Vec<_>>().join("/")
 }
 
 /// Gives each request an id, renders problems as documents, and logs refusals and the causes of problems.
 pub async fn render_problems(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
-    let caller = caller_of(&app, request.headers());
+    let (caller, started) = (caller_of(&app, request.headers()), app.now());
     let path = request.extensions().get::<OriginalPath>().map_or(request.uri().path(), |path| &path.0);
     let path = without_secrets(path);
     let puts_file = *request.method() == Method::PUT && request.uri().path().starts_with("/api/files");
+    let offers_basic = offers_basic(request.headers(), request.uri().path());
     let observed = Observed::default();
     request.extensions_mut().insert(caller.clone());
     request.extensions_mut().insert(observed.clone());
@@ -61,13 +78,38 @@ pub async fn render_problems(State(app): State<SharedApp>, mut request: Request,
         Some(problem) => {
             if let Some(refusal) = observed.refusal(problem.code(), &path) {
                 app.audit().report(&refusal, &caller);
+            } else if let Some(entry) = observed.entry(&app, &caller, &path, Some(&problem)) {
+                app.audit().record(entry.since(started));
             }
-            render(&app, &problem, &path, &caller.request_id, response.headers())
+            let mut rendered = render(&app, &problem, &path, &caller.request_id, response.headers());
+            if offers_basic && problem.code() == Code::Unauthenticated {
+                // Basic comes first, because some clients read only the first challenge.
+                let challenges = rendered.headers_mut();
+                challenges.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Cutty\""));
+                challenges.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            rendered
         }
-        None => response,
+        None => {
+            let has_read = response.status() != StatusCode::NOT_MODIFIED;
+            if let Some(entry) = observed.entry(&app, &caller, &path, None).filter(|_| has_read) {
+                app.audit().record(entry.since(started));
+            }
+            response
+        }
     };
     set_request_id(response.headers_mut(), &caller.request_id);
     response
+}
+
+/// Whether a 401 offers the scheme `Basic`. Some programs, such as wget, send their API key only after this challenge. A
+/// browser would ask its user for a password, so a request of a page in a browser gets no such challenge. A client that
+/// sends a bearer token needs none. The operations below `/api/auth` accept no API key.
+fn offers_basic(headers: &HeaderMap, path: &str) -> bool {
+    let is_of_browser =
+        ["origin", "sec-fetch-mode", "sec-fetch-site"].iter().any(|name| headers.contains_key(*name));
+    let has_token = matches!(Authorization::from_headers(headers), Authorization::Bearer(_));
+    !is_of_browser && !has_token && !path.starts_with("/api/auth/")
 }
 
 /// Returns the canonical form of a URI: `/api/…` for `/api/v1/…`, and without slashes at the end. Returns `None` if the
@@ -116,6 +158,7 @@ fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
         ip_address: text("cf-connecting-ip")
             .map(|address| address.chars().take(ADDRESS_CHARACTERS).collect()),
         user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_CHARACTERS).collect()),
+        ..Caller::default()
     }
 }
 

@@ -32,8 +32,8 @@ fn check(request: &Request) -> Result<()> {
 }
 
 /// Headers of which Cutty knows all names that begin like them. Older clients send `X-File-ID`, which has no effect.
-const FILE_HEADERS: [&str; 5] =
-    ["x-file-name", "x-file-tags", "x-file-metadata", "x-file-expires", "x-file-id"];
+const FILE_HEADERS: [&str; 6] =
+    ["x-file-name", "x-file-tags", "x-file-metadata", "x-file-expires", "x-file-storage-class", "x-file-id"];
 
 /// Digests that a client may announce for a trailer (RFC 9530 §5, and `checksum-trailer` of tus).
 const DIGESTS: [&str; 5] = ["repr-digest", "content-digest", "digest", "content-md5", "upload-checksum"];
@@ -46,7 +46,8 @@ fn check_known(headers: &HeaderMap) -> Result<()> {
     if let Some(name) = headers.keys().map(HeaderName::as_str).find(is_unknown) {
         let name = shortened(name);
         let detail = format!(
-            "There is no header {name}. Cutty knows X-File-Name, X-File-Tags, X-File-Metadata and X-File-Expires."
+            "There is no header {name}. Cutty knows X-File-Name, X-File-Tags, X-File-Metadata, X-File-Expires and \
+             X-File-Storage-Class."
         );
         return refuse(detail, &name);
     }

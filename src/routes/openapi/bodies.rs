@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::{OF_ANY_CUT, described_without_default, options};
 use crate::csv::request::input;
+use crate::domain::storage_class::StorageClass;
 
 /// Media types of the results of a cut. The media range `application/*` stands for `application/json`,
 /// `application/x-ndjson` and `application/gzip`. If the list had these three types, generators of client code would
@@ -18,6 +19,10 @@ pub(super) fn complete(operation: &mut Value, method: &str, path: &str) {
     if let Some(body) = operation.get_mut("requestBody") {
         for (media_type, content) in members(&mut body["content"]) {
             match media_type.as_str() {
+                "application/x-www-form-urlencoded" => {}
+                "multipart/form-data" if path.starts_with("/api/shared/") => {
+                    content["schema"] = reference("SharedUploadForm");
+                }
                 "multipart/form-data" => content["schema"] = reference("UploadForm"),
                 "application/json"
                     if path.starts_with("/api/files/{id}/") && is_open_object(&content["schema"]) =>
@@ -30,12 +35,13 @@ pub(super) fn complete(operation: &mut Value, method: &str, path: &str) {
             }
         }
     }
-    if (method, path) == ("post", "/api/uploads") {
+    let is_creation = ["/api/uploads", "/api/shared/{token}/uploads", "/api/shared/{token}"].contains(&path);
+    if method == "post" && is_creation {
         operation["requestBody"]["required"] = false.into();
     }
     let responses = &mut operation["responses"];
     match (method, path) {
-        ("get", "/api/files/{id}") => {
+        ("get", "/api/files/{id}" | "/api/shared/{token}") => {
             responses["200"]["content"] = contents(&OF_FILES);
             responses["206"]["content"] = contents(&[OF_FILES[0], OF_FILES[1], "multipart/byteranges"]);
         }
@@ -45,6 +51,14 @@ pub(super) fn complete(operation: &mut Value, method: &str, path: &str) {
         }
         ("get" | "post", "/api/files/{id}/cut" | "/api/files/{id}/process" | "/api/recipes/{id}/run") => {
             responses["200"]["content"] = contents(&OF_CUTS);
+        }
+        ("get", "/api/admin/usage") => {
+            responses["200"]["content"]["text/csv"] = contents(&["text/csv"])["text/csv"].take();
+        }
+        ("get", "/api/admin/audit") => {
+            for media_type in ["text/csv", "application/x-ndjson"] {
+                responses["200"]["content"][media_type] = contents(&[media_type])[media_type].take();
+            }
         }
         ("delete", "/api/files/{id}") => {
             let schema = &mut responses["200"]["content"]["application/json"]["schema"];
@@ -85,7 +99,7 @@ fn contents(media_types: &[&str]) -> Value {
 }
 
 /// Returns the schemas that this module refers to.
-pub(super) fn schemas() -> [(&'static str, Value); 5] {
+pub(super) fn schemas() -> [(&'static str, Value); 6] {
     let text = |text: &str| json!({"type": "string", "description": text});
     let form = json!({
         "type": "object",
@@ -102,7 +116,17 @@ pub(super) fn schemas() -> [(&'static str, Value); 5] {
                 "type": "string", "format": "date-time",
                 "description": "When the file goes to the trash (RFC 3339, in the future)",
             },
+            "storageClass": {
+                "type": "string", "enum": StorageClass::ALL.map(StorageClass::name),
+                "description": "Storage class of the file in R2; without the field, `Standard`. The field must come before the file",
+            },
         },
+    });
+    let shared_form = json!({
+        "type": "object",
+        "description": "A form with one file.",
+        "required": ["file"],
+        "properties": {"file": form["properties"]["file"]},
     });
     let deleted = json!({
         "type": "object",
@@ -114,6 +138,7 @@ pub(super) fn schemas() -> [(&'static str, Value); 5] {
     let saved = self::cut("A cut, and a description of the file in which it is stored.", &OF_SAVED_CUT);
     [
         ("UploadForm", form),
+        ("SharedUploadForm", shared_form),
         ("DeletedResponse", deleted),
         ("CutBody", cut),
         ("SavedCutBody", saved),

@@ -31,6 +31,7 @@ pub(super) fn completed(mut description: Value) -> Value {
         ("PatchBody", "dialect", "DialectOptions"),
         ("FileView", "dialectOptions", "DialectOptions"),
         ("DownloadRequest", "recipe", "CutBody"),
+        ("ShareRequest", "recipe", "SavedCutBody"),
     ] {
         let text = schemas[body]["properties"][member]["description"].take();
         let reference = json!({"$ref": format!("#/components/schemas/{name}")});

@@ -3,12 +3,15 @@
 use serde_json::{Value, json};
 
 use super::options::{MAX_NULL_VALUES_TEXT, delimiter, described_without_default, options};
+use crate::audit::action::Action;
 use crate::auth::ticket::MAX_TICKET_BYTES;
 use crate::csv::request::input::QUOTE_CHARACTER;
+use crate::domain::storage_class::StorageClass;
 use crate::http::pagination::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::http::tags::Tags;
 use crate::routes::cuts::is_option_of_filters;
 use crate::routes::files::MAX_LIST_TAGS;
+use crate::shares::token::MAX_TOKEN_BYTES;
 use crate::storage::resumable::limits::MAX_PARTS;
 use crate::sweeps::SWEEPS;
 
@@ -55,6 +58,7 @@ fn text_of(path: &str) -> &'static str {
         Some("admin") => "Id of the finding.",
         Some("cuts") => "Id of the receipt.",
         Some("recipes") => "Id of the recipe.",
+        Some("shares") => "Id of the share.",
         Some("uploads") => "Id of the upload.",
         _ if path.starts_with("/api/files/multipart/") => "Id of the multipart upload.",
         _ => "Id of the file.",
@@ -64,6 +68,11 @@ fn text_of(path: &str) -> &'static str {
 fn schema_of(path: &str, name: &str) -> Option<Value> {
     Some(match (path, name) {
         (_, "id" | "fileId") => json!({"type": "string", "format": "uuid"}),
+        ("/api/admin/usage", "month") => json!({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
+        ("/api/admin/usage", "user") => json!({"type": "string", "minLength": 1, "maxLength": 64}),
+        ("/api/admin/usage", "format") => {
+            json!({"type": "string", "enum": ["json", "csv"], "default": "json"})
+        }
         (_, "ticket") => {
             json!({"type": "string", "minLength": 1, "maxLength": MAX_TICKET_BYTES, "pattern": "^[A-Za-z0-9._-]+$"})
         }
@@ -73,6 +82,9 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         }
         ("/api/files/{id}/cut" | "/api/files/{id}/process" | "/api/files/{id}/estimate", "limit") => {
             return None;
+        }
+        ("/api/shared/{token}/rows", "limit") => {
+            json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 100})
         }
         (_, "limit") => {
             json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT})
@@ -91,6 +103,23 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         (_, "tag") => {
             let tag = json!({"type": "string", "minLength": 1, "maxLength": Tags::MAX_TAG_BYTES});
             json!({"type": "array", "items": tag, "maxItems": MAX_LIST_TAGS})
+        }
+        (_, "shared") => json!({"type": "boolean", "default": false}),
+        ("/api/admin/audit", "user") => {
+            json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9_-]+$"})
+        }
+        ("/api/admin/audit", "file") => json!({"type": "string", "format": "uuid"}),
+        ("/api/admin/audit", "action") => {
+            json!({"type": "string", "enum": Action::ALL.iter().map(|action| action.name()).collect::<Vec<_>>()})
+        }
+        ("/api/admin/audit", "success") => json!({"type": "boolean"}),
+        ("/api/admin/audit", "address") => json!({"type": "string", "minLength": 1, "maxLength": 64}),
+        ("/api/admin/audit", "from" | "until") => json!({"type": "string", "format": "date-time"}),
+        ("/api/admin/audit", "format") => {
+            json!({"type": "string", "enum": ["json", "csv", "ndjson"], "default": "json"})
+        }
+        (_, "token") => {
+            json!({"type": "string", "minLength": 1, "maxLength": MAX_TOKEN_BYTES, "pattern": "^[A-Za-z0-9._-]+$"})
         }
         (_, "permanent") => json!({"type": "boolean", "default": false}),
         (_, "open") => json!({"type": "boolean", "default": true}),
@@ -121,6 +150,10 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
             json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_EXACT})
         }
         (_, "Upload-Metadata") => json!({"type": "string", "maxLength": 16 << 10}),
+        (_, "X-File-Storage-Class") => {
+            let names = StorageClass::ALL.map(StorageClass::name);
+            json!({"type": "string", "enum": names, "default": StorageClass::default().name()})
+        }
         (_, "X-File-Metadata") => json!({"type": "string", "maxLength": 8 << 10}),
         _ => return None,
     })

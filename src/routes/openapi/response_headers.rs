@@ -22,13 +22,19 @@ impl DescribedResponse<'_> {
 
     /// Whether the operation returns the bytes of a file.
     fn is_download(&self) -> bool {
-        self.has_ticket() || self.path == "/api/files/{id}" && ["get", "head"].contains(&self.method)
+        let has_bytes = ["/api/files/{id}", "/api/shared/{token}"].contains(&self.path);
+        self.has_ticket() || has_bytes && ["get", "head"].contains(&self.method)
     }
 
     /// Whether the operation returns the result of a cut.
     fn is_cut(&self) -> bool {
         let is_sent = ["/cut", "/process", "/run"].iter().any(|end| self.path.ends_with(end));
         self.has_ticket() || is_sent
+    }
+
+    /// Whether the operation lists the usage of users, as JSON or CSV.
+    fn is_usage_list(&self) -> bool {
+        self.path == "/api/admin/usage"
     }
 
     /// Whether the operation begins, continues or ends a session.
@@ -38,12 +44,28 @@ impl DescribedResponse<'_> {
     }
 
     fn is_tus(&self) -> bool {
-        self.path.starts_with("/api/uploads")
+        self.path.starts_with("/api/uploads") || self.path.starts_with("/api/shared/{token}/uploads")
     }
 
     /// Whether the response describes the state of a tus upload.
     fn is_tus_state(&self) -> bool {
         self.is_tus() && self.is_success() && ["head", "post", "patch"].contains(&self.method)
+    }
+
+    /// Whether the operation may meet a rate limit with a bucket.
+    fn is_limited(&self) -> bool {
+        let is_shared = self.path.starts_with("/api/shared/") && self.method != "options";
+        let scans = ["/save", "/count", "/rows"].iter().any(|end| self.path.ends_with(end));
+        let uploads = match self.path {
+            "/api/files" | "/api/files/upload" | "/api/files/multipart" | "/api/uploads" => {
+                self.method == "post"
+            }
+            "/api/files/multipart/{id}/parts/{number}" => self.method == "put",
+            "/api/uploads/{id}" => self.method == "patch",
+            "/api/auth/register" | "/api/files/{id}/share" => self.method == "post",
+            _ => false,
+        };
+        self.is_cut() || is_shared || scans || uploads
     }
 
     /// Whether the response has the metadata of a file, or the status 304 in its place.
@@ -75,10 +97,19 @@ fn count() -> Value {
     json!({"type": "integer", "minimum": 0})
 }
 
-static HEADERS: [HeaderRule; 32] = [
+static HEADERS: [HeaderRule; 38] = [
     ("X-Request-Id", "Id of the request, which is also in the log", text, |_| true),
     ("Retry-After", "Seconds after which the client should send the request again", count, |response| {
         ["409", "429", "503"].contains(&response.status)
+    }),
+    ("RateLimit", "What is left of each limit (draft-ietf-httpapi-ratelimit-headers)", text, |response| {
+        response.is_limited()
+    }),
+    ("RateLimit-Policy", "The limits that the request has met", text, |response| response.is_limited()),
+    ("X-RateLimit-Limit", "The limit of which the least is left", count, |response| response.is_limited()),
+    ("X-RateLimit-Remaining", "What is left of this limit", count, |response| response.is_limited()),
+    ("X-RateLimit-Reset", "Seconds after which this limit is whole again", count, |response| {
+        response.is_limited()
     }),
     ("WWW-Authenticate", "The scheme of the credentials (RFC 6750)", text, |response| {
         response.status == "401"
@@ -97,7 +128,15 @@ static HEADERS: [HeaderRule; 32] = [
     ("Last-Modified", "Time of the last change of the file (HTTP-date)", text, |response| {
         response.is_metadata() || response.is_download() && ["200", "206", "304"].contains(&response.status)
     }),
-    ("Location", "Address of the new file, upload or download", text, |response| response.status == "201"),
+    (
+        "Location",
+        "Address of the new file, upload, download or share, or where the download of a share goes on",
+        text,
+        |response| {
+            let leads_on = ["302", "303"].contains(&response.status);
+            leads_on || response.status == "201" && response.path != "/api/shared/{token}"
+        },
+    ),
     ("Set-Cookie", "The refresh token of a session in a cookie", text, |response| {
         response.is_session() && response.is_success()
     }),
@@ -109,7 +148,9 @@ static HEADERS: [HeaderRule; 32] = [
     }),
     ("Content-Disposition", "The filename (RFC 6266)", text, |response| {
         let is_bytes = response.is_download() && ["200", "206", "304"].contains(&response.status);
-        is_bytes || response.is_cut() && response.status == "200"
+        is_bytes
+            || (response.is_cut() || response.is_usage_list() || response.path == "/api/admin/audit")
+                && response.status == "200"
     }),
     ("Repr-Digest", "SHA-256 of the whole file (RFC 9530), if it is known", text, |response| {
         response.is_download() && ["200", "206", "304"].contains(&response.status)
@@ -128,6 +169,9 @@ static HEADERS: [HeaderRule; 32] = [
     }),
     ("Link", "Address of the receipt, with `rel=\"describedby\"`", text, |response| {
         response.is_cut() && response.status == "200"
+    }),
+    ("Link", "Address of the next page, with `rel=\"next\"`; absent on the last page", text, |response| {
+        response.is_usage_list() && response.status == "200"
     }),
     ("X-Bytes-Scanned", "Bytes of the file that the cut reads", count, |response| {
         response.is_cut() && response.status == "200"

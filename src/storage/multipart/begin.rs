@@ -36,6 +36,7 @@ impl R2StorageService {
             encoding: None,
             header: None,
             description: open.description.clone(),
+            infected: None,
             principal: open.principal.clone(),
             caller: open.caller.clone(),
         };

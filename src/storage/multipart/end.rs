@@ -9,6 +9,7 @@ use crate::domain::log::LogLine;
 use crate::error::{Code, Problem, Result};
 use crate::idempotency::Effect;
 use crate::ports::{ObjectFacts, StoreError};
+use crate::scanning::scan::infected;
 use crate::sql;
 use crate::storage::R2StorageService;
 use crate::storage::file::FileRow;
@@ -24,10 +25,14 @@ impl R2StorageService {
     /// - `bad_request`: the list is not in ascending order, or names a part that the upload cannot have.
     /// - `conflict`: parts are missing, or are stored with another etag.
     /// - `gone`: the upload has ended.
+    /// - `infected`: the content scanner refused the file. The upload has ended.
     /// - `unavailable`: R2 or the database cannot be reached.
     pub async fn complete_multipart(&self, upload: &Multipart, named: &[(u64, String)]) -> Result<FileRow> {
         if upload.status == MultipartStatus::Completed {
             return self.fetch_stored(&upload.user, upload.file).await;
+        }
+        if let Some(signature) = &upload.data.infected {
+            return Err(infected(signature));
         }
         upload.expect_open(self.app.now())?;
         let etags = self.check_parts(upload, named).await?;
@@ -99,11 +104,39 @@ impl R2StorageService {
             sql::uploads::Complete { upload: upload.upload, now, size_bytes: facts.size }.statement(),
             sql::uploads::DeleteParts { upload: upload.upload }.statement(),
         ]);
-        let Some(row) = attempt.settle(facts, None).await? else {
+        let settled = match attempt.settle(facts, None).await {
+            Err(problem) if problem.code() == Code::Infected => {
+                return self.end_infected(upload, &attempt, problem).await;
+            }
+            settled => settled?,
+        };
+        let Some(row) = settled else {
             return Err(gone("The upload ended before it was complete. Begin another one."));
         };
         self.app.send_learn_job(upload.upload).await;
         Ok(row)
+    }
+
+    /// Ends an upload whose file the content scanner refused. The row of the upload keeps the signature, so that a
+    /// repeated request gets the same problem. If another request has committed the file meanwhile, returns the file.
+    async fn end_infected(&self, upload: &Multipart, attempt: &Attempt, problem: Problem) -> Result<FileRow> {
+        let mut data = upload.data.clone();
+        data.infected = Some(problem.text_member("signature").unwrap_or_default().to_owned());
+        let data = serde_json::to_string(&data).map_err(Problem::internal)?;
+        let upload_id = upload.upload;
+        let ended = vec![
+            sql::uploads::SetData { upload: upload_id, data: &data }.statement(),
+            sql::uploads::End { upload: upload_id, status: "aborted", now: self.app.now() }.statement(),
+            sql::uploads::DeleteParts { upload: upload_id }.statement(),
+        ];
+        let results = attempt.try_abandon(Leftover::Perhaps, ended).await?;
+        if results.get(1).is_none_or(Vec::is_empty) {
+            let upload = self.find_multipart(upload_id).await?;
+            if upload.status == MultipartStatus::Completed {
+                return self.fetch_stored(&upload.user, upload.file).await;
+            }
+        }
+        Err(problem)
     }
 
     /// Aborts an upload: drops its parts and releases its reservation.

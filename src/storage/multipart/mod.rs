@@ -61,6 +61,10 @@ pub struct Data {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     header: Option<bool>,
     description: Description,
+    /// The signature that the content scanner found in the file; empty if the scanner named none. `None` if the scanner
+    /// did not refuse the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    infected: Option<String>,
     /// The principal that started the upload; `None` in rows that an older version of Cutty wrote. In this case, the
     /// owner started the upload.
     #[serde(default)]
@@ -169,15 +173,20 @@ impl Multipart {
 }
 
 impl R2StorageService {
-    /// Returns an upload of the owner.
+    /// Returns an upload of the owner. A principal that is restricted to a tag finds only uploads whose file will have
+    /// this tag.
     ///
     /// # Errors
     /// `not_found` if the upload does not exist or belongs to another owner; `forbidden`.
     pub async fn find_multipart(&self, upload: AttemptId) -> Result<Multipart> {
-        let get = sql::uploads::Get { upload, user: self.allow(Scope::Create, None)? };
+        let get = sql::uploads::Get { upload, user: self.allow(Scope::Write, None)? };
         let row =
             self.app.database.query(get.statement()).await?.pop().ok_or_else(Problem::no_such_upload)?;
-        Multipart::read(row)?.ok_or_else(Problem::no_such_upload)
+        let upload = Multipart::read(row)?.ok_or_else(Problem::no_such_upload)?;
+        match self.actor.tag().is_none_or(|tag| upload.data.description.has_tag(tag)) {
+            true => Ok(upload),
+            false => Err(Problem::no_such_upload()),
+        }
     }
 
     fn attempt(&self, upload: &Multipart) -> Attempt {

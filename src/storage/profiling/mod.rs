@@ -21,6 +21,7 @@ use crate::csv::InputOptions;
 use crate::csv::profile::{BlockDigests, ColumnType, Profile, ProfiledBytes, Profiler, SidecarError};
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::storage_key::StorageKey;
 use crate::error::{Problem, Result};
 use crate::memory::budget::Lease;
@@ -176,6 +177,7 @@ impl ProfileTarget<'_> {
             key: self.key(),
             content_type: "application/octet-stream",
             labels: vec![("file-id", self.file.to_string()), ("attempt", self.attempt.to_string())],
+            storage_class: StorageClass::Standard,
             expected_sha256: None,
         }
     }

@@ -17,6 +17,7 @@ use crate::body::stream::PIECE_BYTES;
 use crate::csv::profile::Profiler;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::storage_key::StorageKey;
 use crate::domain::time::Timestamp;
 use crate::error::{Problem, Result};
@@ -310,6 +311,7 @@ impl App {
             key,
             content_type: "application/octet-stream",
             labels: Vec::new(),
+            storage_class: StorageClass::Standard,
             expected_sha256: None,
         };
         let bytes = [hash.as_slice(), profiler].concat();

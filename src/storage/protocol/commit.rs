@@ -1,11 +1,14 @@
 //! The commit, step 3 of the [storage protocol](super). It makes the file visible exactly once, even if the outcome of
-//! a batch is unknown.
+//! a batch is unknown. If a content scanner is set, the scan comes before the batch.
 
 use crate::csv::FileEncoding;
 use serde_json::Value;
 
 use super::{Attempt, Leftover, Origin};
-use crate::audit::entry::{Action, Entry};
+use crate::audit::action::Action;
+use crate::audit::entry::Entry;
+use crate::domain::principal::Principal;
+use crate::domain::scan::ScanMark;
 use crate::error::{Code, Problem, Result};
 use crate::ports::{DatabaseError, ObjectFacts, Statement, StoredObject};
 use crate::sql;
@@ -18,8 +21,10 @@ impl Attempt {
     /// Commits the attempt and returns the file. Abandons the attempt if the commit fails.
     ///
     /// # Errors
+    /// - `infected`: the content scanner refused the bytes. The file is not stored.
     /// - `unavailable`: the file is not visible, or it is unknown whether the file is visible.
     /// - `in_progress`: the request no longer holds its idempotency key.
+    /// - `gone`: the share through which the file is uploaded does not admit it.
     pub async fn commit(self, stored: &StoredObject) -> Result<FileRow> {
         let failure = match self.settle(&stored.facts, Some(stored.sha256)).await {
             Ok(Some(row)) => return Ok(row),
@@ -35,15 +40,28 @@ impl Attempt {
     /// background pass has read the file.
     ///
     /// # Errors
-    /// `unavailable` or `in_progress`: it is unknown whether the file is visible. The caller must repeat the call.
+    /// - `infected`: the content scanner refused the bytes, and the file is not visible. The caller must abandon the
+    ///   attempt.
+    /// - `unavailable` or `in_progress`: it is unknown whether the file is visible. The caller must repeat the call.
+    /// - `gone`: the share through which the file is uploaded does not admit it. The caller must abandon the attempt.
     pub async fn settle(&self, facts: &ObjectFacts, sha256: Option<[u8; 32]>) -> Result<Option<FileRow>> {
-        let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Upload, &self.actor.caller)
+        let scan = match self.scan(facts, sha256).await {
+            Ok(scan) => scan,
+            // An earlier call may have committed the attempt although its response was lost. The file is then stored,
+            // and what the scanner says now does not change that.
+            Err(problem) => return self.committed().await?.map_or(Err(problem), |row| Ok(Some(row))),
+        };
+        let action = match self.new.origin {
+            Origin::Cut { .. } => Action::Save,
+            Origin::Upload => Action::Upload,
+        };
+        let entry = Entry::new(&self.app, Some(&self.actor.principal), action, &self.actor.caller)
             .on(self.file)
             .moving(facts.size)
             .since(self.started);
         let mut failure = Problem::unavailable("the commit was not tried");
         for _ in 0..COMMIT_TRIES {
-            let outcome = self.app.database.batch(self.settlement(facts, sha256, &entry)).await;
+            let outcome = self.app.database.batch(self.settlement(facts, sha256, scan, &entry)?).await;
             match self.resolve(outcome).await {
                 Ok(Some(row)) => {
                     self.app.audit().log(&entry);
@@ -52,11 +70,39 @@ impl Attempt {
                 Ok(None) => return Ok(None),
                 Err(problem) => failure = problem,
             }
-            if failure.code() == Code::InProgress {
+            if matches!(failure.code(), Code::InProgress | Code::Gone) {
                 break;
             }
         }
         Err(failure)
+    }
+
+    /// Scans the object, unless the file is a saved cut. Returns `None` if no scanner is set.
+    async fn scan(&self, facts: &ObjectFacts, sha256: Option<[u8; 32]>) -> Result<Option<ScanMark>> {
+        match self.new.origin {
+            Origin::Upload => self.app.scan_object(&self.key, facts, sha256).await,
+            Origin::Cut { .. } => Ok(self.app.mark_derived()),
+        }
+    }
+
+    /// Returns the row of the attempt's file if the attempt is committed.
+    async fn committed(&self) -> Result<Option<FileRow>> {
+        match self.status().await?.as_deref() {
+            Some("active" | "archived" | "deleted") => self.row().await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn status(&self) -> Result<Option<String>> {
+        let get_status = sql::files::StatusOfAttempt { attempt: self.attempt };
+        let rows = self.app.database.query(get_status.statement()).await?;
+        let status = rows.first().and_then(|row| row.get("lifecycle_status")).and_then(Value::as_str);
+        Ok(status.map(str::to_owned))
+    }
+
+    async fn row(&self) -> Result<Option<FileRow>> {
+        let row = self.app.database.query(self.get_statement()).await?.pop();
+        row.map(FileRow::read).transpose()
     }
 
     /// Returns the committed row, or `None` if the attempt no longer owns a pending row. Returns an error if the commit
@@ -72,21 +118,20 @@ impl Attempt {
             }
             Err(error) => error,
         };
-        let get_status = sql::files::StatusOfAttempt { attempt: self.attempt };
-        let rows = self.app.database.query(get_status.statement()).await?;
-        let status = rows.first().and_then(|row| row.get("lifecycle_status")).and_then(Value::as_str);
-        match status {
+        match self.status().await?.as_deref() {
             Some("pending") => Err(failure.into()),
-            Some("active" | "archived" | "deleted") => {
-                let statement = self.get_statement();
-                let row = self.app.database.query(statement).await?.pop();
-                row.map(FileRow::read).transpose()
-            }
+            Some("active" | "archived" | "deleted") => self.row().await,
             _ => Ok(None),
         }
     }
 
-    fn settlement(&self, facts: &ObjectFacts, sha256: Option<[u8; 32]>, entry: &Entry) -> Vec<Statement> {
+    fn settlement(
+        &self,
+        facts: &ObjectFacts,
+        sha256: Option<[u8; 32]>,
+        scan: Option<ScanMark>,
+        entry: &Entry,
+    ) -> Result<Vec<Statement>> {
         let (file, attempt, user) = (self.file, self.attempt, &self.owner);
         let now = self.app.now();
         let system_tag = match self.new.origin {
@@ -104,6 +149,7 @@ impl Attempt {
             etag: &facts.etag,
             now,
             expires_at: self.new.description.expires_at,
+            storage_class: self.new.description.storage_class.name(),
             metadata: &Value::Object(self.new.description.metadata.clone()).to_string(),
             content_type: self.new.content_type,
             row_count: self.summary.row_count,
@@ -113,6 +159,8 @@ impl Attempt {
             profile_bytes: self.summary.profile_bytes,
             encoding: self.new.encoding.map(FileEncoding::name),
             dialect_options: dialect_options.as_deref(),
+            scan_verdict: scan.map(|scan| scan.verdict.name()),
+            scanned_at: scan.map(|scan| scan.at),
         }
         .statement();
         let mut statements = vec![
@@ -126,13 +174,18 @@ impl Attempt {
             tags("user", Value::from(self.new.description.tags.clone())),
             sql::gc::DropKey { key: &self.key }.statement(),
         ]);
-        statements.extend(entry.statement());
+        if let Principal::Share { id: share, .. } = self.actor.principal {
+            let (size_bytes, content_type) = (facts.size, self.new.content_type);
+            statements.push(sql::shares::CountUpload { share, size_bytes, content_type }.statement());
+            statements.push(sql::shares::TagUpload { share, file }.statement());
+        }
+        statements.push(entry.statement(&self.app)?);
         statements.extend(self.extra.iter().cloned());
         statements.push(self.get_statement());
-        statements
+        Ok(statements)
     }
 
     fn get_statement(&self) -> Statement {
-        sql::files::Get { file: self.file, user: &self.owner }.statement()
+        sql::files::Get { file: self.file, user: &self.owner, tag: None }.statement()
     }
 }

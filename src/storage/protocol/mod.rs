@@ -40,6 +40,10 @@ use crate::storage::recipes::keep_recipe;
 /// the sweep undoes the attempt.
 pub const MAX_ATTEMPT_TIME: TimeDelta = TimeDelta::hours(24);
 
+/// Number of unfinished uploads that a link admits beyond the files that it still takes. A client that has lost an upload
+/// can so begin another one. Without a limit, the holder of the link could reserve the whole quota of the owner.
+const SPARE_UPLOADS: u64 = 3;
+
 /// Whether an abandoned attempt may have stored bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftover {
@@ -83,14 +87,16 @@ impl Attempt {
     /// Creates an attempt in memory and writes nothing. `max_time` is the maximum duration of the attempt.
     ///
     /// # Errors
-    /// `forbidden`: the principal may not create files.
+    /// `forbidden`: the principal may not create files. `bad_metadata` if the file has too many tags for the tag to which
+    /// the principal is restricted.
     pub fn draft(
         service: &R2StorageService,
-        new: NewFile,
+        mut new: NewFile,
         reserve_bytes: u64,
         max_time: TimeDelta,
     ) -> Result<Self> {
-        let owner = service.allow(Scope::Create, None)?.clone();
+        let owner = service.allow(Scope::Write, None)?.clone();
+        new.description.add_tag(service.actor.tag())?;
         Ok(Self::assemble(service.app.clone(), service.actor.clone(), owner, new, reserve_bytes, max_time))
     }
 
@@ -217,6 +223,11 @@ impl Attempt {
         self.file
     }
 
+    /// Returns the id of the attempt.
+    pub fn id(&self) -> AttemptId {
+        self.attempt
+    }
+
     /// Returns the owner of the file.
     pub fn owner(&self) -> &UserId {
         &self.owner
@@ -242,13 +253,19 @@ impl Attempt {
                 ("user-id", self.owner.to_string()),
                 ("attempt", self.attempt.to_string()),
             ],
+            storage_class: self.new.description.storage_class,
             expected_sha256: self.new.expected_sha256,
         }
     }
 
-    /// Replaces the description of the file before the commit.
-    pub fn describe(&mut self, description: Description) {
+    /// Replaces the description of the file before the commit. The storage class must stay the same.
+    ///
+    /// # Errors
+    /// The errors of [`Description::add_tag`].
+    pub fn describe(&mut self, mut description: Description) -> Result<()> {
+        description.add_tag(self.actor.tag())?;
         self.new.description = description;
+        Ok(())
     }
 
     /// Adds statements to the batch of the commit.
@@ -309,6 +326,7 @@ impl Attempt {
             default_quota_bytes: self.app.config.default_quota_bytes,
             waiting_percent: self.app.config.waiting_quota_percent.into(),
             most_files: self.app.config.max_files_per_user,
+            is_cut: matches!(self.new.origin, Origin::Cut { .. }),
             now: self.app.now(),
         };
         let insert = sql::files::InsertPending {
@@ -321,6 +339,7 @@ impl Attempt {
             now: started,
             attempt,
             source,
+            share: self.actor.principal.share(),
         };
         let enqueue = sql::gc::Enqueue {
             key,
@@ -337,6 +356,9 @@ impl Attempt {
             insert.statement(),
             enqueue.statement(),
         ];
+        if let Some(share) = self.actor.principal.share() {
+            statements.push(sql::shares::AdmitUpload { share, spare: SPARE_UPLOADS }.statement());
+        }
         if let Origin::Cut { recipe } = &self.new.origin {
             statements.extend(keep_recipe(recipe, user, started));
             let (parent, recipe_sha256) = (recipe.parent(), recipe.sha256());

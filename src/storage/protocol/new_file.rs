@@ -12,10 +12,13 @@ use crate::domain::caller::Caller;
 use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::principal::Principal;
 use crate::domain::recipe::Recipe;
+use crate::domain::storage_class::StorageClass;
 use crate::domain::time::Timestamp;
+use crate::error::{Code, Problem, Result};
 use crate::http::filename::Filename;
 use crate::http::sniff::TEXT_CSV;
 use crate::http::sniff::stored_type_named;
+use crate::http::tags::Tags;
 use crate::storage::file::declared_options;
 
 /// How a file is made.
@@ -30,7 +33,7 @@ pub enum Origin {
     },
 }
 
-/// The owner's description of a file. A form may send it after the bytes.
+/// The owner's description of a file. A form may send it after the bytes, except the storage class.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// Checked tags.
@@ -39,6 +42,33 @@ pub struct Description {
     pub metadata: Map<String, Value>,
     /// When the service moves the file to the trash; `None` if the file does not expire.
     pub expires_at: Option<Timestamp>,
+    /// Storage class of the object that holds the bytes.
+    #[serde(default, skip_serializing_if = "StorageClass::is_standard")]
+    pub storage_class: StorageClass,
+}
+
+impl Description {
+    /// Adds the tag to which the principal is restricted, so that the principal sees the new file.
+    ///
+    /// # Errors
+    /// `bad_metadata` if the file already has the maximum number of other tags.
+    pub fn add_tag(&mut self, tag: Option<&str>) -> Result<()> {
+        let Some(tag) = tag.filter(|tag| !self.has_tag(tag)) else { return Ok(()) };
+        if self.tags.len() >= Tags::MAX_COUNT {
+            let detail = format!(
+                "The API key adds the tag {tag:?} to its files, and a file can have at most {} tags. Remove a tag.",
+                Tags::MAX_COUNT
+            );
+            return Err(Problem::new(Code::BadMetadata, detail));
+        }
+        self.tags.push(tag.to_owned());
+        Ok(())
+    }
+
+    /// Whether the file will have this tag.
+    pub fn has_tag(&self, tag: &str) -> bool {
+        self.tags.iter().any(|known| known == tag)
+    }
 }
 
 /// Data of a file before its bytes are stored.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::{AttemptId, FileId, UserId};
+use crate::domain::ids::{AttemptId, FileId, ShareId, UserId};
 use crate::domain::time::Timestamp;
 use crate::http::tus::Checksum;
 use crate::storage::protocol::OpenAttempt;
@@ -25,8 +25,9 @@ pub enum Command {
     },
     /// Append a body at an offset.
     Append {
-        /// The user who sends the body.
-        user: UserId,
+        /// The client.
+        #[serde(flatten)]
+        sender: UploadSender,
         /// The offset of the body's first byte in the upload.
         offset: u64,
         /// Length of the whole upload in bytes, if the client sends the length with this body and not with `Create`.
@@ -42,14 +43,29 @@ pub enum Command {
     },
     /// Report the progress of the upload.
     Status {
-        /// The user who asks.
-        user: UserId,
+        /// The client.
+        #[serde(flatten)]
+        sender: UploadSender,
     },
     /// Terminate the upload.
     Terminate {
-        /// The user who asks.
-        user: UserId,
+        /// The client.
+        #[serde(flatten)]
+        sender: UploadSender,
     },
+}
+
+/// The client of an upload.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UploadSender {
+    /// The owner of the upload.
+    pub user: UserId,
+    /// The share through which the request is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<ShareId>,
+    /// The tag to which the principal is restricted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
 }
 
 /// The data of an upload that are known when the upload starts.

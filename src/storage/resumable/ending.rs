@@ -1,11 +1,11 @@
 //! The end of an upload: the upload becomes a file, or the session abandons it. Every step can be repeated. The next
 //! request or the alarm repeats a step that failed.
 
-use super::problems::{EXPIRED, gone};
+use super::problems::{EXPIRED, INFECTED, gone};
 use super::record::{self, UploadRecord, UploadStage};
 use super::session::{OUTCOME_KEPT_FOR, RETRY_AFTER, ResumableUpload};
 use super::state::UploadState;
-use crate::error::{Problem, Result};
+use crate::error::{Code, Problem, Result};
 use crate::ports::{ObjectFacts, PutError};
 use crate::sql;
 use crate::storage::protocol::{Attempt, Leftover};
@@ -52,7 +52,18 @@ impl ResumableUpload {
         let upload = state.record.plan.open.attempt;
         let complete = sql::uploads::Complete { upload, now, size_bytes: facts.size };
         attempt.add_to_commit(vec![complete.statement()]);
-        match attempt.settle(facts, Some(sha256)).await? {
+        let settled = match attempt.settle(facts, Some(sha256)).await {
+            Err(problem) if problem.code() == Code::Infected => {
+                self.give_up(state, "aborted", INFECTED).await?;
+                return Err(problem);
+            }
+            Err(problem) if problem.code() == Code::Gone => {
+                self.give_up(state, "aborted", "The link takes no more files, or not this file.").await?;
+                return Err(problem);
+            }
+            settled => settled?,
+        };
+        match settled {
             Some(row) => {
                 state.record.stage = UploadStage::Kept { file: row.id };
                 state.record.save(self.store.as_ref())?;

@@ -4,6 +4,9 @@ use crate::error::{Code, Problem};
 
 pub(super) const EXPIRED: &str = "The upload has expired. Begin another one.";
 
+pub(super) const INFECTED: &str =
+    "The content scanner found harmful content in the upload, so its file is not stored. Begin another one.";
+
 const FILE_GONE: &str = "The file was stored, but since then it was deleted or has expired. Restore it, or send it again as a new upload.";
 
 pub(super) fn wrong_offset(at: u64) -> Problem {

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::command::{Command, UploadPlan, UploadProgress};
+use super::command::{Command, UploadPlan, UploadProgress, UploadSender};
 use super::limits::{MAX_DURATION, MAX_IDLE_TIME, MAX_UPLOADS, SWEEP_AFTER, part_bytes};
 use super::problems::is_file_gone;
 use crate::body::stream::NativeBody;
@@ -49,7 +49,7 @@ impl R2StorageService {
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
         let attempt = self.begin_upload(&new).await?;
-        let (upload, user) = (attempt.open().attempt, attempt.open().user);
+        let upload = attempt.open().attempt;
         let plan = UploadPlan {
             open: attempt.open(),
             declared_type: new.declared_type,
@@ -69,7 +69,7 @@ impl R2StorageService {
             Ok(progress) => Ok(progress),
             Err(problem) if problem.code() == Code::Unavailable => {
                 // The session may have created the upload although its response was lost.
-                if let Ok(progress) = self.app.command_upload(upload, &Command::Status { user }, None).await {
+                if let Ok(progress) = self.upload_status(upload).await {
                     return Ok(progress);
                 }
                 let ended = sql::uploads::End { upload, status: "aborted", now: self.app.now() }.statement();
@@ -110,7 +110,7 @@ impl R2StorageService {
 
     /// Ends an upload, so that it can no longer become a file.
     async fn end_upload(&self, upload: AttemptId, release_undone: Statement) -> Result<()> {
-        let user = self.allow(Scope::Create, None)?;
+        let user = self.allow(Scope::Write, None)?;
         let get = sql::uploads::Get { upload, user };
         let Some(row) = self.app.database.query(get.statement()).await?.pop() else {
             return Ok(self.app.database.query(release_undone).await.map(drop)?);
@@ -153,6 +153,15 @@ impl R2StorageService {
         draft.start_upload(Effect::Begun { upload: open.attempt }, insert, Vec::new()).await
     }
 
+    /// Returns the sender of a command.
+    fn sender(&self) -> Result<UploadSender> {
+        Ok(UploadSender {
+            user: self.allow(Scope::Write, None)?.clone(),
+            share: self.actor.principal.share(),
+            tag: self.actor.tag().map(str::to_owned),
+        })
+    }
+
     fn part_bytes(&self, length: Option<u64>) -> usize {
         part_bytes(&self.app.config, length.unwrap_or(self.app.config.max_upload_size_bytes))
     }
@@ -170,7 +179,7 @@ impl R2StorageService {
         body: Option<Box<dyn NativeBody>>,
     ) -> Result<UploadProgress> {
         let command = Command::Append {
-            user: self.allow(Scope::Create, None)?.clone(),
+            sender: self.sender()?,
             offset: chunk.offset,
             length: chunk.length,
             checksum: chunk.checksum,
@@ -185,7 +194,7 @@ impl R2StorageService {
     /// # Errors
     /// `forbidden`, `not_found`, `gone`, or `unavailable` if a service cannot be reached.
     pub async fn upload_status(&self, upload: AttemptId) -> Result<UploadProgress> {
-        let command = Command::Status { user: self.allow(Scope::Create, None)?.clone() };
+        let command = Command::Status { sender: self.sender()? };
         self.app.command_upload(upload, &command, None).await
     }
 
@@ -195,7 +204,7 @@ impl R2StorageService {
     /// `forbidden`, `not_found`, `gone`, `conflict` if the upload is complete, `in_progress` if its file is being
     /// stored, or `unavailable` if a service cannot be reached.
     pub async fn terminate_upload(&self, upload: AttemptId) -> Result<()> {
-        let command = Command::Terminate { user: self.allow(Scope::Create, None)?.clone() };
+        let command = Command::Terminate { sender: self.sender()? };
         self.app.command_upload(upload, &command, None).await.map(drop)
     }
 }

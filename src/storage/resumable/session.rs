@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::command::{Command, UploadPlan, UploadProgress};
+use super::command::{Command, UploadPlan, UploadProgress, UploadSender};
 use super::limits::{MAX_DURATION, MAX_FITTED_PART_BYTES, MAX_IDLE_TIME, SWEEP_AFTER, part_bytes};
 use super::problems::{EXPIRED, empty_upload, file_gone, gone, too_long, wrong_offset};
 use super::record::{UploadRecord, UploadStage};
@@ -27,8 +27,8 @@ use super::state::{DeclaredBody, UploadState};
 use super::writer_lock::WriterLock;
 use crate::app::SharedApp;
 use crate::body::stream::{ByteSource, NativeBody};
-use crate::domain::ids::UserId;
 use crate::domain::log::LogLine;
+use crate::domain::principal::Principal;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Problem, Result};
 use crate::memory::budget::{Lease, Memory};
@@ -91,16 +91,16 @@ impl ResumableUpload {
             Command::Create { plan, checksum, digest, body_bytes } => {
                 self.create(*plan, DeclaredBody { checksum, digest, body_bytes }, body).await
             }
-            Command::Append { user, offset, length, checksum, digest, body_bytes } => {
-                self.check_access(&user).await?;
+            Command::Append { sender, offset, length, checksum, digest, body_bytes } => {
+                self.check_access(&sender).await?;
                 self.append(offset, length, DeclaredBody { checksum, digest, body_bytes }, body).await
             }
-            Command::Status { user } => {
-                self.check_access(&user).await?;
+            Command::Status { sender } => {
+                self.check_access(&sender).await?;
                 self.status().await
             }
-            Command::Terminate { user } => {
-                self.expect_owner(&user)?;
+            Command::Terminate { sender } => {
+                self.expect_sender(&sender)?;
                 self.terminate().await
             }
         }
@@ -147,13 +147,13 @@ impl ResumableUpload {
         Ok(())
     }
 
-    /// Accepts a request if its user owns the upload and still has an account.
-    async fn check_access(&self, user: &UserId) -> Result<()> {
-        self.expect_owner(user)?;
+    /// Accepts a request if its sender may use the upload and the owner still has an account.
+    async fn check_access(&self, sender: &UploadSender) -> Result<()> {
+        self.expect_sender(sender)?;
         let now = self.app.now();
         let checked_at = *self.account_checked_at.lock().map_err(Problem::internal)?;
         if checked_at.is_none_or(|checked_at| now >= checked_at.plus(ACCOUNT_CHECK_VALID_FOR)) {
-            self.app.accounts().account_of(user).await?;
+            self.app.accounts().account_of(&sender.user).await?;
             *self.account_checked_at.lock().map_err(Problem::internal)? = Some(now);
         }
         Ok(())
@@ -176,12 +176,18 @@ impl ResumableUpload {
         Ok(Some((Box::new(source), lease)))
     }
 
-    /// Returns `not_found` if the upload belongs to another owner. This check does not interrupt the request that is
-    /// receiving.
-    fn expect_owner(&self, user: &UserId) -> Result<()> {
-        match UploadRecord::load(self.store.as_ref())? {
-            Some(record) if record.plan.open.user == *user => Ok(()),
-            _ => Err(Problem::no_such_upload()),
+    /// Returns `not_found` if the upload belongs to another owner, was not begun through the share of the request, or if
+    /// its file will not have the tag to which the principal is restricted. This check does not interrupt the request that
+    /// is receiving.
+    fn expect_sender(&self, sender: &UploadSender) -> Result<()> {
+        let record = UploadRecord::load(self.store.as_ref())?.ok_or_else(Problem::no_such_upload)?;
+        let open = &record.plan.open;
+        let is_own = open.user == sender.user
+            && open.principal.as_ref().and_then(Principal::share) == sender.share
+            && sender.tag.as_ref().is_none_or(|tag| open.description.has_tag(tag));
+        match is_own {
+            true => Ok(()),
+            false => Err(Problem::no_such_upload()),
         }
     }
 
@@ -348,7 +354,7 @@ impl ResumableUpload {
     /// Otherwise the response would tell the client that the file is stored.
     async fn refuse_if_file_gone(&self, state: &UploadState) -> Result<()> {
         let UploadStage::Kept { file } = state.record.stage else { return Ok(()) };
-        let get = sql::files::Get { file, user: &state.record.plan.open.user };
+        let get = sql::files::Get { file, user: &state.record.plan.open.user, tag: None };
         let row = self.app.database.query(get.statement()).await?.pop();
         let is_readable =
             row.map(FileRow::read).transpose()?.is_some_and(|row| row.is_readable(self.app.now()));

@@ -3,7 +3,10 @@
 mod account;
 mod accounts;
 mod cookies;
+mod deletion;
 mod faults;
+mod links;
+mod profile;
 mod sessions;
 mod tokens;
 

@@ -110,7 +110,8 @@ async fn provisioning_creates_an_ordinary_account_for_an_unknown_user_with_a_val
     let app = TestApp::with(&[DJANGO_KEY, ("PROVISION_USERS", "true")]);
     app.clock.set(DJANGO_ISSUED);
     let (one, other) = tokio::join!(whoami(&app, DJANGO_ACCESS), whoami(&app, DJANGO_ACCESS));
-    let user = json!({"id": "42", "username": "user:42", "email": null, "role": "user"});
+    let user =
+        json!({"id": "42", "username": "user:42", "email": null, "email_verified": false, "role": "user"});
     assert_eq!(one.expect(200).json()["user"], user);
     assert_eq!(other.expect(200).json()["user"], user);
     assert_eq!(app.database.row_counts()["users"], 1);

@@ -12,7 +12,8 @@ use crate::support::{Fault, On, TestApp};
 
 /// Cases that are tested in addition to the usual request of each changing operation. A cut with `GET` writes a
 /// receipt. The creation of an upload without bytes makes other calls than the creation of an upload with bytes.
-const ALSO_BROKEN: [&str; 2] = ["GET /api/files/{id}/cut", "POST /api/uploads, no bytes"];
+const ALSO_BROKEN: [&str; 3] =
+    ["GET /api/files/{id}/cut", "POST /api/auth/register, with an email", "POST /api/uploads, no bytes"];
 
 fn is_broken(case: &Case) -> bool {
     let changes = |name: &str| ["GET", "HEAD", "OPTIONS"].iter().all(|safe| !name.starts_with(safe));
@@ -90,35 +91,55 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     DELETE /api/auth/sessions/{id}                 8
     DELETE /api/files/multipart/{id}               16
     DELETE /api/files/{id}                         8
+    DELETE /api/keys/{id}                          8
     DELETE /api/recipes/{id}                       8
+    DELETE /api/shared/{token}/uploads/{id}        16
+    DELETE /api/shares/{id}                        12
     DELETE /api/uploads/{id}                       12
-    GET /api/files/{id}/cut                        24
-    PATCH /api/admin/users/{id}                    4
+    GET /api/files/{id}/cut                        32
+    PATCH /api/admin/users/{id}                    8
+    PATCH /api/auth/user                           12
     PATCH /api/files/{id}                          8
+    PATCH /api/keys/{id}                           8
     PATCH /api/recipes/{id}                        8
-    PATCH /api/uploads/{id}                        32
-    POST /api/admin/findings/{id}/resolve          4
-    POST /api/admin/fsck                           124
-    POST /api/admin/sweeps                         84
-    POST /api/auth/login                           8
+    PATCH /api/shared/{token}/uploads/{id}         40
+    PATCH /api/shares/{id}                         12
+    PATCH /api/uploads/{id}                        36
+    POST /api/admin/audit/verify                   32
+    POST /api/admin/findings/{id}/resolve          8
+    POST /api/admin/fsck                           168
+    POST /api/admin/sweeps                         148
+    POST /api/auth/email/verification              16
+    POST /api/auth/email/verify                    8
+    POST /api/auth/login                           20
     POST /api/auth/logout                          4
     POST /api/auth/password                        12
-    POST /api/auth/refresh                         4
-    POST /api/auth/register                        4
-    POST /api/downloads                            8
-    POST /api/files                                20
-    POST /api/files/multipart                      12
+    POST /api/auth/password/reset                  8
+    POST /api/auth/password/reset/confirm          8
+    POST /api/auth/refresh                         8
+    POST /api/auth/register                        8
+    POST /api/auth/register, with an email         12
+    POST /api/auth/user/delete                     12
+    POST /api/downloads                            12
+    POST /api/files                                24
+    POST /api/files/multipart                      16
     POST /api/files/multipart/{id}/complete        24
-    POST /api/files/upload                         20
-    POST /api/files/{id}/cut                       24
-    POST /api/files/{id}/process                   24
+    POST /api/files/upload                         24
+    POST /api/files/{id}/cut                       32
+    POST /api/files/{id}/process                   32
     POST /api/files/{id}/restore                   8
-    POST /api/files/{id}/save                      40
+    POST /api/files/{id}/save                      48
+    POST /api/files/{id}/share                     12
     POST /api/filters/parse                        8
+    POST /api/keys                                 8
+    POST /api/keys/{id}/rotate                     8
     POST /api/recipes                              8
-    POST /api/recipes/{id}/run                     28
-    POST /api/uploads                              24
-    POST /api/uploads, no bytes                    12
-    PUT /api/files/multipart/{id}/parts/{number}   16
+    POST /api/recipes/{id}/run                     36
+    POST /api/shared/{token}                       12
+    POST /api/shared/{token}/uploads               28
+    POST /api/shares                               8
+    POST /api/uploads                              28
+    POST /api/uploads, no bytes                    16
+    PUT /api/files/multipart/{id}/parts/{number}   20
     ");
 }

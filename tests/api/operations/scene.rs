@@ -1,12 +1,13 @@
 //! Prepares the state that a case needs, and makes the request of the case.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{CSV, Case};
 use crate::support::TestApp;
-use crate::support::client::{Call, delete, get, post_json};
+use crate::support::client::{Call, delete, get, post, post_json};
 use crate::support::parts::{create as create_in_parts, part};
-use crate::support::tus::create_with;
+use crate::support::tus::{CHUNK, create_with, tus};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -33,16 +34,29 @@ pub enum Setup {
     BothParts,
     /// Eve has an account and a session.
     Account,
+    /// Eve has an account with an email, and a link to verify it was sent more than a minute ago. The request is about
+    /// the token of this link.
+    Unverified,
+    /// Eve has an account with an email, and a link for a new password was sent. The request is about its token.
+    Forgotten,
     /// Ada has a file, and a ticket for the file or for a cut. The request is about the ticket.
     Ticket,
     /// Ada has a file and a saved recipe. The request is about the recipe.
     Recipe,
     /// The scrub has recorded a finding about Ada's file.
     Finding,
+    /// Ada has shared a file. The request is about the link.
+    Link,
+    /// Ada has made a link for uploads. The request is about the link.
+    UploadLink,
+    /// A tus upload through Ada's link has received half of its bytes.
+    HalfShared,
+    /// Ada has an API key. The request is about the key.
+    Key,
 }
 use Setup::{
-    Account, BothParts, File, Finding, HalfUpload, LostResponse, Nothing, Receipt, Recipe, Repeat, Saved,
-    Ticket, Trashed,
+    Account, BothParts, File, Finding, Forgotten, HalfShared, HalfUpload, Key, Link, LostResponse, Nothing,
+    Receipt, Recipe, Repeat, Saved, Ticket, Trashed, Unverified, UploadLink,
 };
 
 /// An application in the state that a case needs.
@@ -56,7 +70,7 @@ pub struct Scene {
     pub parts: Vec<Value>,
     /// Eve's access token, if she has an account.
     pub access: String,
-    /// The id of Eve's session.
+    /// The id of Eve's session, or the path of Ada's share.
     pub session: String,
 }
 
@@ -73,8 +87,9 @@ impl Scene {
 
     /// Prepares the state of a case and adds `other_files` files.
     pub async fn with_other_files(case: &Case, other_files: usize) -> Self {
-        let app = TestApp::with_parts_of(8);
+        let app = TestApp::with_parts_and_mailbox(8);
         let token = app.user("ada");
+        app.user("ben");
         for _ in 0..other_files {
             app.upload(&token, "a.csv", CSV).await;
         }
@@ -95,6 +110,17 @@ impl Scene {
         self.by_ada(case.3(self))
     }
 
+    /// Returns the path of Ada's share.
+    pub fn share(&self) -> &str {
+        &self.session
+    }
+
+    /// Returns the request that creates an upload through Ada's link, and sends `bytes` as the first chunk.
+    pub fn create_shared(&self, bytes: &[u8]) -> Call {
+        let call = tus(post(&format!("{}/uploads", self.subject))).header("upload-length", CSV.len());
+        call.header("content-type", CHUNK).bytes(bytes.to_vec())
+    }
+
     fn by_ada(&self, call: Call) -> Call {
         match call.request.headers().contains_key("authorization") {
             true => call,
@@ -105,7 +131,11 @@ impl Scene {
     async fn prepare(&mut self, case: &Case) {
         match case.2 {
             Nothing => {}
-            File | Trashed | Receipt | Saved | Repeat | LostResponse | Finding | Ticket | Recipe => {
+            Key => {
+                let made = post_json("/api/keys", &json!({"name": "known", "scopes": ["read"]}));
+                self.subject = self.send(made).await.header("location").to_owned();
+            }
+            File | Trashed | Receipt | Saved | Repeat | LostResponse | Finding | Ticket | Recipe | Link => {
                 self.prepare_file(case).await
             }
             HalfUpload => {
@@ -121,12 +151,35 @@ impl Scene {
                     self.parts.push(stored["part"].clone());
                 }
             }
-            Account => {
-                let session = self.send(post_json("/api/auth/register", &eve())).await.json();
+            UploadLink | HalfShared => {
+                let made = self.send(post_json("/api/shares", &json!({"kind": "upload"}))).await.json();
+                self.subject = made["share"]["url"].as_str().unwrap().to_owned();
+                if case.2 == HalfShared {
+                    let half = &CSV.as_bytes()[..CSV.len() / 2];
+                    let begun = self.send(self.create_shared(half)).await;
+                    self.subject = begun.header("location").to_owned();
+                }
+            }
+            Account | Unverified | Forgotten => {
+                let mut body = eve();
+                if case.2 != Account {
+                    body["email"] = json!("eve@example.com");
+                }
+                let session = self.send(post_json("/api/auth/register", &body)).await.json();
                 self.subject = session["tokens"]["refresh_token"].as_str().unwrap().to_owned();
                 self.access = session["tokens"]["access_token"].as_str().unwrap().to_owned();
                 let family = self.app.database.value("SELECT family FROM refresh_tokens");
                 self.session = family.as_str().unwrap().to_owned();
+                if case.2 == Forgotten {
+                    self.app.advance(TimeDelta::seconds(1));
+                    let body = json!({"email": "eve@example.com"});
+                    self.send(post_json("/api/auth/password/reset", &body)).await;
+                }
+                if case.2 != Account {
+                    self.app.deliver().await;
+                    self.app.advance(TimeDelta::seconds(61));
+                    self.subject = self.newest_token();
+                }
             }
         }
     }
@@ -147,6 +200,15 @@ impl Scene {
                 self.subject =
                     self.send(post_json("/api/recipes", &body)).await.header("location").to_owned();
                 self.parts.push(json!(id));
+            }
+            Link => {
+                let mut body = json!({"kind": "download"});
+                if case.0.ends_with(", counted") {
+                    body["maxUses"] = json!(5);
+                }
+                let share = self.send(post_json(&format!("{}/share", self.subject), &body)).await.json();
+                self.subject = share["share"]["url"].as_str().unwrap().to_owned();
+                self.session = format!("/api/shares/{}", share["share"]["id"].as_str().unwrap());
             }
             Ticket => {
                 let mut body = json!({"fileId": id});
@@ -173,6 +235,13 @@ impl Scene {
             }
             _ => {}
         }
+    }
+
+    /// Returns the token of the link in the newest message of the mailbox.
+    fn newest_token(&self) -> String {
+        let body = self.app.database.value("SELECT body FROM mailbox ORDER BY id DESC LIMIT 1");
+        let (_, link) = body.as_str().unwrap().split_once("/#").unwrap();
+        link.split_whitespace().next().unwrap().split_once('=').unwrap().1.to_owned()
     }
 
     /// Sends a request that must succeed.

@@ -85,9 +85,11 @@ async fn each_row_is_deleted_when_its_retention_period_has_ended() {
         (35, &[]),
         (36, &[]),
         (90, &[("receipts", 0), ("recipes", 1), ("findings", 0), ("entries with callers", 0)]),
+        // Old entries leave for a segment in R2 a day after they are due, even if they are few.
+        (92, &[("entries", 0)]),
         (35 + 90, &[("tombstones", 0)]),
         (729, &[]),
-        (730, &[("entries", 0), ("erasures", 0)]),
+        (730, &[("erasures", 0)]),
     ] {
         app.advance(TimeDelta::days(day - now));
         now = day;
@@ -101,7 +103,7 @@ async fn each_row_is_deleted_when_its_retention_period_has_ended() {
 async fn the_retention_periods_come_from_the_configuration() {
     let variables = [
         ("RECEIPT_RETENTION_DAYS", "2"),
-        ("PERSONAL_DATA_DAYS", "7"),
+        ("AUDIT_PERSONAL_DAYS", "7"),
         ("AUDIT_RETENTION_DAYS", "20"),
         ("TRASH_RETENTION_DAYS", "1"),
         ("PURGE_AFTER_DAYS", "1"),
@@ -113,12 +115,9 @@ async fn the_retention_periods_come_from_the_configuration() {
     let path = format!("/api/files/{}", file["id"].as_str().unwrap());
     app.send(get(&format!("{path}/cut")).bearer(&token).header("user-agent", "browser")).await.expect(200);
     app.send(delete(&format!("{path}?permanent=true")).bearer(&token)).await.expect(200);
-    for (day, names) in [
-        (2, &["receipts"][..]),
-        (7, &["entries with callers"]),
-        (20, &["entries", "erasures"]),
-        (31, &["tombstones"]),
-    ] {
+    for (day, names) in
+        [(2, &["receipts"][..]), (7, &["entries with callers"]), (20, &["erasures"]), (31, &["tombstones"])]
+    {
         app.clock.set("2026-01-02T03:04:05.678Z");
         app.advance(TimeDelta::days(day) - TimeDelta::milliseconds(1));
         sweep_all(&app).await;

@@ -97,23 +97,23 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     };
     let (response, begun) = cost(create(3 * PART)).await;
     let path = response.header("location").to_owned();
-    assert_eq!(begun, [2, 0, 1, 0]);
+    assert_eq!(begun, [2, 0, 2, 0]);
     assert_eq!(cost(tus(head(&path))).await.1, [0, 0, 1, 0]);
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(PART))).await.1,
-        [1, 2, 1, 0],
+        [1, 2, 2, 0],
         "the first part must create the multipart upload"
     );
     let rest = csv(3 * PART);
     let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
-    assert_eq!(waits, [0, 0, 1, 0], "the session must keep bytes that do not fill a part");
+    assert_eq!(waits, [0, 0, 2, 0], "the session must keep bytes that do not fill a part");
     scene.app.advance(TimeDelta::minutes(1));
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
-        [1, 1, 1, 0],
+        [1, 1, 2, 0],
         "the account must be read once a minute"
     );
-    assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [1, 3, 1, 0]);
+    assert_eq!(cost(patch(&path, 2 * PART + 1).bytes(rest[2 * PART + 1..].to_vec())).await.1, [1, 3, 2, 0]);
     assert_eq!(
         cost(tus(head(&path))).await.1,
         [1, 0, 1, 0],
@@ -122,7 +122,7 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     let path = scene.begin(10).await;
     assert_eq!(
         cost(patch(&path, 0).bytes(csv(10))).await.1,
-        [1, 2, 1, 0],
+        [1, 2, 2, 0],
         "one put must store the file, and one put must store its profile"
     );
     let path = scene.begin(3 * PART).await;

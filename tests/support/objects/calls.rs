@@ -75,8 +75,8 @@ impl MemoryObjects {
             return Err(PutError::DigestMismatch);
         }
         let etag = content_etag(&bytes);
-        let NewObject { content_type, labels, .. } = new;
-        let object = Object { bytes, etag, content_type, labels, breaks_after: None };
+        let NewObject { content_type, labels, storage_class, .. } = new;
+        let object = Object { bytes, etag, content_type, labels, storage_class, breaks_after: None };
         let facts = object.facts();
         state.objects.insert(key, object);
         Ok(facts)
@@ -85,8 +85,8 @@ impl MemoryObjects {
     fn replace(&self, new: NewObject, bytes: Bytes) -> ObjectFacts {
         check_limits(&new);
         let etag = content_etag(&bytes);
-        let NewObject { key, content_type, labels, .. } = new;
-        let object = Object { bytes, etag, content_type, labels, breaks_after: None };
+        let NewObject { key, content_type, labels, storage_class, .. } = new;
+        let object = Object { bytes, etag, content_type, labels, storage_class, breaks_after: None };
         let facts = object.facts();
         self.state().objects.insert(key.to_string(), object);
         facts
@@ -123,8 +123,8 @@ impl MemoryObjects {
         let upload = state.upload(key, upload_id, self.clock.now())?;
         let bytes = join(&upload.parts, part_etags, min_part_bytes)?;
         let etag = format!("{}-{}", &sha256_hex(upload_id.as_bytes())[..32], part_etags.len());
-        let NewObject { content_type, labels, .. } = upload.object.clone();
-        let object = Object { bytes, etag, content_type, labels, breaks_after: None };
+        let NewObject { content_type, labels, storage_class, .. } = upload.object.clone();
+        let object = Object { bytes, etag, content_type, labels, storage_class, breaks_after: None };
         let facts = object.facts();
         state.multiparts.remove(upload_id);
         if state.objects.insert(key.to_owned(), object).is_some() {

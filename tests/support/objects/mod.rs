@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use cutty::domain::storage_class::StorageClass;
 use cutty::ports::{NewObject, ObjectFacts, StoreError};
 
 use super::clock::ManualClock;
@@ -26,6 +27,7 @@ pub struct Object {
     pub etag: String,
     pub content_type: &'static str,
     pub labels: Vec<(&'static str, String)>,
+    pub storage_class: StorageClass,
     /// The number of bytes after which reads fail.
     breaks_after: Option<usize>,
 }
@@ -106,14 +108,15 @@ impl MemoryObjects {
         self.state().piece_bytes = Some(bytes);
     }
 
-    /// Returns all keys in ascending order.
+    /// Returns all keys in ascending order, without the anchor of the audit log, which every seal writes.
     pub fn keys(&self) -> Vec<String> {
-        self.state().objects.keys().cloned().collect()
+        self.state().objects.keys().filter(|key| *key != "audit/anchor.json").cloned().collect()
     }
 
-    /// Returns all keys except the keys of sidecars.
+    /// Returns all keys except the keys of sidecars and of the audit log.
     pub fn file_keys(&self) -> Vec<String> {
-        self.keys().into_iter().filter(|key| !key.contains("/metadata/")).collect()
+        let is_file = |key: &String| !key.contains("/metadata/") && !key.starts_with("audit/");
+        self.keys().into_iter().filter(is_file).collect()
     }
 
     /// Returns the object under a key, or `None` if there is no such object.
@@ -146,7 +149,14 @@ impl MemoryObjects {
     pub fn plant(&self, key: &str, bytes: impl Into<Bytes>) -> ObjectFacts {
         let bytes = bytes.into();
         let etag = content_etag(&bytes);
-        let object = Object { bytes, etag, content_type: "text/csv", labels: Vec::new(), breaks_after: None };
+        let object = Object {
+            bytes,
+            etag,
+            content_type: "text/csv",
+            labels: Vec::new(),
+            storage_class: StorageClass::Standard,
+            breaks_after: None,
+        };
         let facts = object.facts();
         self.state().objects.insert(key.to_owned(), object);
         facts

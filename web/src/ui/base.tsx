@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Problem, noConnection } from "../api";
+import { Problem, noConnection } from "../net";
 import { explain } from "../problems";
 import { t } from "../strings";
 

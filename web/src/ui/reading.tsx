@@ -76,6 +76,9 @@ export function Findings({ file, profile, onChanged }: Props) {
     }
     setBusy(false);
   };
+  // Only the owner of a file changes how it is read.
+  const isMine = !file.sharedBy;
+  const suggestions = isMine ? profile.suggestions : [];
   return (
     <>
       {warnings(profile).map((text) => (
@@ -84,7 +87,7 @@ export function Findings({ file, profile, onChanged }: Props) {
           <span>{text}</span>
         </p>
       ))}
-      {profile.suggestions.map(({ reason, records, dialect }) => (
+      {suggestions.map(({ reason, records, dialect }) => (
         <p class="line">
           <Icon name="idea" />
           <span>{r.suggestion[reason]?.(records) ?? r.otherSuggestion(reason)}</span>
@@ -93,7 +96,8 @@ export function Findings({ file, profile, onChanged }: Props) {
           </button>
         </p>
       ))}
-      {isUnsure(profile.dialect) &&
+      {isMine &&
+        isUnsure(profile.dialect) &&
         profile.dialect?.alternatives?.map(({ delimiter, quote, confidence }) => (
           <p class="line">
             <Icon name="idea" />

@@ -3,6 +3,9 @@ import type { Problem, User } from "../api";
 import { signIn, signOut, signUp } from "../auth";
 import { t } from "../strings";
 import { Dialog, Field, Icon, ProblemNote, problemFrom, useFormProblem } from "./base";
+import { lazy } from "./lazy";
+
+const Forgot = lazy(async () => (await import("../links")).Forgot);
 
 function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
   const [username, setUsername] = useState(user ?? "");
@@ -97,19 +100,29 @@ function Credentials({ user, isNew }: { user?: string; isNew: boolean }) {
 
 export function SignIn() {
   const [isNew, setNew] = useState(false);
+  const [isForgotten, setForgotten] = useState(false);
   return (
     <main class="door" tabIndex={-1}>
       <h1>
         <Icon name="cut" /> {t.product}
       </h1>
       <p>{t.tagline}</p>
-      <section class="card" aria-labelledby="door-title">
-        <h2 id="door-title">{isNew ? t.auth.signUp : t.auth.signIn}</h2>
-        <Credentials key={String(isNew)} isNew={isNew} />
-        <button type="button" class="link" onClick={() => setNew(!isNew)}>
-          {isNew ? t.auth.toSignIn : t.auth.toSignUp}
-        </button>
-      </section>
+      {isForgotten ? (
+        <Forgot onBack={() => setForgotten(false)} />
+      ) : (
+        <section class="card" aria-labelledby="door-title">
+          <h2 id="door-title">{isNew ? t.auth.signUp : t.auth.signIn}</h2>
+          <Credentials key={String(isNew)} isNew={isNew} />
+          {!isNew && (
+            <button type="button" class="link" onClick={() => setForgotten(true)}>
+              {t.auth.forgot}
+            </button>
+          )}
+          <button type="button" class="link" onClick={() => setNew(!isNew)}>
+            {isNew ? t.auth.toSignIn : t.auth.toSignUp}
+          </button>
+        </section>
+      )}
     </main>
   );
 }
