@@ -9,16 +9,17 @@ use crate::config::Config;
 use crate::domain::ids::FreshId;
 use crate::domain::log::LogLine;
 use crate::domain::time::Timestamp;
-use crate::integrity::write_check::WriteCheck;
+use crate::health::checks::HealthChecks;
 use crate::memory::budget::IsolateMemory;
 use crate::ports::{
     Clock, ContentScanner, Database, Email, Hashing, Isolate, JobQueue, Log, NamedObjects, ObjectStore,
     PlatformLimits, Random,
 };
 use crate::scanning::check::ScannerCheck;
+use crate::switches::known::KnownSwitches;
 
-/// Configuration and ports that services use. Only the fields `cache`, `memory`, `refusals`, `scanner_check` and
-/// `write_check` hold state between requests.
+/// Configuration and ports that services use. Only the fields `cache`, `checks`, `memory`, `refusals`, `scanner_check`
+/// and `switches` hold state between requests.
 pub struct App {
     /// Parsed configuration.
     pub config: Config,
@@ -48,8 +49,10 @@ pub struct App {
     pub refusals: Arc<RefusalCounts>,
     /// Budgets of the isolate's memory.
     pub memory: Arc<IsolateMemory>,
-    /// The time and the result of the last check whether Cutty can write to the object store.
-    pub write_check: Arc<WriteCheck>,
+    /// Outcomes of health checks that the requests of the isolate share.
+    pub checks: Arc<HealthChecks>,
+    /// What the isolate knows about the switches.
+    pub switches: Arc<KnownSwitches>,
     /// Memory statistics of the isolate.
     pub isolate: Arc<dyn Isolate>,
     /// Clock.

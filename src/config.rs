@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::prices::{DEFAULT_PRICES, Prices};
+use crate::domain::switch::SwitchPositions;
 use crate::http::cors::{CorsPolicy, DEFAULT_ALLOWED_ORIGINS};
 
 /// Source of variables and secrets.
@@ -79,6 +80,9 @@ pub struct Config {
     pub scrub_bytes_per_run: u64,
     /// `SCAN_URL` and the other settings of the content scanner; `None` if `SCAN_URL` is empty (the default).
     pub scanning: Option<ScanSettings>,
+    /// `CACHE_ENABLED`, `UPLOADS_ENABLED`, `CUTS_ENABLED` and `SHARES_ENABLED` (default true) and `READ_ONLY` (default
+    /// false): the positions of the switches that no operator has set.
+    pub switches: SwitchPositions,
     /// `CACHE_TTL`: seconds for which FileCache keeps an entry. Default 3,600; 0 turns the cache off.
     pub cache_ttl_s: u32,
     /// `ACCESS_TOKEN_TTL`: lifetime of an access token. Default 900 s.
@@ -235,6 +239,9 @@ impl Config {
             scrub_period_days: u32_number(variables, "SCRUB_PERIOD_DAYS", 30, 1..=3650)?,
             scrub_bytes_per_run: number(variables, "SCRUB_BYTES_PER_RUN", 1 << 30, 0..=1 << 40)?,
             scanning: scanning(variables)?,
+            switches: SwitchPositions::try_from_fn(|of| {
+                switch(variables, of.variable(), of.default_position())
+            })?,
             cache_ttl_s: u32_number(variables, "CACHE_TTL", 3600, 0..=86_400)?,
             access_token_ttl_s: u32_number(variables, "ACCESS_TOKEN_TTL", 900, 10..=86_400)?,
             refresh_token_ttl_s: u32_number(variables, "REFRESH_TOKEN_TTL", 604_800, 60..=31_536_000)?,

@@ -80,6 +80,7 @@ codes! {
     Internal            = "internal"             500 "An internal error occurred";
     IntegrityError      = "integrity_error"      500 "The stored bytes are missing or damaged";
     Unavailable         = "unavailable"          503 "A part of the service is unavailable";
+    SwitchedOff         = "switched_off"         503 "A part of the service is switched off";
     QuotaExceeded       = "quota_exceeded"       507 "The storage quota is exceeded";
 }
 

@@ -21,6 +21,7 @@ pub mod audit;
 pub mod auth;
 pub mod cache;
 pub mod cuts;
+pub mod health;
 pub mod idempotency;
 pub mod integrity;
 pub mod jobs;
@@ -31,6 +32,7 @@ pub mod named_objects;
 pub mod shares;
 pub mod storage;
 pub mod sweeps;
+pub mod switches;
 pub mod usage;
 
 // Entry points: HTTP routes and the events of the platform.

@@ -45,6 +45,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0024_uploads_of_shares.sql", "7b731924c6346902d211737dead06e1172b24f275fd168eeeea14da558cc867c"),
     ("0025_audit.sql", "34e7955a56d4007df7d216b06256717390b8bcd978f33020aa03a0c2ce4db739"),
     ("0026_usage_months.sql", "b1426d30af6e41ae0cd32c22004e887f40d6bc94ef835deab5830c8bc4bf940d"),
+    ("0027_switches.sql", "60d9442f7f560655a3f56b0e42acaf7f7677b86fa6859309d295bee48bc4f4b9"),
 ];
 
 /// Maximum number of parameters of a statement in D1.

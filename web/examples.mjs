@@ -53,6 +53,7 @@ const INPUTS = {
   list_usage: { query: { month: "2026-11", limit: 100 } },
   list_users: { query: { q: "ada", limit: 10 } },
   patch_user: { body: { quotaBytes: 1_000_000_000 } },
+  patch_switches: { body: { cacheEnabled: true } },
   list_sessions: { query: { limit: 10 } },
   refresh: { body: { refresh_token: variables.refreshToken } },
   register: { body: { username: "ada", password: "correct horse battery", email: "ada@example.com" } },

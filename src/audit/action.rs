@@ -118,6 +118,12 @@ actions! {
     ReadMailbox "read_mailbox",
     /// An operator read the usage of the users.
     ReadUsage "read_usage",
+    /// An operator checked the health of the services.
+    ReadHealth "read_health",
+    /// An operator read the switches.
+    ReadSwitches "read_switches",
+    /// An operator changed switches.
+    ChangeSwitches "change_switches",
 }
 
 impl Action {

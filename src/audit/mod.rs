@@ -88,7 +88,7 @@ impl AuditLog<'_> {
     /// Sends the waiting entries to the queue. The caller has sent the response.
     pub async fn send_waiting(&self) {
         for message in self.app.waiting.take() {
-            if let Err(error) = self.app.queue.send(&message).await {
+            if let Err(error) = self.app.send_message(&message).await {
                 self.lose(&error);
             }
         }

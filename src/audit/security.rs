@@ -148,6 +148,10 @@ pub enum AdminView {
     Usage,
     /// The mailbox of a development server.
     Mailbox,
+    /// The health of the services.
+    Health,
+    /// The switches.
+    Switches,
 }
 
 impl SecurityEvent {
@@ -180,6 +184,8 @@ impl SecurityEvent {
                 AdminView::Mailbox => Action::ReadMailbox,
                 AdminView::Audit => Action::ReadAudit,
                 AdminView::Usage => Action::ReadUsage,
+                AdminView::Health => Action::ReadHealth,
+                AdminView::Switches => Action::ReadSwitches,
             },
         }
     }

@@ -6,6 +6,8 @@
 //! in memory for long. Every call removes expired entries. The cache checks no permission: before a caller asks the
 //! cache, it must read the file's row with the owner in the WHERE clause.
 
+mod lookup;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;

@@ -22,17 +22,20 @@ use crate::audit::waiting::WaitingMessages;
 use crate::auth::mailbox::DevelopmentMailbox;
 use crate::cache::FileCache;
 use crate::config::Config;
-use crate::integrity::write_check::WriteCheck;
+use crate::health::checks::HealthChecks;
 use crate::ports::ContentScanner;
 use crate::ports::{Database, Email};
 use crate::scanning::check::ScannerCheck;
+use crate::switches::known::KnownSwitches;
 
 /// The file cache. All events of an isolate share it.
 static CACHE: LazyLock<Arc<FileCache>> = LazyLock::new(Arc::default);
 
-/// The time and the result of the last check whether Cutty can write to the object store. All requests of an isolate
-/// use this result.
-static WRITE_CHECK: LazyLock<Arc<WriteCheck>> = LazyLock::new(Arc::default);
+/// Outcomes of health checks. All requests of an isolate share them.
+static CHECKS: LazyLock<Arc<HealthChecks>> = LazyLock::new(Arc::default);
+
+/// What the isolate knows about the switches. All requests use it.
+static SWITCHES: LazyLock<Arc<KnownSwitches>> = LazyLock::new(Arc::default);
 
 /// Counts of refused requests. All events of an isolate share them.
 static REFUSALS: LazyLock<Arc<RefusalCounts>> = LazyLock::new(Arc::default);
@@ -70,7 +73,8 @@ pub fn wire(env: &Env) -> Result<SharedApp, String> {
         waiting: WaitingMessages::default(),
         refusals: REFUSALS.clone(),
         memory: MEMORY.clone(),
-        write_check: WRITE_CHECK.clone(),
+        checks: CHECKS.clone(),
+        switches: SWITCHES.clone(),
         isolate: Arc::new(WasmIsolate),
         clock: Arc::new(WorkerClock),
         random: Arc::new(WorkerRandom),

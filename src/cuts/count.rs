@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::input::CutInput;
@@ -76,7 +75,7 @@ impl CutService {
     /// of all rows in the profile.
     async fn find_known(&self, file: &FileRow, request: &CutRequest, key: &str) -> Option<RowCount> {
         let app = &self.storage.app;
-        if let Some(known) = app.cache.count(key, app.now()) {
+        if let Some(known) = app.cached_count(key) {
             return Some(known);
         }
         if request.filter.is_none() {
@@ -87,8 +86,7 @@ impl CutService {
             return None;
         }
         let stored = MarkedCount::stored(app, &CountKey { user: &file.user_id, text: key }).await?;
-        let term = TimeDelta::seconds(app.config.cache_ttl_s.into());
-        app.cache.keep_count(key, stored.count, (app.now(), term));
+        app.keep_count(key, stored.count);
         Some(stored.count)
     }
 }
@@ -162,8 +160,7 @@ impl Counting {
                 MarkedCount { count, marks }.keep(&self.app, &key).await;
             }
             (self.known, self.reading) = (Some(count), None);
-            let term = TimeDelta::seconds(self.app.config.cache_ttl_s.into());
-            self.app.cache.keep_count(&self.key, count, (self.app.now(), term));
+            self.app.keep_count(&self.key, count);
         }
         Ok(count)
     }

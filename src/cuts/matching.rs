@@ -97,7 +97,7 @@ impl CutService {
         {
             return Known { rows: Some(count.rows), marks: Some(marks) };
         }
-        Known { rows: app.cache.count(&key, app.now()).map(|count| count.rows), marks: None }
+        Known { rows: app.cached_count(&key).map(|count| count.rows), marks: None }
     }
 
     /// Returns the page; `None` if the file has no row index.

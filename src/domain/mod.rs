@@ -1,4 +1,4 @@
-//! Plain data types: ids, times, months, object keys, principals, recipes, readings, log lines, budgets and prices.
+//! Plain data types: ids, times, months, object keys, principals, recipes, readings, log lines, budgets, prices and switches.
 
 pub mod budget;
 pub mod caller;
@@ -15,4 +15,5 @@ pub mod scan;
 pub mod spending;
 pub mod storage_class;
 pub mod storage_key;
+pub mod switch;
 pub mod time;

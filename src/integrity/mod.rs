@@ -4,4 +4,3 @@
 pub mod findings;
 pub mod fsck;
 pub mod verify;
-pub mod write_check;

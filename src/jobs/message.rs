@@ -77,6 +77,6 @@ impl App {
     /// # Errors
     /// [`QueueError`]: the queue may or may not have accepted the message.
     pub async fn enqueue<M: Message + Sync>(&self, message: &M) -> Result<(), QueueError> {
-        self.queue.send(&encode(message)?).await
+        self.send_message(&encode(message)?).await
     }
 }

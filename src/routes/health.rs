@@ -1,5 +1,7 @@
 //! `/health`: whether the Worker, the database and the object store are available.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -7,28 +9,15 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::{App, SharedApp};
+use crate::app::SharedApp;
 use crate::config::ScanFailure;
-use crate::domain::log::LogLine;
-use crate::domain::storage_key::StorageKey;
+use crate::domain::time::Timestamp;
+use crate::health::Health;
 use crate::routes::table::{Routes, route};
-use crate::sql;
 
 /// Returns the routes.
 pub fn routes() -> Routes {
     Routes::new().route(route!(get_health)).route(route!(get_ready)).route(route!(get_storage))
-}
-
-/// State of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Health {
-    /// The service responds.
-    Healthy,
-    /// Only for the Worker: a part of the Worker does not work.
-    Degraded,
-    /// The service does not respond.
-    Unhealthy,
 }
 
 /// State of the Worker.
@@ -57,6 +46,19 @@ pub struct StorageResponse {
     success: bool,
     status: Health,
     storage: Health,
+    /// When the check was made.
+    #[schema(value_type = String, format = DateTime)]
+    timestamp: Timestamp,
+    /// State of each service: `r2`, the object store, and `redis`, which is disabled.
+    services: BTreeMap<&'static str, ServiceStatus>,
+    /// The same as `status`.
+    overall: Health,
+}
+
+/// State of one service.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServiceStatus {
+    status: Health,
 }
 
 /// Checks whether the Worker runs, without calls to other services.
@@ -71,16 +73,16 @@ async fn get_health() -> Json<HealthResponse> {
 /// most once in 30 seconds. Other requests use the outcome of the last check. If a content scanner is set, also reports
 /// whether the last scan worked. If the isolate has made no scan in the last 30 seconds, the request scans a few bytes.
 /// If only the scanner fails and the server accepts files without a scan, the response is 200 with the status
-/// `degraded`.
+/// `degraded`. A service that has not responded after 5 seconds counts as unhealthy.
 #[utoipa::path(get, path = "/health/ready", tag = "health", security(()),
     responses((status = 200, body = ReadyResponse), (status = 503, body = ReadyResponse)))]
 async fn get_ready(State(app): State<SharedApp>) -> Response {
-    let database = health_of(app.database.query(sql::accounts::Ping {}.statement()).await.is_ok());
-    let storage = match storage_health(&app).await {
-        Health::Healthy => write_health(&app).await,
+    let database = app.database_health().await.status;
+    let storage = match app.storage_health().await.status {
+        Health::Healthy => app.write_health().await.status,
         other => other,
     };
-    let scanner = app.scanner_works().await.map(health_of);
+    let scanner = app.scanner_works().await.map(Health::of);
     let accepts_unscanned =
         app.config.scanning.as_ref().is_some_and(|settings| settings.failure == ScanFailure::Accept);
     let (code, status) = match (database, storage) {
@@ -96,31 +98,22 @@ async fn get_ready(State(app): State<SharedApp>) -> Response {
     (code, Json(body)).into_response()
 }
 
-/// Checks whether the object store responds, with one R2 head.
+/// Checks whether the object store responds, with one R2 head. If it has not responded after 5 seconds, it counts as
+/// unhealthy.
 #[utoipa::path(get, path = "/health/storage", tag = "health", security(()),
     responses((status = 200, body = StorageResponse), (status = 503, body = StorageResponse)))]
 async fn get_storage(State(app): State<SharedApp>) -> Response {
-    let storage = storage_health(&app).await;
+    let storage = app.storage_health().await.status;
     let success = storage == Health::Healthy;
     let code = if success { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(StorageResponse { success, status: storage, storage })).into_response()
-}
-
-/// Requests the head of an object that does not exist. The object store is healthy if it responds.
-async fn storage_health(app: &App) -> Health {
-    health_of(app.objects.head(&StorageKey::Known("health/probe".to_owned())).await.is_ok())
-}
-
-/// Returns whether the object store can be written. If this isolate made the check in the last 30 s, uses the outcome
-/// of that check.
-async fn write_health(app: &App) -> Health {
-    let outcome = app.write_check.run(app.objects.as_ref(), app.fresh_id(), app.now()).await;
-    if let Err(cause) = &outcome {
-        app.write_log(LogLine::error("the object store cannot be written").caused_by(cause));
-    }
-    health_of(outcome.is_ok())
-}
-
-fn health_of(responds: bool) -> Health {
-    if responds { Health::Healthy } else { Health::Unhealthy }
+    let services = [("r2", storage), ("redis", Health::Disabled)];
+    let body = StorageResponse {
+        success,
+        status: storage,
+        storage,
+        timestamp: app.now(),
+        services: services.into_iter().map(|(name, status)| (name, ServiceStatus { status })).collect(),
+        overall: storage,
+    };
+    (code, Json(body)).into_response()
 }

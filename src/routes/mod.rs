@@ -29,6 +29,7 @@ mod replay;
 pub mod responses;
 mod shared;
 pub mod shares;
+pub mod switched;
 pub mod table;
 pub mod uploads;
 mod usage;

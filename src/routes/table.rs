@@ -16,6 +16,7 @@ use utoipa_axum::PathItemExt;
 
 use super::access;
 use super::extract::{observed, params, unread_headers};
+use super::switched;
 use crate::app::SharedApp;
 
 /// A path with the handlers of its methods.
@@ -131,7 +132,10 @@ impl Routes {
     pub fn router(self) -> Router<SharedApp> {
         let routes = self.0.into_iter();
         let router = routes.fold(Router::new(), |router, route| router.route(&route.path, route.handlers));
-        router.route_layer(from_fn(access::control)).route_layer(from_fn(observed::observe_route))
+        router
+            .route_layer(from_fn(switched::refuse_switched_off))
+            .route_layer(from_fn(access::control))
+            .route_layer(from_fn(observed::observe_route))
     }
 }
 

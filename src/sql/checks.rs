@@ -314,5 +314,7 @@ statement_variants! {
         UsageMonths "usage_months" = rows_of!("usage_months", "user_id", "month || '/' || action", ["NULL"]);
         /// What users stored, by day.
         StorageDays "storage_days" = rows_of!("storage_days", "user_id", "day", ["NULL"]);
+        /// Switches that operators have set.
+        Switches "switches" = rows_of!("switches", "name", "''", ["changed_at"]);
     }
 }

@@ -32,6 +32,7 @@ pub mod recipes;
 pub mod saved_recipes;
 pub mod shares;
 pub mod sweeps;
+pub mod switches;
 pub mod uploads;
 pub mod usage;
 
@@ -58,6 +59,7 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         recipes::ALL,
         shares::ALL,
         sweeps::ALL,
+        switches::ALL,
         uploads::ALL,
         usage::ALL,
     ]

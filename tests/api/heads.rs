@@ -360,10 +360,16 @@ async fn the_problem_for_a_large_file_names_the_routes_for_large_files() {
 async fn storage_health_reports_whether_the_store_works() {
     let app = TestApp::new();
     let healthy = app.send(get("/health/storage")).await.expect(200).json();
-    assert_eq!(healthy, json!({"success": true, "status": "healthy", "storage": "healthy"}));
+    let report = |success: bool, status: &str| {
+        json!({
+            "success": success, "status": status, "storage": status, "timestamp": app.now().to_string(),
+            "services": {"r2": {"status": status}, "redis": {"status": "disabled"}}, "overall": status,
+        })
+    };
+    assert_eq!(healthy, report(true, "healthy"));
     app.faults.inject(crate::support::Fault::Failed, crate::support::On::objects(), 1);
     let down = app.send(get("/health/storage")).await.expect(503).json();
-    assert_eq!(down, json!({"success": false, "status": "unhealthy", "storage": "unhealthy"}));
+    assert_eq!(down, report(false, "unhealthy"));
 }
 
 /// Returns a request for an operation, with the body and the headers that the operation requires.

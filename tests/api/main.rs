@@ -58,6 +58,7 @@ mod short_problems;
 mod sign_in_limits;
 mod storage_class;
 mod sweep;
+mod switches;
 mod tus;
 mod usage;
 mod users;

@@ -14,6 +14,7 @@ use cutty::error::Result;
 use cutty::jobs::job::DeliveryOutcome;
 use cutty::ports::{Email, Isolate};
 use cutty::sweeps::SweepReport;
+use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::clock::ManualClock;
@@ -119,13 +120,15 @@ impl TestApp {
             waiting: Default::default(),
             refusals: Arc::default(),
             memory: Arc::default(),
-            write_check: Arc::default(),
+            checks: Arc::default(),
+            switches: Arc::default(),
             isolate: Arc::new(NoIsolate),
             clock: clock.clone(),
             random: random.clone(),
             log: log.clone(),
         });
         named_objects.run_in(&app);
+        know_switches(&app);
         Self {
             app,
             faults,
@@ -173,13 +176,15 @@ impl TestApp {
             waiting: Default::default(),
             refusals: Arc::default(),
             memory: Arc::default(),
-            write_check: Arc::default(),
+            checks: Arc::default(),
+            switches: Arc::default(),
             isolate: Arc::new(NoIsolate),
             clock: self.clock.clone(),
             random: self.random.clone(),
             log: self.log.clone(),
         });
         self.named_objects.run_in(&app);
+        know_switches(&app);
         self.app = app;
         self
     }
@@ -192,6 +197,11 @@ impl TestApp {
     /// Moves the test clock forward.
     pub fn advance(&self, delta: TimeDelta) {
         self.clock.advance(delta);
+    }
+
+    /// Lets the isolate read the switches, if what it knows is too old.
+    pub fn know_switches(&self) {
+        know_switches(&self.app);
     }
 
     /// Runs the alarm of each upload session whose alarm is due.
@@ -309,6 +319,12 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.named_objects.evict();
     }
+}
+
+/// Lets the application read the switches, as the first request of an isolate does. So the calls of later requests do not
+/// depend on their order.
+fn know_switches(app: &App) {
+    app.refresh_switches().now_or_never().expect("the database responds at once");
 }
 
 /// Returns the email service that the configuration chooses.

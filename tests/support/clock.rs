@@ -11,6 +11,9 @@ use cutty::ports::Clock;
 /// The time of the clock at the start of every test.
 pub const START: &str = "2026-01-02T03:04:05.678Z";
 
+/// Greatest number of times that a sleep yields.
+const MOST_YIELDS: i64 = 5;
+
 /// The clock, with its current time.
 pub struct ManualClock(Mutex<DateTime<Utc>>);
 
@@ -41,12 +44,14 @@ impl Clock for ManualClock {
         *self.0.lock().unwrap()
     }
 
-    /// Yields once to the other requests, then moves the clock forward by `delay`.
+    /// Yields to the other requests, then moves the clock forward by `delay`. A long sleep yields more often than a call to
+    /// a port, so a deadline of seconds does not end before the call.
     async fn sleep(&self, delay: TimeDelta) {
-        let mut has_yielded = false;
+        let mut left = delay.num_seconds().clamp(1, MOST_YIELDS);
         std::future::poll_fn(|context| {
             context.waker().wake_by_ref();
-            if std::mem::replace(&mut has_yielded, true) { Poll::Ready(()) } else { Poll::Pending }
+            left -= 1;
+            if left < 0 { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
         self.advance(delay);

@@ -55,6 +55,9 @@ const actions: Record<ActionName, [noun: string, done: string]> = {
   read_users: ["Read of the users", "Users read"],
   read_mailbox: ["Read of the mailbox", "Mailbox read"],
   read_usage: ["Read of the usage", "Usage read"],
+  read_health: ["Check of the services", "Services checked"],
+  read_switches: ["Read of the switches", "Switches read"],
+  change_switches: ["Change of switches", "Switches changed"],
 };
 
 /** What a code of a problem means. The server has a longer text, which is not always kept. */

@@ -106,6 +106,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Checks every service. The response is 200 even if a service does not work. A service that has not responded after 5
+         *     seconds counts as unhealthy. Costs 1 D1 read, 1 R2 head, 1 call to each class of Durable Objects, at most 1 R2 put and 1
+         *     R2 delete in 30 seconds, and 1 D1 read if the operator signed in with an account. While the database is down, only the
+         *     operator token gives access.
+         */
+        get: operations["get_service_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/isolate": {
         parameters: {
             query?: never;
@@ -166,6 +188,28 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/admin/switches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the switches. Costs 1 D1 read, and 1 more if the operator signed in with an account. */
+        get: operations["get_switches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Turns parts of the service off or on. The change takes effect everywhere within 10 seconds, and stays until an operator
+         *     changes it. A refused request gets 503 `switched_off` with `Retry-After`. A request that has begun is not interrupted.
+         *     Costs 1 D1 call, and 1 more if the operator signed in with an account.
+         */
+        patch: operations["patch_switches"];
         trace?: never;
     };
     "/api/admin/usage": {
@@ -1595,7 +1639,7 @@ export interface paths {
          *     most once in 30 seconds. Other requests use the outcome of the last check. If a content scanner is set, also reports
          *     whether the last scan worked. If the isolate has made no scan in the last 30 seconds, the request scans a few bytes.
          *     If only the scanner fails and the server accepts files without a scan, the response is 200 with the status
-         *     `degraded`.
+         *     `degraded`. A service that has not responded after 5 seconds counts as unhealthy.
          */
         get: operations["get_ready"];
         put?: never;
@@ -1613,7 +1657,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Checks whether the object store responds, with one R2 head. */
+        /**
+         * Checks whether the object store responds, with one R2 head. If it has not responded after 5 seconds, it counts as
+         *     unhealthy.
+         */
         get: operations["get_storage"];
         put?: never;
         post?: never;
@@ -2539,7 +2586,27 @@ export interface components {
          * @description State of a service.
          * @enum {string}
          */
-        Health: "healthy" | "degraded" | "unhealthy";
+        Health: "healthy" | "degraded" | "unhealthy" | "disabled" | "unknown";
+        /** @description State of each service, and the switches. */
+        HealthReport: {
+            /**
+             * Format: date-time
+             * @description When the checks were made.
+             */
+            checkedAt: string;
+            /**
+             * @description State of each service: `d1`, `r2`, `queue`, `scanner`, `email`, `redis`, and each class of Durable Objects. The
+             *     state of `queue` is the outcome of the last message that this isolate sent.
+             */
+            services: {
+                [key: string]: components["schemas"]["ServiceHealth"];
+            };
+            /** @description `unhealthy` if the database or the object store does not work; `degraded` if another service does not. */
+            status: components["schemas"]["Health"];
+            switches: components["schemas"]["Switches"];
+            /** @description Version of the Worker. */
+            version: string;
+        };
         /** @description State of the Worker. */
         HealthResponse: {
             status: components["schemas"]["Health"];
@@ -2969,7 +3036,7 @@ export interface components {
         /** @description An error (RFC 9457). Some problems have more members. */
         Problem: {
             /** @enum {string} */
-            code: "bad_request" | "bad_filter" | "unknown_column" | "unknown_option" | "bad_cursor" | "bad_metadata" | "unauthenticated" | "token_expired" | "bad_credentials" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "conflict" | "user_exists" | "upload_offset" | "in_progress" | "gone" | "length_required" | "precondition_failed" | "too_large" | "unsupported_type" | "bad_range" | "empty_file" | "digest_mismatch" | "malformed_csv" | "infected" | "idempotency_reuse" | "weak_password" | "bad_name" | "checksum_mismatch" | "rate_limited" | "internal" | "integrity_error" | "unavailable" | "quota_exceeded";
+            code: "bad_request" | "bad_filter" | "unknown_column" | "unknown_option" | "bad_cursor" | "bad_metadata" | "unauthenticated" | "token_expired" | "bad_credentials" | "forbidden" | "not_found" | "method_not_allowed" | "not_acceptable" | "request_timeout" | "conflict" | "user_exists" | "upload_offset" | "in_progress" | "gone" | "length_required" | "precondition_failed" | "too_large" | "unsupported_type" | "bad_range" | "empty_file" | "digest_mismatch" | "malformed_csv" | "infected" | "idempotency_reuse" | "weak_password" | "bad_name" | "checksum_mismatch" | "rate_limited" | "internal" | "integrity_error" | "unavailable" | "switched_off" | "quota_exceeded";
             /** @description What is wrong, and what to do next. The text may change */
             detail: string;
             /** @description The code, for older clients */
@@ -3528,6 +3595,29 @@ export interface components {
          * @enum {string}
          */
         ScopeName: "read" | "write" | "cut" | "share" | "admin";
+        /** @description What a check of a service found. */
+        ServiceHealth: {
+            /** @description Why the service counts as unhealthy; null if it does not. */
+            error?: string | null;
+            /**
+             * Format: int64
+             * @description Time until the service responded, in milliseconds; null if the check called no service.
+             */
+            latencyMs?: number | null;
+            /** @description What does not work while the service is unhealthy. */
+            means: string;
+            /** @description The state. */
+            status: components["schemas"]["Health"];
+        };
+        /** @description The health of the whole service. */
+        ServiceHealthResponse: {
+            health: components["schemas"]["HealthReport"];
+            success: boolean;
+        };
+        /** @description State of one service. */
+        ServiceStatus: {
+            status: components["schemas"]["Health"];
+        };
         /**
          * @description Where the refresh token of a session goes.
          * @enum {string}
@@ -3771,9 +3861,20 @@ export interface components {
         StorageClass: "Standard" | "InfrequentAccess";
         /** @description State of the object store. */
         StorageResponse: {
+            /** @description The same as `status`. */
+            overall: components["schemas"]["Health"];
+            /** @description State of each service: `r2`, the object store, and `redis`, which is disabled. */
+            services: {
+                [key: string]: components["schemas"]["ServiceStatus"];
+            };
             status: components["schemas"]["Health"];
             storage: components["schemas"]["Health"];
             success: boolean;
+            /**
+             * Format: date-time
+             * @description When the check was made.
+             */
+            timestamp: string;
         };
         /** @description Options that the owner may want to set with `PATCH /api/files/{id}`. */
         Suggestion: {
@@ -3832,6 +3933,50 @@ export interface components {
             nextCursor?: string | null;
             success: boolean;
             sweeps: components["schemas"]["SweepRun"][];
+        };
+        /**
+         * @description Who decides the position of a switch.
+         * @enum {string}
+         */
+        SwitchSource: "variable" | "operator";
+        /** @description A switch. */
+        SwitchView: {
+            /**
+             * Format: date-time
+             * @description When an operator set the switch; null if its variable decides. The audit log shows who did
+             *     (`action=change_switches`).
+             */
+            changedAt?: string | null;
+            /** @description Who decides: the variable, or an operator at run time. */
+            source: components["schemas"]["SwitchSource"];
+            /** @description Whether the switch is on. */
+            value: boolean;
+        };
+        /** @description The switches. */
+        Switches: {
+            cacheEnabled: components["schemas"]["SwitchView"];
+            cutsEnabled: components["schemas"]["SwitchView"];
+            readOnly: components["schemas"]["SwitchView"];
+            sharesEnabled: components["schemas"]["SwitchView"];
+            uploadsEnabled: components["schemas"]["SwitchView"];
+        };
+        /** @description A change of switches. An absent member changes nothing. Null gives a switch back to its variable. */
+        SwitchesChange: {
+            /** @description Whether FileCache keeps profiles and counts (`CACHE_ENABLED`). */
+            cacheEnabled?: boolean | null;
+            /** @description Whether files can be cut, counted and shown as rows (`CUTS_ENABLED`). */
+            cutsEnabled?: boolean | null;
+            /** @description Whether changes are refused (`READ_ONLY`). */
+            readOnly?: boolean | null;
+            /** @description Whether links work and files can be shared (`SHARES_ENABLED`). */
+            sharesEnabled?: boolean | null;
+            /** @description Whether files can be uploaded (`UPLOADS_ENABLED`). */
+            uploadsEnabled?: boolean | null;
+        };
+        /** @description The switches. */
+        SwitchesResponse: {
+            success: boolean;
+            switches: components["schemas"]["Switches"];
         };
         /** @description A pair of tokens. */
         TokensView: {
@@ -4157,7 +4302,7 @@ export interface operations {
                 /** @description Only entries about this file. */
                 file?: string;
                 /** @description Only this action, such as `upload`, `download` or `login`. If the name is unknown, the error lists all names. */
-                action?: "upload" | "download" | "view" | "list" | "process" | "save" | "update" | "delete" | "restore" | "ticket" | "share" | "change_share" | "revoke_share" | "save_recipe" | "change_recipe" | "delete_recipe" | "key" | "change_key" | "rotate_key" | "revoke_key" | "register" | "login" | "logout" | "refresh" | "reuse_token" | "end_sessions" | "change_password" | "change_profile" | "delete_account" | "request_reset" | "reset_password" | "request_verification" | "verify_email" | "refuse" | "refuse_operator_token" | "count_refusals" | "run_sweeps" | "resolve_finding" | "run_fsck" | "change_user" | "verify_audit" | "read_audit" | "read_sweeps" | "read_findings" | "read_isolate" | "read_users" | "read_mailbox" | "read_usage";
+                action?: "upload" | "download" | "view" | "list" | "process" | "save" | "update" | "delete" | "restore" | "ticket" | "share" | "change_share" | "revoke_share" | "save_recipe" | "change_recipe" | "delete_recipe" | "key" | "change_key" | "rotate_key" | "revoke_key" | "register" | "login" | "logout" | "refresh" | "reuse_token" | "end_sessions" | "change_password" | "change_profile" | "delete_account" | "request_reset" | "reset_password" | "request_verification" | "verify_email" | "refuse" | "refuse_operator_token" | "count_refusals" | "run_sweeps" | "resolve_finding" | "run_fsck" | "change_user" | "verify_audit" | "read_audit" | "read_sweeps" | "read_findings" | "read_isolate" | "read_users" | "read_mailbox" | "read_usage" | "read_health" | "read_switches" | "change_switches";
                 /** @description `true`: only successful actions. `false`: only failed actions. */
                 success?: boolean;
                 /** @description Only requests from this address. */
@@ -4262,7 +4407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -4384,7 +4529,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -4494,7 +4639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -4615,7 +4760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -4737,7 +4882,110 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_service_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceHealthResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -4840,7 +5088,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -4959,7 +5207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -5069,7 +5317,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -5179,7 +5427,232 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_switches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchesResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_switches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchesChange"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
+                    "Idempotency-Replayed"?: string;
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SwitchesResponse"];
+                };
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout: The body came too slowly */
+            408: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_large: The body is too large */
+            413: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_type: This type of content is not accepted */
+            415: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -5298,7 +5771,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -5408,7 +5881,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -5557,7 +6030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -5812,7 +6285,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -5949,7 +6422,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -6073,7 +6546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -6232,7 +6705,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -6476,7 +6949,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -6600,7 +7073,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -6874,7 +7347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -6984,7 +7457,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7092,7 +7565,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7177,7 +7650,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7276,7 +7749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7384,7 +7857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7487,7 +7960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7635,7 +8108,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7783,7 +8256,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -7904,7 +8377,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -8021,7 +8494,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -8149,7 +8622,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -8295,7 +8768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -8667,7 +9140,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -8824,7 +9297,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -9141,7 +9614,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -9467,7 +9940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -9615,7 +10088,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -9774,7 +10247,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -9965,7 +10438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -10090,7 +10563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -10441,7 +10914,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -10768,7 +11241,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -11003,7 +11476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -11206,7 +11679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -11353,7 +11826,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -11574,7 +12047,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -11738,7 +12211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -12033,7 +12506,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -12425,7 +12898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -12785,7 +13258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -13005,7 +13478,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -13169,7 +13642,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -13291,7 +13764,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -13413,7 +13886,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -13560,7 +14033,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -13921,7 +14394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -14281,7 +14754,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -14453,7 +14926,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -14594,7 +15067,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -14802,7 +15275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -15127,7 +15600,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -15500,7 +15973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -15803,7 +16276,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -15978,7 +16451,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16086,7 +16559,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16234,7 +16707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16333,7 +16806,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16493,7 +16966,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16629,7 +17102,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16708,7 +17181,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16842,7 +17315,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -16990,7 +17463,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -17107,7 +17580,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -17206,7 +17679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -17366,7 +17839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -17652,7 +18125,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -18031,7 +18504,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -18372,7 +18845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -18600,7 +19073,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -18877,7 +19350,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -19253,7 +19726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -19378,7 +19851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -19612,7 +20085,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -19716,7 +20189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -19967,7 +20440,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -20341,7 +20814,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -20497,7 +20970,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -20632,7 +21105,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -20760,7 +21233,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -20859,7 +21332,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -21006,7 +21479,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -21421,7 +21894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -21543,7 +22016,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -21751,7 +22224,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -21843,7 +22316,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -22024,7 +22497,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -22438,7 +22911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -22576,7 +23049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -22655,7 +23128,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -22734,7 +23207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */
@@ -22813,7 +23286,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description unavailable: A part of the service is unavailable */
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
             503: {
                 headers: {
                     /** @description Seconds after which the client should send the request again */

@@ -1,7 +1,8 @@
-//! `/api/admin`: sweeps, findings, the self-check, memory statistics, accounts, their usage and the mailbox, for operators. The routes need
+//! `/api/admin`: sweeps, findings, the self-check, memory statistics, health, switches, accounts, their usage and the mailbox, for operators. The routes need
 //! `OPERATOR_TOKEN`, or an account with the role `admin`.
 
 mod audit;
+mod health;
 mod mailbox;
 mod usage;
 mod users;
@@ -45,6 +46,7 @@ pub fn routes() -> Routes {
         .route(route!(run_fsck))
         .route(route!(get_isolate))
         .merge(audit::routes())
+        .merge(health::routes())
         .merge(usage::routes())
         .merge(users::routes())
         .merge(mailbox::routes())

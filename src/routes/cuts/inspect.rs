@@ -168,7 +168,7 @@ async fn get_profile(
     FilePath(id): FilePath,
 ) -> Result<Response> {
     let file = storage.find_undamaged(Scope::Read, id).await?;
-    let Some(profile) = storage.profile(&file).await? else {
+    let Some(profile) = storage.needed_profile(&file).await? else {
         app.request_profile(&file).await;
         let detail = "The profile of the file is being computed. Repeat the request in a few seconds.";
         return Err(Problem::new(Code::InProgress, detail).retry_after(5));

@@ -15,6 +15,7 @@ use crate::cuts::CutService;
 use crate::cuts::memory::CUT_AND_PART;
 use crate::domain::ids::{FileId, ShareId};
 use crate::domain::principal::Scope;
+use crate::domain::switch::Switch;
 use crate::error::{Code, Problem, Result};
 use crate::http::pagination;
 use crate::routes::cuts::{CutBody, save};
@@ -84,7 +85,10 @@ async fn share_file(
             let file = storage.find_own(id).await?;
             shares.share_file(&file, &link_terms(&app, body)?).await?
         }
-        FileShareKind::Cut => share_cut((&app, &limits), storage, &shares, id, body).await?,
+        FileShareKind::Cut => {
+            app.require_switches(&[Switch::Cuts]).await?;
+            share_cut((&app, &limits), storage, &shares, id, body).await?
+        }
         FileShareKind::Account => {
             let name = body.name.as_deref().map(share_name).transpose()?;
             let expires_in_s = checked_expiry(body.expires_in, MAX_ACCOUNT_EXPIRY_S)?;

@@ -11,7 +11,6 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
@@ -23,7 +22,7 @@ use crate::domain::ids::{AttemptId, FileId, UserId};
 use crate::domain::log::LogLine;
 use crate::domain::storage_class::StorageClass;
 use crate::domain::storage_key::StorageKey;
-use crate::error::{Problem, Result};
+use crate::error::{Code, Problem, Result};
 use crate::memory::budget::Lease;
 use crate::ports::{Fetched, NewObject, ObjectFacts, PieceObserver, PutError, StoreError};
 use crate::sql;
@@ -283,32 +282,44 @@ impl R2StorageService {
     /// # Errors
     /// `unavailable` if there is no memory for the profile.
     pub async fn profile(&self, file: &FileRow) -> Result<Option<FileProfile>> {
-        let Some(profile_bytes) = file.profile_bytes else { return Ok(None) };
-        let lease = self.app.lease_wide_memory(memory_of_profile(profile_bytes, file.column_count)).await?;
-        let profile = self.cached_or_read(file).await;
-        Ok(profile.map(|profile| FileProfile { profile, lease }))
+        self.profile_unless(file, |_| false).await
     }
 
-    async fn cached_or_read(&self, file: &FileRow) -> Option<Arc<Profile>> {
-        let now = self.app.now();
-        let key = reading_key(&file.attempt, file.dialect_options.as_deref());
-        if let Some(profile) = self.app.cache.profile(&key, now) {
-            return Some(profile);
-        }
-        match self.read_profile(file).await {
-            Ok(profile) => {
-                let profile = Arc::new(profile);
-                let term = TimeDelta::seconds(self.app.config.cache_ttl_s.into());
-                self.app.cache.keep_profile(&key, profile.clone(), (now, term));
-                Some(profile)
-            }
+    /// As [`Self::profile`], for a request that has no other result than the profile.
+    ///
+    /// # Errors
+    /// `unavailable` if there is no memory for the profile, or if R2 does not respond.
+    pub async fn needed_profile(&self, file: &FileRow) -> Result<Option<FileProfile>> {
+        self.profile_unless(file, |problem| problem.code() == Code::Unavailable).await
+    }
+
+    /// Returns the profile of a file. If the profile cannot be read, returns an error if `is_fatal` holds, or else `None`.
+    async fn profile_unless(
+        &self,
+        file: &FileRow,
+        is_fatal: fn(&Problem) -> bool,
+    ) -> Result<Option<FileProfile>> {
+        let Some(profile_bytes) = file.profile_bytes else { return Ok(None) };
+        let lease = self.app.lease_wide_memory(memory_of_profile(profile_bytes, file.column_count)).await?;
+        match self.cached_or_read(file).await {
+            Ok(profile) => Ok(Some(FileProfile { profile, lease })),
+            Err(problem) if is_fatal(&problem) => Err(problem),
             Err(problem) => {
-                self.app.write_log(
-                    LogLine::warn("the profile cannot be read").with("file", file.id).caused_by(problem),
-                );
-                None
+                let line = LogLine::warn("the profile cannot be read").with("file", file.id);
+                self.app.write_log(line.caused_by(problem));
+                Ok(None)
             }
         }
+    }
+
+    async fn cached_or_read(&self, file: &FileRow) -> Result<Arc<Profile>> {
+        let key = reading_key(&file.attempt, file.dialect_options.as_deref());
+        if let Some(profile) = self.app.cached_profile(&key) {
+            return Ok(profile);
+        }
+        let profile = Arc::new(self.read_profile(file).await?);
+        self.app.keep_profile(&key, profile.clone());
+        Ok(profile)
     }
 
     async fn read_profile(&self, file: &FileRow) -> Result<Profile> {

@@ -97,6 +97,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     DELETE /api/shares/{id}                        12
     DELETE /api/uploads/{id}                       12
     GET /api/files/{id}/cut                        32
+    PATCH /api/admin/switches                      8
     PATCH /api/admin/users/{id}                    8
     PATCH /api/auth/user                           12
     PATCH /api/files/{id}                          8
@@ -107,7 +108,7 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     PATCH /api/uploads/{id}                        36
     POST /api/admin/audit/verify                   32
     POST /api/admin/findings/{id}/resolve          8
-    POST /api/admin/fsck                           168
+    POST /api/admin/fsck                           172
     POST /api/admin/sweeps                         148
     POST /api/auth/email/verification              16
     POST /api/auth/email/verify                    8

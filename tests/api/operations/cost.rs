@@ -40,9 +40,11 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/admin/audit                         1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/audit, an export              1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/findings                      1 D1, 0 R2, 0 DO, 1 queue
+    GET /api/admin/health                        1 D1, 3 R2, 2 DO, 1 queue
     GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/mailbox                       1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 1 queue
+    GET /api/admin/switches                      1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/usage                         1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/users                         1 D1, 0 R2, 0 DO, 1 queue
     GET /api/auth/session                        1 D1, 0 R2, 0 DO, 0 queue
@@ -97,6 +99,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     OPTIONS /api/shared/{token}/uploads/{id}     0 D1, 0 R2, 0 DO, 0 queue
     OPTIONS /api/uploads                         0 D1, 0 R2, 0 DO, 0 queue
     OPTIONS /api/uploads/{id}                    0 D1, 0 R2, 0 DO, 0 queue
+    PATCH /api/admin/switches                    1 D1, 0 R2, 0 DO, 1 queue
     PATCH /api/admin/users/{id}                  1 D1, 0 R2, 0 DO, 1 queue
     PATCH /api/auth/user                         3 D1, 0 R2, 0 DO, 0 queue
     PATCH /api/files/{id}                        2 D1, 0 R2, 0 DO, 0 queue
@@ -111,7 +114,7 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     PATCH /api/uploads/{id}                      2 D1, 5 R2, 2 DO, 0 queue
     POST /api/admin/audit/verify                 6 D1, 1 R2, 0 DO, 1 queue
     POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 1 queue
-    POST /api/admin/fsck                         39 D1, 2 R2, 0 DO, 1 queue
+    POST /api/admin/fsck                         40 D1, 2 R2, 0 DO, 1 queue
     POST /api/admin/sweeps                       34 D1, 2 R2, 0 DO, 1 queue
     POST /api/auth/email/verification            2 D1, 0 R2, 0 DO, 2 queue
     POST /api/auth/email/verify                  1 D1, 0 R2, 0 DO, 1 queue

@@ -4,6 +4,7 @@
 
 mod broken;
 mod cost;
+mod degraded;
 mod description;
 mod headers;
 mod matrix;
@@ -95,11 +96,13 @@ const CASES: &[Case] = &[
         get("/api/admin/audit?format=csv").bearer(OPERATOR_TOKEN)
     }),
     Case("GET /api/admin/findings", Operator, Finding, |_| get("/api/admin/findings").bearer(OPERATOR_TOKEN)),
+    Case("GET /api/admin/health", Operator, Nothing, |_| get("/api/admin/health").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/isolate", Operator, Nothing, |_| get("/api/admin/isolate").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/mailbox", Operator, Unverified, |_| {
         get("/api/admin/mailbox").bearer(OPERATOR_TOKEN)
     }),
     Case("GET /api/admin/sweeps", Operator, Nothing, |_| get("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
+    Case("GET /api/admin/switches", Operator, Nothing, |_| get("/api/admin/switches").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/usage", Operator, File, |_| get("/api/admin/usage").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/users", Operator, File, |_| get("/api/admin/users").bearer(OPERATOR_TOKEN)),
     Case("GET /api/auth/session", All, Account, |on| {
@@ -178,6 +181,9 @@ const CASES: &[Case] = &[
     }),
     Case("OPTIONS /api/uploads", All, Nothing, |_| Call::new(Method::OPTIONS, "/api/uploads")),
     Case("OPTIONS /api/uploads/{id}", All, HalfUpload, |on| Call::new(Method::OPTIONS, &on.subject)),
+    Case("PATCH /api/admin/switches", Operator, Nothing, |_| {
+        patch_json("/api/admin/switches", &json!({"readOnly": true})).bearer(OPERATOR_TOKEN)
+    }),
     Case("PATCH /api/admin/users/{id}", Operator, File, |_| {
         let body = json!({"role": "user", "disabled": false, "quotaBytes": 1_000_000, "quotaFiles": 10, "budgetUsd": 2.5});
         patch_json("/api/admin/users/ada", &body).bearer(OPERATOR_TOKEN)

@@ -99,9 +99,11 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/admin/audit                         row and line: read_audit by operator
     GET /api/admin/audit, an export              row and line: read_audit by operator
     GET /api/admin/findings                      row and line: read_findings by operator
+    GET /api/admin/health                        row and line: read_health by operator
     GET /api/admin/isolate                       row and line: read_isolate by operator
     GET /api/admin/mailbox                       row and line: read_mailbox by operator
     GET /api/admin/sweeps                        row and line: read_sweeps by operator
+    GET /api/admin/switches                      row and line: read_switches by operator
     GET /api/admin/usage                         row and line: read_usage by operator
     GET /api/admin/users                         row and line: read_users by operator
     GET /api/auth/session                        nothing
@@ -156,6 +158,7 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     OPTIONS /api/shared/{token}/uploads/{id}     nothing
     OPTIONS /api/uploads                         nothing
     OPTIONS /api/uploads/{id}                    nothing
+    PATCH /api/admin/switches                    row and line: change_switches by operator
     PATCH /api/admin/users/{id}                  row and line: change_user by operator
     PATCH /api/auth/user                         row and line: change_profile by user:eve
     PATCH /api/files/{id}                        row and line: update by user:ada

@@ -102,6 +102,7 @@ impl Scene {
             session: String::new(),
         };
         scene.prepare(case).await;
+        scene.app.know_switches();
         scene
     }
 
