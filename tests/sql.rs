@@ -46,6 +46,7 @@ const CHECKSUMS: &[(&str, &str)] = &[
     ("0025_audit.sql", "34e7955a56d4007df7d216b06256717390b8bcd978f33020aa03a0c2ce4db739"),
     ("0026_usage_months.sql", "b1426d30af6e41ae0cd32c22004e887f40d6bc94ef835deab5830c8bc4bf940d"),
     ("0027_switches.sql", "60d9442f7f560655a3f56b0e42acaf7f7677b86fa6859309d295bee48bc4f4b9"),
+    ("0028_metrics.sql", "36791dc8ad7a62da677192bcee93db319adc7fc32bd8fdefedcf3a5c32c4724d"),
 ];
 
 /// Maximum number of parameters of a statement in D1.

@@ -122,6 +122,8 @@ actions! {
     ReadHealth "read_health",
     /// An operator read the switches.
     ReadSwitches "read_switches",
+    /// An operator read the metrics.
+    ReadMetrics "read_metrics",
     /// An operator changed switches.
     ChangeSwitches "change_switches",
 }

@@ -51,6 +51,12 @@ pub struct Entry {
     pub error_message: Option<String>,
     /// Number of bytes transferred.
     pub bytes_transferred: Option<u64>,
+    /// Bytes of the file that a cut read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scanned_bytes: Option<u64>,
+    /// Bytes of the file that a cut skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_bytes: Option<u64>,
     /// Duration in milliseconds.
     pub duration_ms: Option<u64>,
     /// The sender of the request.
@@ -74,6 +80,8 @@ impl Entry {
             error_code: None,
             error_message: None,
             bytes_transferred: None,
+            scanned_bytes: None,
+            skipped_bytes: None,
             duration_ms: None,
             caller: caller.clone(),
         }
@@ -97,6 +105,13 @@ impl Entry {
     #[must_use]
     pub fn moving(mut self, bytes: u64) -> Self {
         self.bytes_transferred = Some(bytes);
+        self
+    }
+
+    /// Sets the numbers of bytes of the file that a cut read and skipped.
+    #[must_use]
+    pub fn reading(mut self, scanned: u64, skipped: u64) -> Self {
+        (self.scanned_bytes, self.skipped_bytes) = (Some(scanned), Some(skipped));
         self
     }
 
@@ -148,6 +163,10 @@ impl Entry {
         for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))) {
             metadata.insert(name.to_owned(), stored_detail(text).into());
         }
+        let numbers = [("scanned_bytes", self.scanned_bytes), ("skipped_bytes", self.skipped_bytes)];
+        for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
+            metadata.insert(name.to_owned(), number.into());
+        }
         if !self.counts.is_empty() {
             metadata.insert("counts".to_owned(), self.counts.clone().into());
         }
@@ -183,11 +202,14 @@ impl Entry {
             .with("success", self.success)
             .with("route", &self.route)
             .with("bytes_transferred", self.bytes_transferred)
+            .with("scanned_bytes", self.scanned_bytes)
+            .with("skipped_bytes", self.skipped_bytes)
             .with("error_code", &self.error_code)
             .with("error_message", &self.error_message)
             .with("user_agent", &self.caller.user_agent)
             .with("ip_address", &self.caller.ip_address)
             .with("request_id", &self.caller.request_id)
+            .with("trace_id", &self.caller.trace_id)
             .with("counts", (!self.counts.is_empty()).then_some(&self.counts))
     }
 }

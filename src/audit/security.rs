@@ -152,6 +152,8 @@ pub enum AdminView {
     Health,
     /// The switches.
     Switches,
+    /// The metrics.
+    Metrics,
 }
 
 impl SecurityEvent {
@@ -186,6 +188,7 @@ impl SecurityEvent {
                 AdminView::Usage => Action::ReadUsage,
                 AdminView::Health => Action::ReadHealth,
                 AdminView::Switches => Action::ReadSwitches,
+                AdminView::Metrics => Action::ReadMetrics,
             },
         }
     }

@@ -175,6 +175,7 @@ impl CutStream {
         let entry = Entry::new(&self.app, Some(&self.actor.principal), Action::Process, &self.actor.caller)
             .on(self.input.scan().file().id)
             .moving(tally.bytes_out)
+            .reading(tally.bytes_scanned, tally.bytes_in.saturating_sub(tally.bytes_scanned))
             .since(self.started);
         let entry = match failure {
             Some(problem) => entry.failed(problem),

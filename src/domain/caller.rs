@@ -14,6 +14,9 @@ pub struct Caller {
     pub ip_address: Option<String>,
     /// Value of `User-Agent`, truncated to 256 characters.
     pub user_agent: Option<String>,
+    /// Id of the trace to which the request belongs (`traceparent` of W3C Trace Context): 32 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// Whether the log has an entry about the request.
     #[serde(skip)]
     pub noted: Noted,

@@ -125,6 +125,12 @@ fn needs(action: &str) -> Needs {
     }
 }
 
+/// Returns the estimated operations of an action: R2 class A and class B, and rows that D1 reads and writes.
+pub fn needed_operations(action: &str) -> [u64; 4] {
+    let Needs { class_a, class_b, rows_read, rows_written, .. } = needs(action);
+    [class_a, class_b, rows_read, rows_written]
+}
+
 /// Whether the bytes of an action are stored in R2. The bytes of other actions are sent to clients.
 pub fn stores_bytes(action: &str) -> bool {
     matches!(action, "upload" | "save")

@@ -63,7 +63,7 @@ pub const ALLOWED_HEADERS: [&str; 38] = [
 ];
 
 /// Response headers that a page may read.
-pub const EXPOSED_HEADERS: [&str; 35] = [
+pub const EXPOSED_HEADERS: [&str; 36] = [
     "ETag",
     "X-Upload-ID",
     "Link",
@@ -77,6 +77,7 @@ pub const EXPOSED_HEADERS: [&str; 35] = [
     "X-RateLimit-Limit",
     "X-RateLimit-Remaining",
     "X-RateLimit-Reset",
+    "Server-Timing",
     "X-Request-Id",
     "X-Cache",
     "X-Cut-Id",

@@ -47,10 +47,43 @@ pub fn request_id(request: &HeaderMap) -> Option<&str> {
     ((1..=128).contains(&id.len()) && id.bytes().all(is_plain)).then_some(id)
 }
 
+/// Returns the trace id in the header `traceparent` (W3C Trace Context, level 1); `None` if the header is malformed. A
+/// version above 00 may have more fields at the end.
+pub fn trace_id(header: &str) -> Option<&str> {
+    let fields: Vec<&str> = header.trim().split('-').collect();
+    let [version, trace, parent, flags, rest @ ..] = fields.as_slice() else { return None };
+    let is_hex = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_zero = |text: &str| text.bytes().all(|byte| byte == b'0');
+    let is_known = *version != "ff" && (*version != "00" || rest.is_empty());
+    let is_valid = is_hex(version, 2) && is_hex(trace, 32) && is_hex(parent, 16) && is_hex(flags, 2);
+    (is_known && is_valid && !is_zero(trace) && !is_zero(parent)).then_some(*trace)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_trace_id_is_read_from_valid_headers_only() {
+        let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        let read = |text: &str| trace_id(text).map(str::to_owned);
+        assert_eq!(read(&format!("00-{trace}-{parent}-01")).as_deref(), Some(trace));
+        assert_eq!(read(&format!("cc-{trace}-{parent}-01-more")).as_deref(), Some(trace));
+        for bad in [
+            format!("00-{trace}-{parent}-01-more"),
+            format!("ff-{trace}-{parent}-01"),
+            format!("00-{}-{parent}-01", trace.to_uppercase()),
+            format!("00-{}-{parent}-01", "0".repeat(32)),
+            format!("00-{trace}-{}-01", "0".repeat(16)),
+            format!("00-{trace}-{parent}"),
+            String::new(),
+        ] {
+            assert_eq!(read(&bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn a_response_gets_every_default_and_keeps_its_own_values() {

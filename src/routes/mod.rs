@@ -41,9 +41,10 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
+use chrono::TimeDelta;
 use http::header::CONTENT_LENGTH;
 use http::response::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt;
 use tower::{Layer, ServiceExt};
 
@@ -110,6 +111,7 @@ pub async fn handle(
     request.extensions_mut().insert(limits.clone());
     let use_of_key = UseOfKey::default();
     request.extensions_mut().insert(use_of_key.clone());
+    let (clock, started) = (app.clone(), app.now());
     let router = ROUTER.clone().with_state(app.clone());
     let leasing = from_fn_with_state(app.clone(), memory::lease_body_memory).layer(router);
     let readable = from_fn(readable::refuse_unreadable).layer(leasing);
@@ -126,6 +128,7 @@ pub async fn handle(
     }
     let (mut parts, body) = into_response_body(response).await;
     limits.insert_headers(&mut parts.headers);
+    insert_timing(&mut parts.headers, clock.now().instant() - started.instant());
     let (body, settlements) = limits.settle_with(body);
     if let Some(settlements) = settlements {
         parts.extensions.insert(settlements);
@@ -135,6 +138,15 @@ pub async fn handle(
         parts.extensions.insert(used.clone());
     }
     (parts, body)
+}
+
+/// Inserts `Server-Timing` (W3C) with the time until the head of the response was ready. On the platform, the clock moves
+/// only while a request waits, so this is the time of the calls to D1, R2 and Durable Objects.
+fn insert_timing(headers: &mut HeaderMap, elapsed: TimeDelta) {
+    let value = format!("total;dur={}", elapsed.num_milliseconds());
+    if let Ok(value) = HeaderValue::from_str(&value) {
+        headers.insert("server-timing", value);
+    }
 }
 
 /// Responds to a request whose URL or method cannot be read. `headers` are the headers that can be read, and `detail`

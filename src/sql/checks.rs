@@ -316,5 +316,20 @@ statement_variants! {
         StorageDays "storage_days" = rows_of!("storage_days", "user_id", "day", ["NULL"]);
         /// Switches that operators have set.
         Switches "switches" = rows_of!("switches", "name", "''", ["changed_at"]);
+        /// Up to which entry the metrics count.
+        MetricPosition "metric_position" = rows_of!("metric_position", "id", "''", ["NULL"]);
+        /// Sums of operations.
+        MetricSums "metric_sums" = rows_of!("metric_sums", "user_id", "step || '/' || at || '/' || action", ["at"]);
+        /// Numbers of errors.
+        MetricErrors "metric_errors" = rows_of!("metric_errors", "user_id", "step || '/' || at || '/' || code", ["at"]);
+        /// Sketches of durations.
+        MetricLatencies "metric_latencies" = rows_of!("metric_latencies", "user_id", "step || '/' || at || '/' || class",
+            ["at"]);
+        /// Sums since the beginning.
+        MetricTotals "metric_totals" = rows_of!("metric_totals", "action", "code", ["NULL"]);
+        /// What all users store now.
+        MetricStored "metric_stored" = rows_of!("metric_stored", "id", "''", ["NULL"]);
+        /// What all users stored.
+        MetricGauges "metric_gauges" = rows_of!("metric_gauges", "step", "at", ["at"]);
     }
 }

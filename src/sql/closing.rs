@@ -123,6 +123,15 @@ statements! {
     /// Deletes what the account stored, by day.
     DeleteDays<'a> { user: &'a UserId } =
         concat!("DELETE FROM storage_days WHERE user_id = :user AND ", is_deleted!());
+    /// Deletes the sums of the account's operations.
+    DeleteSums<'a> { user: &'a UserId } =
+        concat!("DELETE FROM metric_sums WHERE user_id = :user AND ", is_deleted!());
+    /// Deletes the numbers of the account's errors.
+    DeleteErrors<'a> { user: &'a UserId } =
+        concat!("DELETE FROM metric_errors WHERE user_id = :user AND ", is_deleted!());
+    /// Deletes the sketches of the account's durations.
+    DeleteLatencies<'a> { user: &'a UserId } =
+        concat!("DELETE FROM metric_latencies WHERE user_id = :user AND ", is_deleted!());
     /// Deletes the quota of an account without files.
     DeleteQuota<'a> { user: &'a UserId } = concat!("DELETE FROM quotas WHERE user_id = :user AND used_bytes = 0
             AND reserved_bytes = 0 AND NOT EXISTS (SELECT 1 FROM files WHERE user_id = :user

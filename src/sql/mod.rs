@@ -26,6 +26,7 @@ pub mod erasure;
 pub mod files;
 pub mod gc;
 pub mod idempotency;
+pub mod metrics;
 pub mod profiling;
 pub mod quotas;
 pub mod recipes;
@@ -54,6 +55,8 @@ pub fn all() -> Vec<(&'static str, &'static str)> {
         files::ListOrder::TEXTS,
         gc::ALL,
         idempotency::ALL,
+        metrics::ALL,
+        metrics::MetricTable::TEXTS,
         profiling::ALL,
         quotas::ALL,
         recipes::ALL,

@@ -117,6 +117,9 @@ async fn erase(app: &App, account: &DeletedAccount, now: Timestamp) -> Result<Op
     add(&mut batch, closing::DeleteUploads { user, limit: UPLOADS }.statement(), UPLOADS);
     batch.push(closing::DeleteMonths { user }.statement());
     batch.push(closing::DeleteDays { user }.statement());
+    batch.push(closing::DeleteSums { user }.statement());
+    batch.push(closing::DeleteErrors { user }.statement());
+    batch.push(closing::DeleteLatencies { user }.statement());
     batch.push(closing::DeleteQuota { user }.statement());
     let results = app.database.batch(batch).await?;
     let is_full =

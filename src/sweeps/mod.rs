@@ -18,10 +18,12 @@ mod expire_uploads;
 mod fail_stale_cuts;
 mod forget;
 mod forget_keys;
+mod forget_metrics;
 mod forget_tokens;
 mod learn_files;
 mod position;
 pub mod report;
+mod roll_up_metrics;
 mod scrub;
 mod seal_audit;
 mod send_links;
@@ -57,6 +59,7 @@ pub static SWEEPS: &[&dyn Sweep] = &[
     &learn_files::QueueUnlearnedFiles,
     &scrub::Scrub,
     &seal_audit::SealAudit,
+    &roll_up_metrics::RollUpMetrics,
     &archive_audit::ArchiveAudit,
     &archive_audit::ForgetSegments,
     &erase_callers::EraseCallers,
@@ -73,6 +76,7 @@ pub static SWEEPS: &[&dyn Sweep] = &[
     &forget::API_KEY_SECRETS,
     &forget::MONTHS,
     &forget::DAYS,
+    &forget_metrics::ForgetMetrics,
 ];
 
 /// Returns the sweep with this name.

@@ -147,6 +147,7 @@ async fn a_repeated_request_is_replayed_and_changes_nothing() {
         assert_eq!(scene.effects(), before + case.changes(), "{}", case.0);
         let rows = scene.rows();
         scene.app.advance(TimeDelta::hours(23));
+        scene.app.know_switches();
         for _ in 0..2 {
             scene.app.faults.forget_calls();
             let again = scene.send(case).await;

@@ -34,6 +34,7 @@ mod jobs;
 mod keyed_uploads;
 mod keys;
 mod listing;
+mod metrics;
 mod model;
 mod months;
 mod multipart;

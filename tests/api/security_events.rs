@@ -114,13 +114,17 @@ async fn each_read_of_the_administration_is_an_event() {
     let app = TestApp::with(&[("EMAIL_MAILBOX", "true")]);
     let ada = app.user("ada");
     app.database.execute("UPDATE users SET role = 'admin' WHERE id = 'ada'");
-    for view in ["audit", "sweeps", "findings", "isolate", "usage", "users", "mailbox"] {
-        let (path, action) = (format!("/api/admin/{view}"), format!("read_{view}"));
+    let pages = ["audit", "sweeps", "findings", "usage", "users", "mailbox"];
+    let metrics = ["summary", "performance", "series", "prometheus"].map(|name| format!("metrics/{name}"));
+    let others = ["isolate", "health", "switches"].map(str::to_owned).into_iter().chain(metrics);
+    for view in pages.map(str::to_owned).into_iter().chain(others) {
+        let path = format!("/api/admin/{view}");
+        let action = format!("read_{}", view.split('/').next().unwrap());
         for (token, principal) in [(OPERATOR_TOKEN, "operator"), (&ada, "user:ada")] {
             let read = events_of(&app, get(&path).bearer(token)).await;
             assert_eq!(read, [json!([action, principal, null, null])]);
         }
-        if view != "isolate" {
+        if pages.contains(&view.as_str()) {
             let bad = events_of(&app, get(&format!("{path}?limit=0")).bearer(OPERATOR_TOKEN)).await;
             assert_eq!(bad, [json!([action, "operator", "bad_request", null])]);
         }
@@ -128,7 +132,7 @@ async fn each_read_of_the_administration_is_an_event() {
     let reads = operations().into_iter().filter(|operation| {
         operation.template.starts_with("/api/admin/") && operation.method == http::Method::GET
     });
-    assert_eq!(reads.count(), 7, "add the new read of the administration to this test");
+    assert_eq!(reads.count(), 13, "add the new read of the administration to this test");
 }
 
 #[tokio::test]

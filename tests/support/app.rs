@@ -129,6 +129,7 @@ impl TestApp {
         });
         named_objects.run_in(&app);
         know_switches(&app);
+        faults.forget_calls();
         Self {
             app,
             faults,

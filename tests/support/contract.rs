@@ -141,7 +141,7 @@ const NEED_NO_EXPOSING: [&str; 20] = [
 
 /// Headers that the description leaves out: every response has them for browsers and caches, or HTTP itself defines
 /// them for this response.
-const NEED_NO_DESCRIPTION: [&str; 13] = [
+const NEED_NO_DESCRIPTION: [&str; 14] = [
     "cache-control",
     "content-length",
     "content-type",
@@ -155,6 +155,7 @@ const NEED_NO_DESCRIPTION: [&str; 13] = [
     "referrer-policy",
     "x-robots-tag",
     "strict-transport-security",
+    "server-timing",
 ];
 
 /// Panics if a response has a header that the description of the operation does not list for this status.

@@ -57,6 +57,7 @@ const actions: Record<ActionName, [noun: string, done: string]> = {
   read_usage: ["Read of the usage", "Usage read"],
   read_health: ["Check of the services", "Services checked"],
   read_switches: ["Read of the switches", "Switches read"],
+  read_metrics: ["Read of the metrics", "Metrics read"],
   change_switches: ["Change of switches", "Switches changed"],
 };
 

@@ -1,4 +1,5 @@
-// The page `/ops`, for admins: the audit log; `/ops?view=usage`: the usage of all users.
+// The page `/ops`, for admins: an overview; `/ops?view=…`: the health of the services, upkeep, the usage of all users, and
+// the audit log. An address with a filter of the audit log shows the audit log.
 
 import { render } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
@@ -9,6 +10,7 @@ import { cursorAt, findUser, listAudit } from "./auditing";
 import type { ActionName, AuditFilter, Entry } from "./auditing";
 import { bytes, count, moment, when } from "./format";
 import { Verify } from "./ops-verify";
+import { op } from "./ops-strings";
 import { t } from "./strings";
 import { Bar } from "./ui/bar";
 import { Field, Icon, ProblemNote, problemFrom } from "./ui/base";
@@ -21,10 +23,39 @@ import { Pages, usePages } from "./ui/pages";
 const o = au.ops;
 
 const UsersUsage = lazy(async () => (await import("./ops-usage")).UsersUsage);
+const Overview = lazy(async () => (await import("./ops-overview")).Overview);
+const HealthView = lazy(async () => (await import("./ops-health")).HealthView);
+const Upkeep = lazy(async () => (await import("./ops-upkeep")).Upkeep);
+
+type ViewName = "overview" | "health" | "upkeep" | "usage" | "audit";
+
+const TITLES: Record<ViewName, string> = {
+  overview: op.overview,
+  health: op.health,
+  upkeep: op.upkeep,
+  usage: o.usageTitle,
+  audit: o.title,
+};
+
+const TABS: [ViewName, string, string][] = [
+  ["overview", "/ops", op.overview],
+  ["health", "/ops?view=health", op.health],
+  ["upkeep", "/ops?view=upkeep", op.upkeep],
+  ["usage", "/ops?view=usage", o.usage],
+  ["audit", "/ops?view=audit", o.audit],
+];
+
+function viewOfAddress(): ViewName {
+  const query = new URLSearchParams(location.search);
+  const view = query.get("view") ?? "";
+  if (view in TITLES) return view as ViewName;
+  const isFiltered = [...NAMES, "success", "at"].some((name) => query.has(name));
+  return isFiltered ? "audit" : "overview";
+}
 
 function Page({ user }: { user: User }) {
-  const isUsage = new URLSearchParams(location.search).get("view") === "usage";
-  const title = isUsage ? o.usageTitle : o.title;
+  const [view] = useState(viewOfAddress);
+  const title = TITLES[view];
   useEffect(() => {
     document.title = `${title} · ${t.product}`;
   }, []);
@@ -39,14 +70,17 @@ function Page({ user }: { user: User }) {
         <main tabIndex={-1}>
           <h1>{title}</h1>
           <nav class="tabs" aria-label={o.tabs}>
-            <a href="/ops" aria-current={isUsage ? undefined : "page"}>
-              {o.audit}
-            </a>
-            <a href="/ops?view=usage" aria-current={isUsage ? "page" : undefined}>
-              {o.usage}
-            </a>
+            {TABS.map(([name, address, text]) => (
+              <a href={address} aria-current={view === name ? "page" : undefined}>
+                {text}
+              </a>
+            ))}
           </nav>
-          {isUsage ? <UsersUsage /> : <AuditLog />}
+          {view === "overview" && <Overview />}
+          {view === "health" && <HealthView />}
+          {view === "upkeep" && <Upkeep />}
+          {view === "usage" && <UsersUsage />}
+          {view === "audit" && <AuditLog />}
         </main>
       ) : (
         <main tabIndex={-1}>
@@ -94,7 +128,7 @@ function addressOf({ filter, at }: View): string {
   }
   if (at) query.set("at", at);
   const text = query.toString();
-  return text ? `/ops?${text}` : "/ops";
+  return text ? `/ops?${text}` : "/ops?view=audit";
 }
 
 function useView(): [View, (next: View) => void] {
@@ -282,7 +316,7 @@ function FilterForm({ view, show }: { view: View; show: (view: View) => void }) 
         <button type="submit" class="primary" aria-busy={isBusy}>
           {o.apply}
         </button>
-        {addressOf(view) !== "/ops" && (
+        {addressOf(view) !== "/ops?view=audit" && (
           <button type="button" onClick={() => show({ filter: {}, at: null })}>
             {o.clear}
           </button>

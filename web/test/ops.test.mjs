@@ -10,7 +10,7 @@ const LIST = "Entries, newest first";
 
 const rows = (page) => page.getByRole("list", { name: LIST }).getByRole("listitem");
 
-async function openOps(page, query = "") {
+async function openOps(page, query = "?view=audit") {
   await page.goto(`${h.URL_}/ops${query}`);
   await page.getByRole("heading", { name: "Audit log", exact: true }).waitFor();
 }
@@ -51,6 +51,8 @@ test("an admin filters the audit log, and the address holds the filter", { skip 
   await page.getByRole("button", { name: /^Account of/ }).click();
   await page.getByRole("menuitem", { name: "Administration" }).click();
   await page.waitForURL(`${h.URL_}/ops`);
+  await page.getByRole("link", { name: "Audit log" }).click();
+  await page.waitForURL(`${h.URL_}/ops?view=audit`);
   await rows(page).first().waitFor();
   const show = () => page.getByRole("button", { name: "Show", exact: true }).click();
 
@@ -96,7 +98,7 @@ test("an admin filters the audit log, and the address holds the filter", { skip 
   await show();
   await page.getByRole("heading", { name: "No entry matches this filter." }).waitFor();
   await page.getByRole("button", { name: "Clear the filter" }).click();
-  await page.waitForURL(`${h.URL_}/ops`);
+  await page.waitForURL(`${h.URL_}/ops?view=audit`);
   await rows(page).first().waitFor();
   assert.deepEqual(page.faults, []);
   assert.deepEqual(await h.violations(page), []);
@@ -112,7 +114,7 @@ test("a list can begin with one entry, and the next page follows", { skip }, asy
   await page.getByText(`The list begins with the entry ${id}.`).waitFor();
   await rows(page).first().locator("dd", { hasText: id }).first().waitFor();
   await page.getByRole("button", { name: "Begin with the newest entry" }).click();
-  await page.waitForURL(`${h.URL_}/ops`);
+  await page.waitForURL(`${h.URL_}/ops?view=audit`);
   await page.goto(`${h.URL_}/ops?at=00000000-0000-7000-8000-000000000000`);
   await page.getByText("The database has no entry 00000000-0000-7000-8000-000000000000").waitFor();
   await page.context().close();

@@ -169,6 +169,84 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/metrics/performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns how fast uploads, downloads and cuts were. Costs 1 D1 read, and 1 more if the operator signed in with an account. */
+        get: operations["get_metrics_performance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/metrics/prometheus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns all metrics in the text format of OpenMetrics 1.0, for Prometheus: counters since the installation, and gauges.
+         *     Costs 1 D1 read, and 1 more if the operator signed in with an account.
+         */
+        get: operations["get_open_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/metrics/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the operations of each 5 minutes, hour or day of a range. Costs 1 D1 read, and 1 more if the operator signed in
+         *     with an account.
+         */
+        get: operations["get_metrics_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/metrics/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns how many operations there were, how they ended, how long they took and how many bytes they moved.
+         * @description The numbers come from the audit log: an operation is counted within about 10 minutes. Costs 1 D1 read, and 1 more if the
+         *     operator signed in with an account.
+         */
+        get: operations["get_metrics_summary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/sweeps": {
         parameters: {
             query?: never;
@@ -1702,6 +1780,19 @@ export interface components {
             /** @description User agent of the sign-in, at most 256 characters; null if it is not known. */
             user_agent?: string | null;
         };
+        /** @description Operations of one action. */
+        ActionMetrics: {
+            /**
+             * Format: int64
+             * @description Number of operations that failed.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description Number of operations.
+             */
+            operations: number;
+        };
         /** @description An account. */
         AdminUser: {
             /** @description Whether the budget of the current month is spent. */
@@ -2270,6 +2361,44 @@ export interface components {
              */
             trim?: "none" | "header" | "cells" | null;
         };
+        /** @description Downloads of a range of time. */
+        DownloadMetrics: {
+            /**
+             * Format: double
+             * @description Bytes per second of a download.
+             */
+            averageDownloadSpeed?: number | null;
+            /**
+             * Format: double
+             * @description Mean duration in milliseconds.
+             */
+            averageDownloadTime?: number | null;
+            /**
+             * Format: double
+             * @description Part of the downloads that a cache answered, 0 to 1; null if none had a cache.
+             */
+            cacheHitRate?: number | null;
+            /**
+             * Format: double
+             * @description Median of the durations.
+             */
+            p50?: number | null;
+            /**
+             * Format: double
+             * @description 95th percentile of the durations.
+             */
+            p95?: number | null;
+            /**
+             * Format: double
+             * @description 99th percentile of the durations.
+             */
+            p99?: number | null;
+            /**
+             * Format: int64
+             * @description Number of downloads.
+             */
+            totalDownloads: number;
+        };
         /** @description What to download. */
         DownloadRequest: {
             /** @description Id of the file. */
@@ -2833,6 +2962,121 @@ export interface components {
          * @enum {string}
          */
         May: "read" | "cut";
+        /** @description Operations by bucket. */
+        MetricsSeries: {
+            /**
+             * Format: date-time
+             * @description Start of the first bucket.
+             */
+            from: string;
+            /** @description The buckets in the order of time, also those without operations. */
+            points: components["schemas"]["SeriesPoint"][];
+            /** @description Length of a bucket: `5m`, `1h` or `1d`. */
+            step: string;
+            /**
+             * Format: date-time
+             * @description End of the last bucket.
+             */
+            to: string;
+        };
+        /** @description All operations of a range of time. Means and percentiles are in milliseconds, and null if no operation has a duration. */
+        MetricsSummary: {
+            /**
+             * Format: double
+             * @description Mean duration.
+             */
+            averageResponseTime?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of uploads and saved cuts.
+             */
+            bytesIn: number;
+            /**
+             * Format: int64
+             * @description Bytes of downloads, and of the results of cuts.
+             */
+            bytesOut: number;
+            /**
+             * Format: double
+             * @description Part of the operations with a cache that it answered, 0 to 1; null without such operations.
+             */
+            cacheHitRate?: number | null;
+            /**
+             * Format: int64
+             * @description Operations that a cache answered.
+             */
+            cacheHits: number;
+            /**
+             * Format: int64
+             * @description Operations that no cache could answer.
+             */
+            cacheMisses: number;
+            /** @description Number of errors by code. */
+            errorBreakdown: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Start of the range.
+             */
+            from: string;
+            /** @description Operations by action. */
+            operationBreakdown: {
+                [key: string]: components["schemas"]["ActionMetrics"];
+            };
+            /**
+             * Format: double
+             * @description Median of the durations.
+             */
+            p50?: number | null;
+            /**
+             * Format: double
+             * @description 95th percentile of the durations.
+             */
+            p95?: number | null;
+            /**
+             * Format: double
+             * @description 99th percentile of the durations.
+             */
+            p99?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of files that cuts read.
+             */
+            scannedBytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of files that cuts skipped.
+             */
+            skippedBytes: number;
+            /**
+             * Format: double
+             * @description Part of the operations that succeeded, 0 to 1; null without operations.
+             */
+            successRate?: number | null;
+            /**
+             * Format: date-time
+             * @description End of the range.
+             */
+            to: string;
+            /** @description The ten users with the most operations; empty if the query names a user. */
+            topUsers: components["schemas"]["TopUser"][];
+            /**
+             * Format: int64
+             * @description Bytes in and out.
+             */
+            totalBytesTransferred: number;
+            /**
+             * Format: int64
+             * @description Number of operations.
+             */
+            totalOperations: number;
+        };
+        /** @description The summary. */
+        MetricsSummaryResponse: {
+            success: boolean;
+            summary: components["schemas"]["MetricsSummary"];
+        };
         /** @description What a user did and stored in a month (UTC). */
         MonthView: {
             /**
@@ -3006,6 +3250,30 @@ export interface components {
             /** @description New tags, which replace all tags of the file; null for none. */
             tags?: string[] | null;
         };
+        /** @description How fast uploads, downloads and cuts were in a range of time. */
+        PerformanceMetrics: {
+            /** @description Downloads. */
+            downloadMetrics: components["schemas"]["DownloadMetrics"];
+            /**
+             * Format: date-time
+             * @description Start of the range.
+             */
+            from: string;
+            /** @description Cuts. */
+            processingMetrics: components["schemas"]["ProcessingMetrics"];
+            /**
+             * Format: date-time
+             * @description End of the range.
+             */
+            to: string;
+            /** @description Uploads. */
+            uploadMetrics: components["schemas"]["UploadMetrics"];
+        };
+        /** @description How fast the service was. */
+        PerformanceResponse: {
+            performance: components["schemas"]["PerformanceMetrics"];
+            success: boolean;
+        };
         /** @description The place of a byte sequence in a file. */
         Place: {
             /**
@@ -3054,6 +3322,39 @@ export interface components {
             title: string;
             /** @description `/problems/`, followed by the code */
             type: string;
+        };
+        /** @description Cuts and saved cuts of a range of time. */
+        ProcessingMetrics: {
+            /**
+             * Format: double
+             * @description Mean duration in milliseconds.
+             */
+            averageProcessingTime?: number | null;
+            /**
+             * Format: double
+             * @description Median of the durations.
+             */
+            p50?: number | null;
+            /**
+             * Format: double
+             * @description 95th percentile of the durations.
+             */
+            p95?: number | null;
+            /**
+             * Format: double
+             * @description 99th percentile of the durations.
+             */
+            p99?: number | null;
+            /**
+             * Format: double
+             * @description Part of the cuts that succeeded, 0 to 1.
+             */
+            successRate?: number | null;
+            /**
+             * Format: int64
+             * @description Number of cuts.
+             */
+            totalProcessingOperations: number;
         };
         /** @description What Cutty knows about the content of a file. */
         Profile: {
@@ -3595,6 +3896,99 @@ export interface components {
          * @enum {string}
          */
         ScopeName: "read" | "write" | "cut" | "share" | "admin";
+        /** @description The operations of one bucket. */
+        SeriesPoint: {
+            /**
+             * Format: date-time
+             * @description Start of the bucket.
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description Mean duration in milliseconds.
+             */
+            averageResponseTime?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of uploads and saved cuts.
+             */
+            bytesIn: number;
+            /**
+             * Format: int64
+             * @description Bytes of downloads, and of the results of cuts.
+             */
+            bytesOut: number;
+            /**
+             * Format: int64
+             * @description Operations that a cache answered.
+             */
+            cacheHits: number;
+            /**
+             * Format: int64
+             * @description Operations that no cache could answer.
+             */
+            cacheMisses: number;
+            /**
+             * Format: int64
+             * @description Rows that D1 reads, estimated.
+             */
+            d1RowsRead: number;
+            /**
+             * Format: int64
+             * @description Rows that D1 writes, estimated.
+             */
+            d1RowsWritten: number;
+            /**
+             * Format: int64
+             * @description Number of operations that failed.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description Files of all users at the end of the bucket; null like `storedBytes`.
+             */
+            files?: number | null;
+            /**
+             * Format: int64
+             * @description Number of operations.
+             */
+            operations: number;
+            /**
+             * Format: double
+             * @description Median of the durations.
+             */
+            p50?: number | null;
+            /**
+             * Format: double
+             * @description 95th percentile of the durations.
+             */
+            p95?: number | null;
+            /**
+             * Format: double
+             * @description 99th percentile of the durations.
+             */
+            p99?: number | null;
+            /**
+             * Format: int64
+             * @description Operations of R2 class A that the operations need, as estimated for the cost.
+             */
+            r2ClassA: number;
+            /**
+             * Format: int64
+             * @description Operations of R2 class B, estimated.
+             */
+            r2ClassB: number;
+            /**
+             * Format: int64
+             * @description Bytes that all users stored at the end of the bucket; null if it is not known, or if the query names a user.
+             */
+            storedBytes?: number | null;
+        };
+        /** @description A series. */
+        SeriesResponse: {
+            series: components["schemas"]["MetricsSeries"];
+            success: boolean;
+        };
         /** @description What a check of a service found. */
         ServiceHealth: {
             /** @description Why the service counts as unhealthy; null if it does not. */
@@ -3990,6 +4384,23 @@ export interface components {
             /** @description Refresh token, for one call of `POST /api/auth/refresh`. Absent if it is in the cookie. */
             refresh_token?: string | null;
         };
+        /** @description A user with many operations. */
+        TopUser: {
+            /**
+             * Format: int64
+             * @description Bytes transferred.
+             */
+            bytesTransferred: number;
+            /**
+             * Format: int64
+             * @description Number of operations.
+             */
+            operations: number;
+            /** @description Id of the user. */
+            userId: string;
+            /** @description Username; null if the account does not exist. */
+            username?: string | null;
+        };
         /** @description The most frequent values of a column. */
         TopValues: {
             /**
@@ -4054,6 +4465,44 @@ export interface components {
             password?: string | null;
             /** @description Tags that the uploaded files get. */
             tags?: string[] | null;
+        };
+        /** @description Uploads of a range of time. */
+        UploadMetrics: {
+            /**
+             * Format: double
+             * @description Bytes per second of an upload.
+             */
+            averageUploadSpeed?: number | null;
+            /**
+             * Format: double
+             * @description Mean duration in milliseconds.
+             */
+            averageUploadTime?: number | null;
+            /**
+             * Format: double
+             * @description Median of the durations.
+             */
+            p50?: number | null;
+            /**
+             * Format: double
+             * @description 95th percentile of the durations.
+             */
+            p95?: number | null;
+            /**
+             * Format: double
+             * @description 99th percentile of the durations.
+             */
+            p99?: number | null;
+            /**
+             * Format: double
+             * @description Part of the uploads that succeeded, 0 to 1.
+             */
+            successRate?: number | null;
+            /**
+             * Format: int64
+             * @description Number of uploads.
+             */
+            totalUploads: number;
         };
         /** @description The limits and the usage of a user, with the last months. */
         UsageReport: components["schemas"]["UsageView"] & components["schemas"]["PricesView"] & {
@@ -4302,7 +4751,7 @@ export interface operations {
                 /** @description Only entries about this file. */
                 file?: string;
                 /** @description Only this action, such as `upload`, `download` or `login`. If the name is unknown, the error lists all names. */
-                action?: "upload" | "download" | "view" | "list" | "process" | "save" | "update" | "delete" | "restore" | "ticket" | "share" | "change_share" | "revoke_share" | "save_recipe" | "change_recipe" | "delete_recipe" | "key" | "change_key" | "rotate_key" | "revoke_key" | "register" | "login" | "logout" | "refresh" | "reuse_token" | "end_sessions" | "change_password" | "change_profile" | "delete_account" | "request_reset" | "reset_password" | "request_verification" | "verify_email" | "refuse" | "refuse_operator_token" | "count_refusals" | "run_sweeps" | "resolve_finding" | "run_fsck" | "change_user" | "verify_audit" | "read_audit" | "read_sweeps" | "read_findings" | "read_isolate" | "read_users" | "read_mailbox" | "read_usage" | "read_health" | "read_switches" | "change_switches";
+                action?: "upload" | "download" | "view" | "list" | "process" | "save" | "update" | "delete" | "restore" | "ticket" | "share" | "change_share" | "revoke_share" | "save_recipe" | "change_recipe" | "delete_recipe" | "key" | "change_key" | "rotate_key" | "revoke_key" | "register" | "login" | "logout" | "refresh" | "reuse_token" | "end_sessions" | "change_password" | "change_profile" | "delete_account" | "request_reset" | "reset_password" | "request_verification" | "verify_email" | "refuse" | "refuse_operator_token" | "count_refusals" | "run_sweeps" | "resolve_finding" | "run_fsck" | "change_user" | "verify_audit" | "read_audit" | "read_sweeps" | "read_findings" | "read_isolate" | "read_users" | "read_mailbox" | "read_usage" | "read_health" | "read_switches" | "read_metrics" | "change_switches";
                 /** @description `true`: only successful actions. `false`: only failed actions. */
                 success?: boolean;
                 /** @description Only requests from this address. */
@@ -5222,11 +5671,449 @@ export interface operations {
             };
         };
     };
+    get_metrics_performance: {
+        parameters: {
+            query?: {
+                /** @description Start of the range, RFC 3339. Default: 24 hours before the end. */
+                from?: string;
+                /** @description End of the range, RFC 3339. Default: now. The range is at most 731 days, and is extended to whole buckets. */
+                to?: string;
+                /** @description Id of a user: only the operations of this user. */
+                user?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PerformanceResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_open_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/openmetrics-text": string;
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description unknown_option: a query parameter that this operation does not have */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metrics_series: {
+        parameters: {
+            query?: {
+                /** @description Start of the range, RFC 3339. Default: 24 hours before the end. */
+                from?: string;
+                /** @description End of the range, RFC 3339. Default: now. The range is extended to whole buckets. */
+                to?: string;
+                /** @description Id of a user: only the operations of this user. There are no buckets of 5 minutes for a user. */
+                user?: string;
+                /**
+                 * @description Length of a bucket: `5m` (kept for 2 days), `1h` (30 days) or `1d` (731 days). Default: the shortest of which the
+                 *     range has at most 336. A series has at most 1,000 buckets.
+                 */
+                step?: "5m" | "1h" | "1d";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metrics_summary: {
+        parameters: {
+            query?: {
+                /** @description Start of the range, RFC 3339. Default: 24 hours before the end. */
+                from?: string;
+                /** @description End of the range, RFC 3339. Default: now. The range is at most 731 days, and is extended to whole buckets. */
+                to?: string;
+                /** @description Id of a user: only the operations of this user. */
+                user?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    /** @description `HIT` or `MISS`: whether the response came from a cache */
+                    "X-Cache"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsSummaryResponse"];
+                };
+            };
+            /** @description Not modified: If-None-Match or If-Modified-Since is false */
+            304: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request: The request could not be understood; bad_filter: The filter could not be parsed; unknown_column: The file has no such column; unknown_option: The option does not exist; bad_cursor: The cursor is not valid; bad_metadata: The tags, metadata or expiry are not valid */
+            400: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unauthenticated: A valid access token is needed; token_expired: The token has expired; bad_credentials: The username or password is wrong */
+            401: {
+                headers: {
+                    /** @description The scheme of the credentials (RFC 6750) */
+                    "WWW-Authenticate"?: string;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description forbidden: These credentials do not allow this request */
+            403: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description precondition_failed: a condition is not true */
+            412: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal: An internal error occurred; integrity_error: The stored bytes are missing or damaged */
+            500: {
+                headers: {
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable: A part of the service is unavailable; switched_off: A part of the service is switched off */
+            503: {
+                headers: {
+                    /** @description Seconds after which the client should send the request again */
+                    "Retry-After"?: number;
+                    /** @description Id of the request, which is also in the log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sweeps: {
         parameters: {
             query?: {
                 /** @description Name of a sweep: only its reports are listed. If the name is unknown, the error lists all names. */
-                kind?: "close_accounts" | "send_links" | "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "seal_audit" | "archive_audit" | "forget_audit_segments" | "erase_callers" | "watch_budgets" | "forget_receipts" | "forget_markers" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_shares" | "forget_reports" | "forget_api_keys" | "forget_api_key_secrets" | "forget_months" | "forget_days";
+                kind?: "close_accounts" | "send_links" | "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "seal_audit" | "roll_up_metrics" | "archive_audit" | "forget_audit_segments" | "erase_callers" | "watch_budgets" | "forget_receipts" | "forget_markers" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_shares" | "forget_reports" | "forget_api_keys" | "forget_api_key_secrets" | "forget_months" | "forget_days" | "forget_metrics";
                 /** @description Number of reports on a page: 1 to 1,000, default 50. */
                 limit?: number;
                 /** @description `nextCursor` of the previous page. */
@@ -5336,7 +6223,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Name of the only sweep to run. By default, all sweeps run. */
-                kind?: "close_accounts" | "send_links" | "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "seal_audit" | "archive_audit" | "forget_audit_segments" | "erase_callers" | "watch_budgets" | "forget_receipts" | "forget_markers" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_shares" | "forget_reports" | "forget_api_keys" | "forget_api_key_secrets" | "forget_months" | "forget_days";
+                kind?: "close_accounts" | "send_links" | "expire_files" | "expire_uploads" | "empty_trash" | "collect_garbage" | "erase_files" | "fail_stale_cuts" | "forget_tokens" | "forget_keys" | "learn_files" | "scrub" | "seal_audit" | "roll_up_metrics" | "archive_audit" | "forget_audit_segments" | "erase_callers" | "watch_budgets" | "forget_receipts" | "forget_markers" | "forget_tombstones" | "forget_findings" | "forget_progress" | "forget_erasures" | "forget_shares" | "forget_reports" | "forget_api_keys" | "forget_api_key_secrets" | "forget_months" | "forget_days" | "forget_metrics";
             };
             header?: never;
             path?: never;

@@ -210,7 +210,7 @@ mod tests {
             names.push(phase.name());
         }
         assert_eq!(names.len(), 6 + Table::ALL.len());
-        assert_eq!(names.last().unwrap(), "rows of switches");
+        assert_eq!(names.last().unwrap(), "rows of metric_gauges");
     }
 
     #[test]

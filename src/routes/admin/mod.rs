@@ -4,6 +4,7 @@
 mod audit;
 mod health;
 mod mailbox;
+mod metrics;
 mod usage;
 mod users;
 
@@ -47,6 +48,7 @@ pub fn routes() -> Routes {
         .route(route!(get_isolate))
         .merge(audit::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(usage::routes())
         .merge(users::routes())
         .merge(mailbox::routes())

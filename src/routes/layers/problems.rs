@@ -158,6 +158,7 @@ fn caller_of(app: &App, headers: &HeaderMap) -> Caller {
         ip_address: text("cf-connecting-ip")
             .map(|address| address.chars().take(ADDRESS_CHARACTERS).collect()),
         user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_CHARACTERS).collect()),
+        trace_id: text("traceparent").and_then(|text| safe_headers::trace_id(&text).map(str::to_owned)),
         ..Caller::default()
     }
 }

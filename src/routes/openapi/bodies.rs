@@ -55,6 +55,9 @@ pub(super) fn complete(operation: &mut Value, method: &str, path: &str) {
         ("get", "/api/admin/usage") => {
             responses["200"]["content"]["text/csv"] = contents(&["text/csv"])["text/csv"].take();
         }
+        ("get", "/api/admin/metrics/prometheus") => {
+            responses["200"]["content"] = contents(&["application/openmetrics-text"]);
+        }
         ("get", "/api/admin/audit") => {
             for media_type in ["text/csv", "application/x-ndjson"] {
                 responses["200"]["content"][media_type] = contents(&[media_type])[media_type].take();

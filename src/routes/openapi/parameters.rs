@@ -70,6 +70,10 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         (_, "id" | "fileId") => json!({"type": "string", "format": "uuid"}),
         ("/api/admin/usage", "month") => json!({"type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}),
         ("/api/admin/usage", "user") => json!({"type": "string", "minLength": 1, "maxLength": 64}),
+        (path, "user") if path.starts_with("/api/admin/metrics/") => {
+            json!({"type": "string", "minLength": 1, "maxLength": 64})
+        }
+        ("/api/admin/metrics/series", "step") => json!({"type": "string", "enum": ["5m", "1h", "1d"]}),
         ("/api/admin/usage", "format") => {
             json!({"type": "string", "enum": ["json", "csv"], "default": "json"})
         }

@@ -108,8 +108,8 @@ async fn every_changing_operation_keeps_the_stores_consistent_after_any_fault() 
     PATCH /api/uploads/{id}                        36
     POST /api/admin/audit/verify                   32
     POST /api/admin/findings/{id}/resolve          8
-    POST /api/admin/fsck                           172
-    POST /api/admin/sweeps                         148
+    POST /api/admin/fsck                           200
+    POST /api/admin/sweeps                         172
     POST /api/auth/email/verification              16
     POST /api/auth/email/verify                    8
     POST /api/auth/login                           20

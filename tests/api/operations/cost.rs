@@ -43,6 +43,10 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     GET /api/admin/health                        1 D1, 3 R2, 2 DO, 1 queue
     GET /api/admin/isolate                       0 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/mailbox                       1 D1, 0 R2, 0 DO, 1 queue
+    GET /api/admin/metrics/performance           1 D1, 0 R2, 0 DO, 1 queue
+    GET /api/admin/metrics/prometheus            1 D1, 0 R2, 0 DO, 1 queue
+    GET /api/admin/metrics/series                1 D1, 0 R2, 0 DO, 1 queue
+    GET /api/admin/metrics/summary               1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/sweeps                        1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/switches                      1 D1, 0 R2, 0 DO, 1 queue
     GET /api/admin/usage                         1 D1, 0 R2, 0 DO, 1 queue
@@ -114,8 +118,8 @@ async fn each_operation_makes_the_number_of_calls_in_the_snapshot() {
     PATCH /api/uploads/{id}                      2 D1, 5 R2, 2 DO, 0 queue
     POST /api/admin/audit/verify                 6 D1, 1 R2, 0 DO, 1 queue
     POST /api/admin/findings/{id}/resolve        1 D1, 0 R2, 0 DO, 1 queue
-    POST /api/admin/fsck                         40 D1, 2 R2, 0 DO, 1 queue
-    POST /api/admin/sweeps                       34 D1, 2 R2, 0 DO, 1 queue
+    POST /api/admin/fsck                         47 D1, 2 R2, 0 DO, 1 queue
+    POST /api/admin/sweeps                       40 D1, 2 R2, 0 DO, 1 queue
     POST /api/auth/email/verification            2 D1, 0 R2, 0 DO, 2 queue
     POST /api/auth/email/verify                  1 D1, 0 R2, 0 DO, 1 queue
     POST /api/auth/login                         2 D1, 0 R2, 2 DO, 1 queue

@@ -101,6 +101,18 @@ const CASES: &[Case] = &[
     Case("GET /api/admin/mailbox", Operator, Unverified, |_| {
         get("/api/admin/mailbox").bearer(OPERATOR_TOKEN)
     }),
+    Case("GET /api/admin/metrics/performance", Operator, Nothing, |_| {
+        get("/api/admin/metrics/performance").bearer(OPERATOR_TOKEN)
+    }),
+    Case("GET /api/admin/metrics/prometheus", Operator, Nothing, |_| {
+        get("/api/admin/metrics/prometheus").bearer(OPERATOR_TOKEN)
+    }),
+    Case("GET /api/admin/metrics/series", Operator, Nothing, |_| {
+        get("/api/admin/metrics/series").bearer(OPERATOR_TOKEN)
+    }),
+    Case("GET /api/admin/metrics/summary", Operator, Nothing, |_| {
+        get("/api/admin/metrics/summary").bearer(OPERATOR_TOKEN)
+    }),
     Case("GET /api/admin/sweeps", Operator, Nothing, |_| get("/api/admin/sweeps").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/switches", Operator, Nothing, |_| get("/api/admin/switches").bearer(OPERATOR_TOKEN)),
     Case("GET /api/admin/usage", Operator, File, |_| get("/api/admin/usage").bearer(OPERATOR_TOKEN)),

@@ -102,6 +102,10 @@ async fn the_audit_rows_and_log_lines_of_each_operation_match_the_snapshot() {
     GET /api/admin/health                        row and line: read_health by operator
     GET /api/admin/isolate                       row and line: read_isolate by operator
     GET /api/admin/mailbox                       row and line: read_mailbox by operator
+    GET /api/admin/metrics/performance           row and line: read_metrics by operator
+    GET /api/admin/metrics/prometheus            row and line: read_metrics by operator
+    GET /api/admin/metrics/series                row and line: read_metrics by operator
+    GET /api/admin/metrics/summary               row and line: read_metrics by operator
     GET /api/admin/sweeps                        row and line: read_sweeps by operator
     GET /api/admin/switches                      row and line: read_switches by operator
     GET /api/admin/usage                         row and line: read_usage by operator

@@ -52,7 +52,7 @@ async fn sweep(app: &TestApp) -> SweepEffects {
 /// after 14 days.
 fn kept_rows(app: &TestApp) -> BTreeMap<String, u64> {
     let mut counts = app.database.row_counts();
-    let moves = |table: &str| table.starts_with("sweep_") || table.starts_with("audit_");
+    let moves = |table: &str| ["sweep_", "audit_", "metric_"].iter().any(|prefix| table.starts_with(prefix));
     counts.retain(|table, _| !moves(table) && table != "commit_markers" && table != "file_access_logs");
     counts
 }

@@ -230,8 +230,8 @@ async fn each_sweep_makes_the_number_of_calls_in_the_table() {
         table += &format!("{:<18} {}\n", sweep.name(), cost(&app, &[*sweep]).await);
     }
     insta::assert_snapshot!(table, @r"
-    all, nothing due   31 D1 (126 statements), 0 R2
-    close_accounts     14 D1 (274 statements), 0 R2
+    all, nothing due   34 D1 (147 statements), 0 R2
+    close_accounts     14 D1 (304 statements), 0 R2
     send_links         33 D1 (37 statements), 0 R2
     expire_files       4 D1 (30 statements), 0 R2
     expire_uploads     53 D1 (208 statements), 0 R2
@@ -244,6 +244,7 @@ async fn each_sweep_makes_the_number_of_calls_in_the_table() {
     learn_files        3 D1 (5 statements), 0 R2
     scrub              4 D1 (7 statements), 140 R2
     seal_audit         5 D1 (9 statements), 2 R2
+    roll_up_metrics    4 D1 (6 statements), 0 R2
     archive_audit      3 D1 (5 statements), 0 R2
     forget_audit_segments 3 D1 (4 statements), 0 R2
     erase_callers      3 D1 (4 statements), 0 R2
@@ -260,6 +261,7 @@ async fn each_sweep_makes_the_number_of_calls_in_the_table() {
     forget_api_key_secrets 3 D1 (4 statements), 0 R2
     forget_months      5 D1 (6 statements), 0 R2
     forget_days        5 D1 (6 statements), 0 R2
+    forget_metrics     3 D1 (15 statements), 0 R2
     ");
 }
 

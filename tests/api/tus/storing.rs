@@ -108,6 +108,7 @@ async fn each_request_of_an_upload_makes_the_documented_number_of_calls() {
     let waits = cost(patch(&path, PART).bytes(rest[PART..PART + 1].to_vec())).await.1;
     assert_eq!(waits, [0, 0, 2, 0], "the session must keep bytes that do not fill a part");
     scene.app.advance(TimeDelta::minutes(1));
+    scene.app.know_switches();
     assert_eq!(
         cost(patch(&path, PART + 1).bytes(rest[PART + 1..2 * PART + 1].to_vec())).await.1,
         [1, 1, 2, 0],
