@@ -23,6 +23,19 @@ interface ChartProps {
 }
 
 const HEIGHT = 200;
+const DAY_SECONDS = 86_400;
+
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+
+/** The labels of the axis of time: the time of the day, and the date at midnight and if the labels are days apart. */
+function timeLabels(_: uPlot, times: number[], _axis: number, _space: number, step: number): string[] {
+  return times.map((seconds) => {
+    const at = new Date(seconds * 1000);
+    const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
+    return (step >= DAY_SECONDS || isMidnight ? date : clock).format(at);
+  });
+}
 
 export function Chart({ title, times, lines, show }: ChartProps) {
   const isEmpty = lines.every(({ values }) => values.every((value) => value === null || value === 0));
@@ -64,7 +77,10 @@ function Plot({ times, lines, show }: Omit<ChartProps, "title">) {
       height: HEIGHT,
       cursor: { y: false },
       legend: { show: true, live: true },
-      axes: [axis, { ...axis, size: 72, values: (_, values) => values.map(show) }],
+      axes: [
+        { ...axis, values: timeLabels },
+        { ...axis, size: 72, values: (_, values) => values.map(show) },
+      ],
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high || 1] } },
       series: [
         {

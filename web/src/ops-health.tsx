@@ -125,23 +125,25 @@ function SwitchList({ switches, onChange }: SwitchListProps) {
                       {source === "operator" && changedAt ? op.byOperator(moment(changedAt)) : op.byVariable}
                     </span>
                   </td>
-                  <td class="row end">
-                    {source === "operator" && (
+                  <td>
+                    <div class="row end">
+                      {source === "operator" && (
+                        <button
+                          type="button"
+                          aria-label={op.releaseTitle(title)}
+                          onClick={() => setAsked({ name, position: null })}
+                        >
+                          {op.release}
+                        </button>
+                      )}
                       <button
                         type="button"
-                        aria-label={op.releaseTitle(title)}
-                        onClick={() => setAsked({ name, position: null })}
+                        aria-label={op.confirmTitle(title, !value)}
+                        onClick={() => setAsked({ name, position: !value })}
                       >
-                        {op.release}
+                        {value ? op.turnOff : op.turnOn}
                       </button>
-                    )}
-                    <button
-                      type="button"
-                      aria-label={op.confirmTitle(title, !value)}
-                      onClick={() => setAsked({ name, position: !value })}
-                    >
-                      {value ? op.turnOff : op.turnOn}
-                    </button>
+                    </div>
                   </td>
                 </tr>
               );

@@ -42,10 +42,13 @@ export function Overview() {
         const { summary, series } = await getMetrics(period, abort.signal);
         setRead({ summary, series, at: new Date().toISOString() });
         setProblem(null);
-        timer = setTimeout(refresh, EVERY_MS);
       } catch (error) {
-        if (!abort.signal.aborted) setProblem(problemFrom(error));
+        if (abort.signal.aborted) return;
+        setProblem(problemFrom(error));
       }
+      // Two calls of this function may overlap. Only one timer remains.
+      clearTimeout(timer);
+      if (!abort.signal.aborted) timer = setTimeout(refresh, EVERY_MS);
     };
     void refresh();
     document.addEventListener("visibilitychange", refresh);
@@ -137,7 +140,9 @@ function Tiles({ summary, series }: { summary: Summary; series: Series }) {
     [
       tiles.cache,
       typeof hits === "number" ? percent.format(hits) : "–",
-      typeof hits === "number" ? count(summary.cacheHits) : tiles.cacheNone,
+      typeof hits === "number"
+        ? tiles.hits(summary.cacheHits, summary.cacheHits + summary.cacheMisses)
+        : tiles.cacheNone,
     ],
     [
       tiles.stored,

@@ -22,6 +22,7 @@ export const op = {
     scanned: "Read by cuts",
     skipped: (size: string) => `${size} skipped`,
     cache: "Answered by a cache",
+    hits: (hits: number, all: number) => `${count(hits)} of ${count(all)}`,
     cacheNone: "No operation had a cache",
     stored: "Stored",
     files: (number: number) => `${count(number)} ${number === 1 ? "file" : "files"}`,
