@@ -28,6 +28,10 @@ const DAY_SECONDS = 86_400;
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
+/** The label of a value on an axis. A part of 1 gets no label: rounded, it would repeat the label beside it. */
+const labelOf = (show: (value: number) => string) => (value: number) =>
+  Number.isInteger(value) ? show(value) : "";
+
 /** The labels of the axis of time: the time of the day, and the date at midnight and if the labels are days apart. */
 function timeLabels(_: uPlot, times: number[], _axis: number, _space: number, step: number): string[] {
   return times.map((seconds) => {
@@ -79,7 +83,7 @@ function Plot({ times, lines, show }: Omit<ChartProps, "title">) {
       legend: { show: true, live: true },
       axes: [
         { ...axis, values: timeLabels },
-        { ...axis, size: 72, values: (_, values) => values.map(show) },
+        { ...axis, size: 72, values: (_, values) => values.map(labelOf(show)) },
       ],
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), high || 1] } },
       series: [
