@@ -10,10 +10,15 @@ use flate2::write::GzEncoder;
 use crate::body::stream::{ByteSource, OUTGOING_BYTES, PIECE_BYTES};
 use crate::error::{Problem, Result};
 
+/// Number of bytes that the compressor gets at once. Its output depends on this number, and must not depend on the lengths
+/// of the pieces, because a result has a strong entity tag.
+const BLOCK_BYTES: usize = 64 << 10;
+
 /// A source that compresses another source at the fastest level, because the result is sent once and not stored.
 pub struct GzipSource {
     source: Box<dyn ByteSource>,
-    piece: Vec<u8>,
+    /// Bytes that the compressor has not got yet.
+    waiting: Vec<u8>,
     /// The compressor, which writes its output into a vector. `None` after the end of the gzip file was written.
     encoder: Option<GzEncoder<Vec<u8>>>,
 }
@@ -22,7 +27,7 @@ impl GzipSource {
     /// Creates a source that compresses `source`.
     pub fn new(source: Box<dyn ByteSource>) -> Self {
         let encoder = Some(GzEncoder::new(Vec::with_capacity(PIECE_BYTES), Compression::fast()));
-        Self { source, piece: Vec::with_capacity(OUTGOING_BYTES), encoder }
+        Self { source, waiting: Vec::with_capacity(OUTGOING_BYTES + BLOCK_BYTES), encoder }
     }
 }
 
@@ -31,13 +36,18 @@ impl ByteSource for GzipSource {
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<usize> {
         let start = buffer.len();
         while let Some(encoder) = &mut self.encoder {
-            self.piece.clear();
-            if self.source.read(&mut self.piece).await? == 0 {
+            if self.source.read(&mut self.waiting).await? == 0 {
+                encoder.write_all(&self.waiting).map_err(Problem::internal)?;
+                self.waiting.clear();
                 let encoder = self.encoder.take().ok_or_else(|| Problem::internal("gzip ended twice"))?;
                 buffer.extend_from_slice(&encoder.finish().map_err(Problem::internal)?);
                 break;
             }
-            encoder.write_all(&self.piece).map_err(Problem::internal)?;
+            let whole = self.waiting.len() - self.waiting.len() % BLOCK_BYTES;
+            for block in self.waiting[..whole].chunks(BLOCK_BYTES) {
+                encoder.write_all(block).map_err(Problem::internal)?;
+            }
+            self.waiting.drain(..whole);
             if !encoder.get_ref().is_empty() {
                 buffer.append(encoder.get_mut());
                 break;
@@ -90,6 +100,19 @@ mod tests {
         flate2::read::GzDecoder::new(gzip.as_slice()).read_to_end(&mut plain).unwrap();
         assert_eq!(plain, pieces.concat());
         assert!(gzip.len() < plain.len());
+    }
+
+    #[tokio::test]
+    async fn the_compressed_bytes_do_not_depend_on_the_lengths_of_the_pieces() {
+        let text: Vec<u8> =
+            (0..60_000_u32).flat_map(|n| format!("{n},JFK,{}\n", n % 7).into_bytes()).collect();
+        let in_pieces_of = async |length: usize| {
+            compressed(text.chunks(length).map(|piece| Ok(piece.to_vec())).collect()).await.unwrap()
+        };
+        let whole = in_pieces_of(text.len()).await;
+        for length in [977, 65_535, 65_536, 65_537, 200_000] {
+            assert!(in_pieces_of(length).await == whole, "pieces of {length} bytes");
+        }
     }
 
     #[tokio::test]

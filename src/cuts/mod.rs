@@ -26,6 +26,7 @@ pub mod scan;
 pub mod service;
 pub mod spool;
 pub mod stream;
+pub mod tag;
 pub mod verified;
 
 pub use problems::{csv_problem, request_problem};

@@ -70,6 +70,14 @@ pub enum PreconditionOutcome {
     PreconditionFailed,
 }
 
+/// Whether `If-None-Match` lists this tag. `*` lists no tag.
+pub fn lists_tag(headers: &HeaderMap, tag: &EntityTag) -> bool {
+    match list_condition(headers, header::IF_NONE_MATCH) {
+        EtagCondition::Given(tags) => tags.listed().iter().any(|listed| listed.weakly_equals(tag)),
+        EtagCondition::Absent | EtagCondition::Malformed => false,
+    }
+}
+
 /// Evaluates the conditions of a request against an existing representation.
 ///
 /// `now` decides the century of two-digit years in old HTTP-dates.

@@ -39,7 +39,7 @@ pub struct Conditions {
     if_match: Option<String>,
     /// Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
     /// methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-    /// routes the tag of the bytes.
+    /// routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
     #[param(rename = "If-None-Match")]
     if_none_match: Option<String>,
     /// HTTP-date. The request fails with 412 if the file was changed after this time. Ignored if the request has

@@ -48,6 +48,7 @@ mod readings;
 mod receipts;
 mod recipes;
 mod refused_bodies;
+mod result_tags;
 mod save;
 mod saved_recipes;
 mod scanning;

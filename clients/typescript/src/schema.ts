@@ -999,7 +999,10 @@ export interface paths {
          *
          *     If the file has an index, the cut skips zones in which no row can match. `X-Bytes-Scanned` is the maximum number of
          *     bytes that the cut reads. With `limit`, the cut may read fewer bytes. `X-Bytes-Skipped` is the number of bytes that
-         *     the cut skips. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests for the rate limit. The first R2 read gets the index and the digests. The second R2 read
+         *     the cut skips.
+         *
+         *     `ETag` names the bytes of the result. If `If-None-Match` has this tag, the response is 304, and no byte of the file is
+         *     read. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests for the rate limit; a 304 costs 2 D1 calls. The first R2 read gets the index and the digests. The second R2 read
          *     gets the file. If the cut skips zones, it reads each byte range between skipped zones with a separate R2 read.
          */
         get: operations["get_cut"];
@@ -9693,7 +9696,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -9726,7 +9729,7 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description `gzip` if the client accepts it and the result is compressed */
                     "Content-Encoding"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -9775,7 +9778,7 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description The range of the bytes in the body (RFC 9110 §14.4) */
                     "Content-Range"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -9812,7 +9815,7 @@ export interface operations {
                     "Accept-Ranges"?: string;
                     /** @description The filename (RFC 6266) */
                     "Content-Disposition"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -10238,7 +10241,7 @@ export interface operations {
             /** @description Stored: the file can be read from now on */
             201: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
@@ -11171,7 +11174,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
@@ -11498,7 +11501,7 @@ export interface operations {
             /** @description Stored; the etag is also in the ETag header */
             200: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
@@ -11865,7 +11868,7 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
@@ -12186,7 +12189,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -12217,7 +12220,7 @@ export interface operations {
                     "Content-Digest"?: string;
                     /** @description The filename (RFC 6266) */
                     "Content-Disposition"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -12245,7 +12248,7 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description The range of the bytes in the body (RFC 9110 §14.4) */
                     "Content-Range"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -12270,7 +12273,7 @@ export interface operations {
                     "Accept-Ranges"?: string;
                     /** @description The filename (RFC 6266) */
                     "Content-Disposition"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -12396,7 +12399,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -12423,7 +12426,7 @@ export interface operations {
             /** @description Moved to the trash, or deleted permanently. After a permanent deletion, the response has no `file` */
             200: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
@@ -12593,7 +12596,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -12624,7 +12627,7 @@ export interface operations {
                     "Content-Digest"?: string;
                     /** @description The filename (RFC 6266) */
                     "Content-Disposition"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -12645,7 +12648,7 @@ export interface operations {
                     "Accept-Ranges"?: string;
                     /** @description The filename (RFC 6266) */
                     "Content-Disposition"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -12738,7 +12741,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -12769,7 +12772,7 @@ export interface operations {
             /** @description Success */
             200: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
@@ -13512,7 +13515,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -13541,6 +13544,8 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description `gzip` if the client accepts it and the result is compressed */
                     "Content-Encoding"?: string;
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
+                    ETag?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -13576,6 +13581,8 @@ export interface operations {
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
             304: {
                 headers: {
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
+                    ETag?: string;
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
                     RateLimit?: string;
                     /** @description The limits that the request has met */
@@ -13843,7 +13850,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -14800,7 +14807,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -14825,7 +14832,7 @@ export interface operations {
             /** @description Success */
             200: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -14842,7 +14849,7 @@ export interface operations {
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
             304: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -15008,7 +15015,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -15037,6 +15044,8 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description `gzip` if the client accepts it and the result is compressed */
                     "Content-Encoding"?: string;
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
+                    ETag?: string;
                     /** @description Address of the receipt, with `rel="describedby"` */
                     Link?: string;
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
@@ -15072,6 +15081,8 @@ export interface operations {
             /** @description Not modified: If-None-Match or If-Modified-Since is false */
             304: {
                 headers: {
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
+                    ETag?: string;
                     /** @description What is left of each limit (draft-ietf-httpapi-ratelimit-headers) */
                     RateLimit?: string;
                     /** @description The limits that the request has met */
@@ -15339,7 +15350,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -15981,7 +15992,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -16008,7 +16019,7 @@ export interface operations {
             /** @description Success */
             200: {
                 headers: {
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description `true` if an earlier request with the same Idempotency-Key has had the effect */
                     "Idempotency-Replayed"?: string;
@@ -16228,7 +16239,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -16524,7 +16535,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -19072,7 +19083,7 @@ export interface operations {
                 /**
                  * @description Entity tags, or `*`. If the file has one of these tags, the response is 304 to GET and HEAD, and 412 to other
                  *     methods. For GET and HEAD, only one tag of the file counts: at `/metadata` the tag of the metadata, at all other
-                 *     routes the tag of the bytes.
+                 *     routes the tag of the bytes. At `/cut` and `/process`, the tag of the result counts too.
                  */
                 "If-None-Match"?: string;
                 /**
@@ -19103,7 +19114,7 @@ export interface operations {
                     "Content-Digest"?: string;
                     /** @description The filename (RFC 6266) */
                     "Content-Disposition"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -19141,7 +19152,7 @@ export interface operations {
                     "Content-Disposition"?: string;
                     /** @description The range of the bytes in the body (RFC 9110 §14.4) */
                     "Content-Range"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;
@@ -19197,7 +19208,7 @@ export interface operations {
                     "Accept-Ranges"?: string;
                     /** @description The filename (RFC 6266) */
                     "Content-Disposition"?: string;
-                    /** @description Entity tag of the bytes, of the metadata, or of a stored part */
+                    /** @description Entity tag of the bytes, of the result, of the metadata, or of a stored part */
                     ETag?: string;
                     /** @description Time of the last change of the file (HTTP-date) */
                     "Last-Modified"?: string;

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    LINK, VARY,
+    ETAG, LINK, VARY,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 
 use super::body::CutBody;
@@ -20,15 +20,17 @@ use crate::csv::request::{Compress, CutRequest};
 use crate::cuts::gzip::GzipSource;
 use crate::cuts::memory::{CUT, CUT_AND_PART};
 use crate::cuts::spool::spool;
+use crate::cuts::tag::result_tag;
 use crate::cuts::{CutService, request_problem};
 use crate::domain::ids::FileId;
 use crate::error::{Code, Problem, Result, sentence};
 use crate::http::accept_encoding::accepts_gzip;
+use crate::http::conditional;
 use crate::http::disposition::Disposition;
 use crate::http::filename::Filename;
 use crate::http::safe_headers::RESOURCE_POLICY;
 use crate::http::sniff;
-use crate::routes::conditions::{Conditions, evaluate_for_result};
+use crate::routes::conditions::{Conditions, evaluate_for_result, headers_of_not_modified};
 use crate::routes::extract::body::JsonBody;
 use crate::routes::extract::file_headers::header_text;
 use crate::routes::extract::limits::Limits;
@@ -58,7 +60,10 @@ pub(super) fn routes() -> Routes {
 ///
 /// If the file has an index, the cut skips zones in which no row can match. `X-Bytes-Scanned` is the maximum number of
 /// bytes that the cut reads. With `limit`, the cut may read fewer bytes. `X-Bytes-Skipped` is the number of bytes that
-/// the cut skips. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests for the rate limit. The first R2 read gets the index and the digests. The second R2 read
+/// the cut skips.
+///
+/// `ETag` names the bytes of the result. If `If-None-Match` has this tag, the response is 304, and no byte of the file is
+/// read. Costs 4 D1 calls, 2 R2 reads and 2 Durable Object requests for the rate limit; a 304 costs 2 D1 calls. The first R2 read gets the index and the digests. The second R2 read
 /// gets the file. If the cut skips zones, it reads each byte range between skipped zones with a separate R2 read.
 #[utoipa::path(get, path = "/api/files/{id}/cut", tag = "cuts",
     params(("id" = String, Path), Conditions,
@@ -177,9 +182,18 @@ pub async fn send_cut_of(
     add_notice(&mut headers, file.notice(&request.input))?;
     let streaming = request.streaming;
     let memory = if streaming { CUT } else { CUT_AND_PART };
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    let tag = result_tag(app, &file, &request, coding.name())?;
+    if is_read {
+        headers.insert(ETAG, header(&tag.to_string())?);
+    }
     // A condition has an effect only if the request would succeed without it (RFC 9110 §13.2.1). So if `prepare` fails,
     // the client gets the error of `prepare`.
     let outcome = evaluate_for_result(app, &file, method, sent, &headers);
+    // A client has the tag of the result only from a response 200, so this request would succeed, too.
+    if is_read && outcome.is_ok() && conditional::lists_tag(sent, &tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers_of_not_modified(&headers)).into_response());
+    }
     let cuts = CutService::new(limits.admit_cut(storage, &file).await?);
     let prepared = cuts.prepare(file, request, memory).await?;
     match outcome {
@@ -261,6 +275,14 @@ enum Coding {
 }
 
 impl Coding {
+    /// Returns the name in the entity tag of the result.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Transfer | Self::File => "gzip",
+        }
+    }
+
     /// Chooses the compression. A result that is sent with `Content-Length` has no content coding.
     fn choose(request: &CutRequest, client: &ClientOptions) -> Self {
         match request.compress {

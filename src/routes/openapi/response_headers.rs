@@ -120,11 +120,19 @@ static HEADERS: [HeaderRule; 38] = [
         text,
         { |response| response.is_success() && !["get", "head", "options"].contains(&response.method) },
     ),
-    ("ETag", "Entity tag of the bytes, of the metadata, or of a stored part", text, |response| {
-        let is_part = response.path.ends_with("/parts/{number}") && response.status == "200";
-        let is_read = response.is_download() && ["200", "206", "304"].contains(&response.status);
-        is_part || is_read || response.is_metadata() || response.is_new_file()
-    }),
+    (
+        "ETag",
+        "Entity tag of the bytes, of the result, of the metadata, or of a stored part",
+        text,
+        |response| {
+            let is_part = response.path.ends_with("/parts/{number}") && response.status == "200";
+            let is_read = response.is_download() && ["200", "206", "304"].contains(&response.status);
+            let is_result = response.is_cut()
+                && ["get", "head"].contains(&response.method)
+                && ["200", "304"].contains(&response.status);
+            is_part || is_read || is_result || response.is_metadata() || response.is_new_file()
+        },
+    ),
     ("Last-Modified", "Time of the last change of the file (HTTP-date)", text, |response| {
         response.is_metadata() || response.is_download() && ["200", "206", "304"].contains(&response.status)
     }),
