@@ -30,6 +30,15 @@ const UPLOAD_CALLS = ["uploadPart", "complete", "abort"];
 /** Synchronous reads of a session's rows. A crash before one is the same as a crash before the next change. */
 const READS = ["get", "list"];
 
+/**
+ * Whether a batch only reads the switches. An isolate reads them if its copy is 10 s old, so this call is no step of a
+ * request.
+ */
+const readsSwitches = (statements) =>
+  Array.isArray(statements) &&
+  statements.length === 1 &&
+  /FROM switches\b/.test(statements[0].statement ?? "");
+
 const forever = () => new Promise((resolve) => setTimeout(resolve, 3_600_000));
 
 /** The order for the next batch with a `learn_file` job. */
@@ -123,7 +132,7 @@ function watch(script, label, target, methods) {
       }
       if (!methods.includes(name)) return value.bind(target);
       return async (...args) => {
-        await script.pass(`${label}.${name}`);
+        if (!readsSwitches(args[0])) await script.pass(`${label}.${name}`);
         return target[name](...args);
       };
     },
