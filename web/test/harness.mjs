@@ -128,6 +128,13 @@ export async function look(page, view, found) {
     await page.emulateMedia(mode);
     for (const width of [320, 360, 1280]) {
       await page.setViewportSize({ width, height: 800 });
+      // The page learns of its new width in the next frame, and draws in the frame after it.
+      await page.evaluate(
+        () =>
+          new Promise((done) =>
+            requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))),
+          ),
+      );
       const where = `${view} ${mode.colorScheme} ${mode.forcedColors} ${width}`;
       for (const violation of await axe(page)) found.push(`${where}: ${violation}`);
       const isWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);

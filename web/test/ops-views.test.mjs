@@ -109,7 +109,11 @@ test("axe-core finds nothing in the operators' views, in every mode and width", 
     ["?view=upkeep", "Upkeep"],
   ]) {
     await open(page, view, heading);
-    await page.locator("main section[aria-busy=false], main table").first().waitFor();
+    await page.locator("main section").first().waitFor();
+    await h.eventually(
+      async () => (await page.getByText("Loading", { exact: true }).count()) === 0,
+      "the view",
+    );
     await h.look(page, heading, found);
   }
   await page.context().close();
